@@ -1,0 +1,83 @@
+/**
+ * The port of an engine: what runs a task. Six verbs; adapters are `wasm` and, with Docker, `docker`. The
+ * contract suite in `tests/contract/engine_test.ts` holds for every adapter.
+ */
+import type { ErrorCode } from "../../shared/errors.ts";
+
+/** A folder or file of the host that the task sees at `target`. */
+export interface Mount {
+  readonly hostPath: string;
+  /** Absolute path inside the task. */
+  readonly target: string;
+  readonly isReadOnly: boolean;
+}
+
+/** One task to run: everything an engine needs, and nothing of jobs or homes. */
+export interface EngineTask {
+  readonly executionId: string;
+  /** Folder of this execution on the host, made by the caller; the engine writes `stdout`, `stderr`, `exitCode`,
+   * `log.index` and its own `.engine` state there. */
+  readonly folder: string;
+  /** Engine parameters as in the job spec, keys in the spec's casing (`EntryModule`, `Parameters`…). */
+  readonly params: Readonly<Record<string, unknown>>;
+  readonly env: Readonly<Record<string, string>>;
+  readonly inputs: readonly Mount[];
+  /** Writable result folders, made by the caller below `folder`; `target` is what the job calls `Path`. */
+  readonly results: readonly Mount[];
+  /** File on the host whose content is the task's standard input; none means empty. */
+  readonly stdinPath?: string;
+  readonly memoryBytes: number;
+  readonly cpuMillis: number;
+  /** Bound on what the task may write below its result folders; 0 means the engine's default. */
+  readonly diskBytes: number;
+  /** Bound on each of stdout and stderr as kept. */
+  readonly logBytes: number;
+}
+
+/** How a task ended. */
+export type EngineExit =
+  | { readonly kind: "exited"; readonly exitCode: number }
+  | { readonly kind: "stopped"; readonly exitCode?: number }
+  | {
+    readonly kind: "failed";
+    readonly code: ErrorCode;
+    readonly message: string;
+    readonly hint?: string;
+    readonly exitCode?: number;
+  };
+
+/** What `list` tells of an execution that the engine still holds. */
+export interface EngineHeld {
+  readonly executionId: string;
+  readonly isRunning: boolean;
+  /** Only when it has ended. */
+  readonly exit?: EngineExit;
+}
+
+/** Whether the engine can be used here, and why not. */
+export type EngineProbe =
+  | { readonly isAvailable: true; readonly version: string }
+  | { readonly isAvailable: false; readonly reason: string; readonly hint: string };
+
+/** Runs tasks. All methods may be called at any time, in any order, more than once. */
+export interface Engine {
+  /** The `Engine.Type` of job specs that it runs. */
+  readonly type: string;
+  /** Explains absence instead of throwing. */
+  probe(): Promise<EngineProbe>;
+  /**
+   * Starts the task; resolves once it runs. Idempotent by execution id: a second start of a running or ended
+   * execution does nothing, also after the agent was killed in between. Throws `AppError` when the task cannot start.
+   */
+  start(task: EngineTask): Promise<void>;
+  /** Resolves when the task has ended, at once when it ended already; unknown ids are `interrupted`. Aborting only stops the waiting. */
+  wait(executionId: string, signal?: AbortSignal): Promise<EngineExit>;
+  /** Asks the task to end, and kills it after `graceMs`. Resolves when it is surely dead. Unknown ids: nothing to do. */
+  stop(executionId: string, options: { graceMs: number }): Promise<void>;
+  /** Everything the engine still holds for the given execution folders (id → folder): so recovery can compare. */
+  list(folders: ReadonlyMap<string, string>): Promise<readonly EngineHeld[]>;
+  /** Forgets an ended execution: called after its end has been recorded. */
+  forget(executionId: string): void;
+  /** Ends idle children and watches; running tasks go on. */
+  close(): Promise<void>;
+}
