@@ -1,0 +1,77 @@
+/** One attempt at one partition on one node, as its home knows it. */
+import { z } from "zod";
+import { EvaluationId, ExecutionId, JobId, NodeId } from "./ids.ts";
+import { Resources } from "./resources.ts";
+import { PublishedResult, RunOutput } from "./result.ts";
+
+/**
+ * `placed`: the order is on its way. `queued`: the node accepted it and waits for room. `refused`: the node said no.
+ * `lost`: its home gave it up without hearing of its end; a late report may still correct that.
+ */
+export const ExecutionPhase = z.enum([
+  "placed",
+  "queued",
+  "preparing",
+  "running",
+  "publishing",
+  "completed",
+  "failed",
+  "stopped",
+  "refused",
+  "lost",
+]);
+export type ExecutionPhase = z.infer<typeof ExecutionPhase>;
+
+export const EXECUTION_TERMINAL: ReadonlySet<ExecutionPhase> = new Set([
+  "completed",
+  "failed",
+  "stopped",
+  "refused",
+  "lost",
+]);
+
+/** Whether an execution in this phase holds, or will hold, resources of its node. */
+export const isLive = (phase: ExecutionPhase): boolean => !EXECUTION_TERMINAL.has(phase);
+
+/** Why this node: counts and the winner's scores, small enough to keep with every execution. */
+export const Explanation = z.object({
+  nodesKnown: z.number().int(),
+  nodesFit: z.number().int(),
+  /** Filter → how many nodes it rejected (first filter that rejects a node counts). */
+  rejectedBy: z.record(z.string(), z.number().int()),
+  /** Ranker → score of the chosen node, in [0, 1]. */
+  scores: z.record(z.string(), z.number()),
+});
+export type Explanation = Readonly<z.infer<typeof Explanation>>;
+
+/** Desired by the home, observed by the agent: one writer each. */
+export const Execution = z.object({
+  id: ExecutionId,
+  jobId: JobId,
+  jobVersion: z.number().int(),
+  namespace: z.string(),
+  nodeId: NodeId,
+  evaluationId: EvaluationId,
+  partition: z.number().int().nonnegative(),
+  /** 0 for the first execution of the partition. */
+  attempt: z.number().int().nonnegative(),
+  previousId: ExecutionId.optional(),
+  nextId: ExecutionId.optional(),
+  resources: Resources,
+  explanation: Explanation,
+  desired: z.enum(["run", "stop"]),
+  /** Why it should stop. */
+  desiredMessage: z.string().optional(),
+  phase: ExecutionPhase,
+  /** Highest report applied; 0 before the first. */
+  reportRevision: z.number().int().nonnegative(),
+  code: z.string().optional(),
+  message: z.string().optional(),
+  hint: z.string().optional(),
+  output: RunOutput.optional(),
+  result: PublishedResult.optional(),
+  revision: z.number().int().positive(),
+  createdAtMs: z.number(),
+  modifiedAtMs: z.number(),
+});
+export type Execution = Readonly<z.infer<typeof Execution>>;

@@ -1,0 +1,106 @@
+/** What a user submits, and what became of it. */
+import { z } from "zod";
+import { Constraint } from "./constraint.ts";
+import { JobId } from "./ids.ts";
+import { Resources } from "./resources.ts";
+
+/** An adapter by name, with parameters that only the adapter reads. Keys keep the spec's casing. */
+export const Typed = z.object({ type: z.string(), params: z.record(z.string(), z.unknown()) });
+export type Typed = Readonly<z.infer<typeof Typed>>;
+
+/** One input: where it comes from, and where the task sees it. */
+export const InputSource = z.object({
+  source: Typed,
+  alias: z.string(),
+  /** Absolute path inside the task. */
+  target: z.string(),
+});
+export type InputSource = Readonly<z.infer<typeof InputSource>>;
+
+/** A folder of the task that is kept as a result, under this name. */
+export const ResultPath = z.object({ name: z.string(), path: z.string() });
+export type ResultPath = Readonly<z.infer<typeof ResultPath>>;
+
+export const NetworkType = z.enum(["default", "none", "host", "full", "http", "bridge"]);
+
+/** What one execution runs. */
+export const Task = z.object({
+  name: z.string(),
+  engine: Typed,
+  /** Absent: results are not published. */
+  publisher: Typed.optional(),
+  env: z.record(z.string(), z.string()),
+  meta: z.record(z.string(), z.string()),
+  inputs: z.array(InputSource),
+  resultPaths: z.array(ResultPath),
+  resources: Resources,
+  network: z.object({ type: NetworkType, domains: z.array(z.string()) }),
+  /** 0 means none. */
+  timeouts: z.object({
+    executionMs: z.number().int().nonnegative(),
+    queueMs: z.number().int().nonnegative(),
+    totalMs: z.number().int().nonnegative(),
+  }),
+});
+export type Task = Readonly<z.infer<typeof Task>>;
+
+/** The types whose life this version knows; reconcile has one branch for each. */
+export const JobType = z.enum(["batch"]);
+export type JobType = z.infer<typeof JobType>;
+
+/** What happens when an execution did not end well. */
+export const RetryPolicy = z.object({
+  /** New attempts after a program failure, for each partition. */
+  attempts: z.number().int().nonnegative(),
+  /** New attempts after an execution was lost, interrupted or refused, for each partition. */
+  lostAttempts: z.number().int().nonnegative(),
+});
+export type RetryPolicy = Readonly<z.infer<typeof RetryPolicy>>;
+
+/** A job as admitted: complete, defaults filled in, immutable for its version. */
+export const JobSpec = z.object({
+  name: z.string(),
+  namespace: z.string(),
+  type: JobType,
+  /** Higher goes first; ≥ 0. */
+  priority: z.number().int(),
+  /** Number of partitions. */
+  count: z.number().int().nonnegative(),
+  constraints: z.array(Constraint),
+  meta: z.record(z.string(), z.string()),
+  labels: z.record(z.string(), z.string()),
+  task: Task,
+  retry: RetryPolicy,
+  /** Exit codes that count as success. Absent: every exit code completes the execution (Bacalhau's meaning),
+   * unless the job names a retry policy: then only 0 does. */
+  successExitCodes: z.array(z.number().int()).optional(),
+  /** Between the stop signal and the kill. */
+  stopGraceMs: z.number().int().nonnegative(),
+});
+export type JobSpec = Readonly<z.infer<typeof JobSpec>>;
+
+export const JobPhase = z.enum(["pending", "queued", "running", "completed", "failed", "stopped"]);
+export type JobPhase = z.infer<typeof JobPhase>;
+
+/** Phases that a job never leaves within one version. */
+export const JOB_TERMINAL: ReadonlySet<JobPhase> = new Set(["completed", "failed", "stopped"]);
+
+/** A job and what became of it. One writer: its home. */
+export const Job = z.object({
+  id: JobId,
+  spec: JobSpec,
+  version: z.number().int().positive(),
+  /** Counts every write. */
+  revision: z.number().int().positive(),
+  phase: JobPhase,
+  /** Code of `shared/errors.ts` when it failed. */
+  code: z.string().optional(),
+  /** Why it is in this phase: why it waits, why it failed, who stopped it. */
+  message: z.string().optional(),
+  hint: z.string().optional(),
+  /** Partitions with an accepted result. */
+  completedCount: z.number().int().nonnegative(),
+  createdAtMs: z.number(),
+  modifiedAtMs: z.number(),
+});
+export type Job = Readonly<z.infer<typeof Job>>;

@@ -1,0 +1,47 @@
+/** The machine that runs executions, as it describes itself and as its hub sees it. */
+import { z } from "zod";
+import { NodeId } from "./ids.ts";
+import { Resources } from "./resources.ts";
+
+/** What an agent says of its machine. */
+export const NodeFacts = z.object({
+  id: NodeId,
+  labels: z.record(z.string(), z.string()),
+  engines: z.array(z.string()),
+  inputs: z.array(z.string()),
+  publishers: z.array(z.string()),
+  /** What executions may use altogether. */
+  capacity: Resources,
+  /** What may wait in the agent's queue beyond that. */
+  queueCapacity: Resources,
+  version: z.string(),
+  os: z.string(),
+  arch: z.string(),
+  /** Why an adapter is not offered: adapter → reason. */
+  absent: z.record(z.string(), z.string()),
+});
+export type NodeFacts = Readonly<z.infer<typeof NodeFacts>>;
+
+/** How full the node is, by its own account. */
+export const NodeLoad = z.object({
+  allocated: Resources,
+  queued: Resources,
+  runningCount: z.number().int(),
+  queuedCount: z.number().int(),
+  /** Set when the node takes no new work at the moment: disk full, draining. */
+  refuses: z.string().optional(),
+});
+export type NodeLoad = Readonly<z.infer<typeof NodeLoad>>;
+
+/** A node as its hub knows it. */
+export const Node = z.object({
+  facts: NodeFacts,
+  load: NodeLoad.optional(),
+  membership: z.enum(["pending", "approved", "rejected"]),
+  connection: z.enum(["connected", "disconnected"]),
+  connectedAtMs: z.number(),
+  disconnectedAtMs: z.number().optional(),
+  /** Unix time of the last sign of life; its age is shown with everything about the node. */
+  seenAtMs: z.number(),
+});
+export type Node = Readonly<z.infer<typeof Node>>;
