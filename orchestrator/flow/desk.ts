@@ -1,0 +1,60 @@
+/** What a door (HTTP, the page, a test) may ask of an orchestrator. */
+import type { EvaluationId, ExecutionId, JobId } from "../../shared/model/ids.ts";
+import type { JobSpec } from "../../shared/model/job.ts";
+import type { Queries } from "../store/queries.ts";
+
+export interface Submission {
+  readonly spec: JobSpec;
+  /** The client's own token: the same token and spec again answer with the first job; with another spec: `conflict`. */
+  readonly idempotencyToken?: string;
+  /** Contents by digest that the spec's inline inputs refer to, stored before the job is. */
+  readonly contents: ReadonlyMap<string, Uint8Array>;
+  /** Asks for a new version also when nothing changed. */
+  readonly isForced?: boolean;
+}
+
+export interface SubmissionAnswer {
+  readonly jobId: JobId;
+  readonly evaluationId: EvaluationId;
+  readonly warnings: readonly string[];
+}
+
+/** A piece of an execution's output, as the engine delivered it. */
+export interface LogPiece {
+  readonly stream: "stdout" | "stderr";
+  readonly text: string;
+  readonly atMs: number;
+  /** Set when output is missing here because of the limit: how many bytes. */
+  readonly cutBytes?: number;
+}
+
+export interface LogQuery {
+  readonly isFollowing: boolean;
+  /** Only the last lines. */
+  readonly tailLines?: number;
+  /** Unix ms. */
+  readonly sinceMs?: number;
+}
+
+/** One file or folder of an execution's results. `path` is relative, with `/`. */
+export interface ResultEntry {
+  readonly path: string;
+  readonly kind: "file" | "folder";
+  readonly sizeBytes: number;
+}
+
+/** One orchestrator, as its doors see it. Every promise rejects with `AppError`. */
+export interface Desk {
+  readonly queries: Queries;
+  /** Durable when it resolves. */
+  submit(submission: Submission): Promise<SubmissionAnswer>;
+  /** No evaluation id when the job was stopped already; `conflict` when it has completed or failed. */
+  stop(id: JobId, options: { reason: string }): Promise<{ evaluationId?: EvaluationId }>;
+  /** Resolves at the next commit that touches the job, or when aborted. */
+  changed(id: JobId, signal: AbortSignal): Promise<void>;
+  /** The execution's output in order; ends when it has ended (following) or when all kept output was read. */
+  readLogs(id: ExecutionId, query: LogQuery, signal: AbortSignal): AsyncIterable<LogPiece>;
+  /** Every file and folder of the published results, sorted by path. */
+  listResult(id: ExecutionId): Promise<readonly ResultEntry[]>;
+  readResult(id: ExecutionId, path: string, signal: AbortSignal): AsyncIterable<Uint8Array>;
+}

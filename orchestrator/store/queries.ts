@@ -1,0 +1,62 @@
+/** What the doors may read of an orchestrator's state. All answers are whole records, parsed. */
+import type { Constraint } from "../../shared/model/constraint.ts";
+import type { Execution } from "../../shared/model/execution.ts";
+import type { HistoryItem } from "../../shared/model/history.ts";
+import type { ExecutionId, JobId } from "../../shared/model/ids.ts";
+import type { Job, JobPhase } from "../../shared/model/job.ts";
+import type { Node } from "../../shared/model/node.ts";
+
+/** A page of a list. `next` is the cursor of the following page; absent on the last. */
+export interface Page<Item> {
+  readonly items: readonly Item[];
+  readonly next?: string;
+}
+
+export interface PageQuery {
+  /** 1…`LIMITS.pageMax`. */
+  readonly limit: number;
+  /** A `next` of an earlier answer to the same query; a string that is none throws `bad_request`. */
+  readonly cursor?: string;
+  readonly isReversed?: boolean;
+}
+
+export interface JobQuery extends PageQuery {
+  /** Absent: all namespaces. */
+  readonly namespace?: string;
+  readonly labels?: readonly Constraint[];
+  readonly phases?: readonly JobPhase[];
+  /** Creation order unless told. */
+  readonly orderBy?: "created" | "modified";
+}
+
+export interface ExecutionQuery extends PageQuery {
+  /** Absent: the latest version; `all`: every one. */
+  readonly version?: number | "all";
+  readonly orderBy?: "created" | "modified";
+}
+
+export interface HistoryQuery extends PageQuery {
+  readonly version?: number | "all";
+  readonly executionId?: ExecutionId;
+  readonly level?: "all" | "job" | "execution";
+  /** Unix ms; only events at or after it. */
+  readonly sinceMs?: number;
+}
+
+/** Reading, for HTTP and the page. Nothing here writes. */
+export interface Queries {
+  /** By name in the namespace, then by id, then by id prefix. Throws `not_found` and `ambiguous`. */
+  getJob(idOrName: string, namespace?: string): Job;
+  /** The job as it was submitted in that version. Throws `not_found`. */
+  getJobVersion(id: JobId, version: number): Job;
+  listJobs(query: JobQuery): Page<Job>;
+  listVersions(id: JobId): readonly Job[];
+  /** By id or id prefix. Throws `not_found` and `ambiguous`. */
+  getExecution(id: string): Execution;
+  listExecutions(id: JobId, query: ExecutionQuery): Page<Execution>;
+  /** Oldest first. */
+  listHistory(id: JobId, query: HistoryQuery): Page<HistoryItem>;
+  listNodes(): readonly Node[];
+  /** By id, id prefix or name label. Throws `not_found` and `ambiguous`. */
+  getNode(id: string): Node;
+}
