@@ -1,0 +1,210 @@
+/**
+ * The one door to SQLite: opening with the right settings, append-only migrations, one `transaction()`, cached
+ * statements, bodies with a checksum. Foreign errors are recognised here and nowhere else.
+ */
+import { DatabaseSync, type StatementSync, type SupportedValueType } from "node:sqlite";
+import { AppError } from "../errors.ts";
+import { invariant } from "../invariant.ts";
+
+/** A value of a column. */
+export type SqlValue = SupportedValueType;
+/** A row as it comes out: parse it before use. */
+export type SqlRow = Record<string, unknown>;
+
+export interface DatabaseOptions {
+  /** A file, or `:memory:`. */
+  readonly path: string;
+  /** Each runs once, in order, in a transaction. Only ever append. */
+  readonly migrations: readonly string[];
+  /** Marks whose file it is, so that a wrong file is refused. Fits 31 bits. */
+  readonly applicationId: number;
+}
+
+/** Cached pages in KiB: enough for the hot part of a large store, small beside the process itself. */
+const CACHE_KIB = 8 * 1024;
+/** WAL pages before a checkpoint. Larger: hot pages are written back less often; smaller: shorter recovery. */
+const CHECKPOINT_PAGES = 8 * 1024;
+
+/** An open database. Synchronous: nothing awaits between a read and the write that follows from it. */
+export class Database {
+  readonly #sqlite: DatabaseSync;
+  readonly #path: string;
+  readonly #statements = new Map<string, StatementSync>();
+  #afterCommit: (() => void)[] = [];
+  #beforeCommit: (() => void)[] = [];
+  #isInTransaction = false;
+
+  private constructor(sqlite: DatabaseSync, path: string) {
+    this.#sqlite = sqlite;
+    this.#path = path;
+  }
+
+  /** Opens or creates. Errors: `in_use` when another process holds it, `store` when it cannot be used. */
+  static open(options: DatabaseOptions): Database {
+    try {
+      const sqlite = new DatabaseSync(options.path);
+      try {
+        sqlite.exec(
+          `PRAGMA page_size = 1024; PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
+           PRAGMA cache_size = -${CACHE_KIB}; PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}; PRAGMA journal_size_limit = 16777216;
+           PRAGMA temp_store = MEMORY; PRAGMA foreign_keys = ON;`,
+        );
+        const database = new Database(sqlite, options.path);
+        database.#migrate(options);
+        return database;
+      } catch (error) {
+        sqlite.close();
+        throw error;
+      }
+    } catch (error) {
+      throw recognise(error, options.path);
+    }
+  }
+
+  #migrate({ migrations, applicationId, path }: DatabaseOptions): void {
+    const found = Number(this.get("PRAGMA application_id")?.application_id ?? 0);
+    const version = Number(this.get("PRAGMA user_version")?.user_version ?? 0);
+    const isEmpty = version === 0 && this.get("SELECT 1 AS one FROM sqlite_schema LIMIT 1") === undefined;
+    if (!isEmpty && found !== applicationId) {
+      throw new AppError("store", `Cannot open "${path}": it is not a Skerry store of this kind`, {
+        hint: "Name another data folder with --data-dir, or move the file away",
+      });
+    }
+    if (version > migrations.length) {
+      throw new AppError(
+        "store",
+        `Cannot open "${path}": it must be of format ${migrations.length} or older, current format is ${version}`,
+        { hint: "It was written by a newer Skerry: upgrade this one, or name another data folder with --data-dir" },
+      );
+    }
+    for (let next = version; next < migrations.length; next++) {
+      this.transaction(() => {
+        this.#sqlite.exec(migrations[next]!);
+        this.#sqlite.exec(`PRAGMA user_version = ${next + 1}; PRAGMA application_id = ${applicationId};`);
+      });
+    }
+  }
+
+  /**
+   * Runs `work` in one transaction. It commits when `work` returns and rolls back when it throws. Work asked for by
+   * `afterCommit` runs after a successful commit. Does not nest.
+   */
+  transaction<Result>(work: () => Result): Result {
+    invariant(!this.#isInTransaction, "transaction() does not nest");
+    this.#isInTransaction = true;
+    this.#afterCommit = [];
+    let result: Result;
+    try {
+      this.#statement("BEGIN IMMEDIATE").run();
+      try {
+        result = work();
+        for (const call of this.#beforeCommit) call();
+        this.#statement("COMMIT").run();
+      } catch (error) {
+        this.#rollback();
+        throw error;
+      }
+    } catch (error) {
+      throw recognise(error, this.#path);
+    } finally {
+      this.#isInTransaction = false;
+    }
+    const calls = this.#afterCommit;
+    this.#afterCommit = [];
+    for (const call of calls) call();
+    return result;
+  }
+
+  #rollback(): void {
+    try {
+      this.#sqlite.exec("ROLLBACK");
+    } catch (error) {
+      // SQLite rolls back by itself on a full disk or an I/O error, and then says that there is nothing to roll back.
+      if (!String(error).includes("no transaction is active")) throw error;
+    }
+  }
+
+  /** Runs `call` once this transaction has committed; dropped when it rolls back. */
+  afterCommit(call: () => void): void {
+    invariant(this.#isInTransaction, "afterCommit() needs a transaction");
+    this.#afterCommit.push(call);
+  }
+
+  /** Registers a call that runs at the end of every transaction: for small writes that may wait for the next one. */
+  beforeEachCommit(call: () => void): void {
+    this.#beforeCommit.push(call);
+  }
+
+  get isInTransaction(): boolean {
+    return this.#isInTransaction;
+  }
+
+  /** First row, or undefined. */
+  get(sql: string, ...values: SqlValue[]): SqlRow | undefined {
+    return this.#guard(() => this.#statement(sql).get(...values) as SqlRow | undefined);
+  }
+
+  all(sql: string, ...values: SqlValue[]): SqlRow[] {
+    return this.#guard(() => this.#statement(sql).all(...values) as SqlRow[]);
+  }
+
+  /** Answers the number of changed rows and the last row id. Only inside a transaction. */
+  run(sql: string, ...values: SqlValue[]): { changes: number; rowId: number } {
+    invariant(this.#isInTransaction, "a write needs a transaction");
+    return this.#guard(() => {
+      const { changes, lastInsertRowid } = this.#statement(sql).run(...values);
+      return { changes: Number(changes), rowId: Number(lastInsertRowid) };
+    });
+  }
+
+  /** Moves the WAL into the file. For a clean close and for backups. */
+  checkpoint(): void {
+    this.#guard(() => this.#sqlite.exec("PRAGMA wal_checkpoint(TRUNCATE)"));
+  }
+
+  close(): void {
+    this.#statements.clear();
+    this.#sqlite.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  #statement(sql: string): StatementSync {
+    let statement = this.#statements.get(sql);
+    if (statement === undefined) {
+      statement = this.#sqlite.prepare(sql);
+      this.#statements.set(sql, statement);
+    }
+    return statement;
+  }
+
+  #guard<Result>(work: () => Result): Result {
+    try {
+      return work();
+    } catch (error) {
+      throw recognise(error, this.#path);
+    }
+  }
+}
+
+function recognise(error: unknown, path: string): unknown {
+  if (error instanceof AppError || !(error instanceof Error)) return error;
+  const text = error.message;
+  const fail = (code: "in_use" | "disk_full" | "store", what: string, hint: string) =>
+    new AppError(code, `Cannot use "${path}": ${what}`, { hint, cause: error });
+  if (/is locked|database is busy/.test(text)) {
+    return fail("in_use", "another process holds it", "Stop the other Skerry, or name another folder with --data-dir");
+  }
+  if (/database or disk is full/.test(text)) {
+    return fail("disk_full", "the disk is full", "Free some space; nothing was recorded of this request");
+  }
+  if (/readonly database|unable to open database/.test(text)) {
+    return fail("store", `it cannot be written (${text})`, "Check the folder's owner, its permissions and the mount");
+  }
+  if (/malformed|not a database|disk I\/O error/.test(text)) {
+    return fail("store", `it is damaged (${text})`, "Move it away and restore a backup, or start with an empty folder");
+  }
+  return error;
+}

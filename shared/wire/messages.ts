@@ -1,0 +1,149 @@
+/**
+ * What peers say to each other, and on which subjects. Old versions are decoded for ever: fields are only added, and
+ * unknown ones ignored.
+ */
+import { z } from "zod";
+import { EvaluationId, ExecutionId, JobId } from "../model/ids.ts";
+import { JobType, Task } from "../model/job.ts";
+import { ExecutionPhase } from "../model/execution.ts";
+import { Resources } from "../model/resources.ts";
+import { PublishedResult, RunOutput } from "../model/result.ts";
+import { HistoryEvent } from "../model/history.ts";
+import { NodeLoad } from "../model/node.ts";
+
+/** One end of a sync pair: a role on a node, such as `n-1234…/agent`. */
+export type PeerId = string;
+export type Role = "agent" | "orchestrator";
+
+/** `state` goes first: orders, and the newest report of each execution. `history`: events. */
+export const Lane = z.enum(["state", "history"]);
+export type Lane = z.infer<typeof Lane>;
+export const LANES: readonly Lane[] = ["state", "history"];
+
+/** How far one lane of one peer has come: `seq` is the highest applied, `hash` the chain's value there. */
+export const Mark = z.object({ epoch: z.number().int(), seq: z.number().int(), hash: z.string() });
+export type Mark = Readonly<z.infer<typeof Mark>>;
+
+/** One numbered message. `ageMs` is how long ago it was written, by the sender's uptime. */
+export const Entry = z.object({
+  seq: z.number().int().positive(),
+  kind: z.string(),
+  about: z.string(),
+  ageMs: z.number(),
+  body: z.unknown(),
+});
+export type Entry = Readonly<z.infer<typeof Entry>>;
+
+const Between = z.object({ from: z.string(), to: z.string() });
+
+/** Where the sender stands: what it has applied of the receiver's lanes. Also the sign of life. */
+export const Hello = Between.extend({
+  type: z.literal("hello"),
+  applied: z.record(Lane, Mark),
+  /** The sender's own lanes: their epochs and last numbers. */
+  own: z.record(Lane, Mark),
+  wantsAnswer: z.boolean(),
+  load: NodeLoad.optional(),
+});
+export type Hello = z.infer<typeof Hello>;
+
+/** Entries after `prev`, in order; numbers may have gaps where a newer report replaced an older one. */
+export const Batch = Between.extend({
+  type: z.literal("batch"),
+  lane: Lane,
+  prev: Mark,
+  /** The mark after the last entry, gaps included. */
+  last: Mark,
+  entries: z.array(Entry),
+});
+export type Batch = z.infer<typeof Batch>;
+
+/** Everything up to the mark has been applied, durably. */
+export const Ack = Between.extend({ type: z.literal("ack"), lane: Lane, applied: Mark });
+export type Ack = z.infer<typeof Ack>;
+
+export const SyncMessage = z.discriminatedUnion("type", [Hello, Batch, Ack]);
+export type SyncMessage = z.infer<typeof SyncMessage>;
+
+/** Home → agent: what should be of one execution. */
+export const Order = z.discriminatedUnion("desired", [
+  z.object({
+    desired: z.literal("run"),
+    executionId: ExecutionId,
+    jobId: JobId,
+    jobVersion: z.number().int(),
+    jobType: JobType,
+    namespace: z.string(),
+    evaluationId: EvaluationId,
+    partition: z.number().int(),
+    partitionCount: z.number().int(),
+    priority: z.number().int(),
+    task: Task,
+    /** Exit codes that complete the execution; absent: all. */
+    successExitCodes: z.array(z.number().int()).optional(),
+    stopGraceMs: z.number().int(),
+  }),
+  z.object({
+    desired: z.literal("stop"),
+    executionId: ExecutionId,
+    message: z.string(),
+  }),
+  /** The home has recorded the end: the agent may forget the execution when its retention allows. */
+  z.object({ desired: z.literal("forget"), executionId: ExecutionId }),
+]);
+export type Order = Readonly<z.infer<typeof Order>>;
+export type RunOrder = Extract<Order, { desired: "run" }>;
+
+/** Agent → home: the whole observed state of one execution. The highest revision wins. */
+export const Report = z.object({
+  executionId: ExecutionId,
+  revision: z.number().int().positive(),
+  phase: ExecutionPhase,
+  code: z.string().optional(),
+  message: z.string().optional(),
+  hint: z.string().optional(),
+  output: RunOutput.optional(),
+  result: PublishedResult.optional(),
+});
+export type Report = Readonly<z.infer<typeof Report>>;
+
+/** Agent → home, history lane: something happened to an execution. */
+export const ExecutionHappened = z.object({ executionId: ExecutionId, event: HistoryEvent });
+export type ExecutionHappened = Readonly<z.infer<typeof ExecutionHappened>>;
+
+/** Every execution the home still wants something of: sent first after a lost or restored store. */
+export const Census = z.object({ executionIds: z.array(ExecutionId) });
+export type Census = Readonly<z.infer<typeof Census>>;
+
+/** Asks the home for a piece of content that an order names by digest. */
+export const ContentRequest = z.object({ digest: z.string(), offset: z.number().int().nonnegative() });
+/** Asks an agent for output of an execution, from a cursor of an earlier answer on. */
+export const LogRequest = z.object({
+  executionId: ExecutionId,
+  cursor: z.string(),
+  /** Wait this long for more before answering with nothing. */
+  waitMs: z.number().int().nonnegative(),
+});
+/** Records of an engine's output. `isComplete`: the execution has ended and this is the last of it. */
+export const LogAnswer = z.object({
+  pieces: z.array(z.object({
+    stream: z.enum(["stdout", "stderr"]),
+    text: z.string(),
+    atMs: z.number(),
+    cutBytes: z.number().optional(),
+  })),
+  cursor: z.string(),
+  isComplete: z.boolean(),
+});
+export type LogAnswer = Readonly<z.infer<typeof LogAnswer>>;
+/** Asks an agent for the files of a published result. */
+export const ResultListRequest = z.object({ executionId: ExecutionId });
+export const ResultListAnswer = z.object({
+  entries: z.array(z.object({ path: z.string(), kind: z.enum(["file", "folder"]), sizeBytes: z.number() })),
+});
+/** Asks an agent for a piece of one file of a published result. */
+export const ResultReadRequest = z.object({
+  executionId: ExecutionId,
+  path: z.string(),
+  offset: z.number().int().nonnegative(),
+});
