@@ -26,7 +26,13 @@ export interface ErrorKind {
   readonly meaning: string;
 }
 
-const kind = (status: number, wireCode: string, exit: number, meaning: string, isRetryable = false): ErrorKind => ({
+const kind = (
+  status: number,
+  wireCode: string,
+  exit: number,
+  meaning: string,
+  isRetryable = false,
+): ErrorKind => ({
   status,
   wireCode,
   exit,
@@ -36,44 +42,117 @@ const kind = (status: number, wireCode: string, exit: number, meaning: string, i
 
 /** Code → behaviour. */
 export const ERRORS = {
-  bad_request: kind(400, "BadRequest", EXIT.usage, "The request cannot be read: wrong syntax, type or header."),
-  invalid: kind(400, "ValidationError", EXIT.usage, "The request was read, and a value in it is not allowed."),
+  bad_request: kind(
+    400,
+    "BadRequest",
+    EXIT.usage,
+    "The request cannot be read: wrong syntax, type or header.",
+  ),
+  invalid: kind(
+    400,
+    "ValidationError",
+    EXIT.usage,
+    "The request was read, and a value in it is not allowed.",
+  ),
   unauthorized: kind(401, "Unauthorized", EXIT.refused, "Who asks could not be told."),
-  forbidden: kind(403, "Forbidden", EXIT.refused, "Who asks may not do this, or the request comes from a web page."),
+  forbidden: kind(
+    403,
+    "Forbidden",
+    EXIT.refused,
+    "Who asks may not do this, or the request comes from a web page.",
+  ),
   not_found: kind(404, "NotFound", EXIT.notFound, "The named thing does not exist here."),
   ambiguous: kind(409, "MultipleJobsFound", EXIT.usage, "The given prefix fits several things."),
-  conflict: kind(409, "ConflictJobState", EXIT.refused, "The thing is in a state in which this cannot be done."),
-  in_use: kind(409, "ResourceInUse", EXIT.refused, "Something else holds what is needed, such as a port or a data folder."),
+  conflict: kind(
+    409,
+    "ConflictJobState",
+    EXIT.refused,
+    "The thing is in a state in which this cannot be done.",
+  ),
+  in_use: kind(
+    409,
+    "ResourceInUse",
+    EXIT.refused,
+    "Something else holds what is needed, such as a port or a data folder.",
+  ),
   no_changes: kind(409, "NoChanges", EXIT.refused, "The job exists already with the same specification."),
   too_large: kind(413, "BadRequest", EXIT.usage, "The request is larger than the limit."),
   unsupported: kind(501, "NotImplemented", EXIT.refused, "This version cannot do this."),
   exhausted: kind(429, "ResourceExhausted", EXIT.tryAgain, "A limit or a queue is full at the moment.", true),
   disk_full: kind(507, "ResourceExhausted", EXIT.tryAgain, "The disk is too full to take new work.", true),
-  unavailable: kind(503, "ServiceUnavailable", EXIT.tryAgain, "The other side cannot answer at the moment.", true),
+  unavailable: kind(
+    503,
+    "ServiceUnavailable",
+    EXIT.tryAgain,
+    "The other side cannot answer at the moment.",
+    true,
+  ),
   unreachable: kind(503, "NetworkFailure", EXIT.tryAgain, "The server could not be reached.", true),
   timed_out: kind(504, "TimeOut", EXIT.timedOut, "No answer came in time.", true),
   config: kind(500, "ConfigurationError", EXIT.usage, "The configuration has an error."),
-  store: kind(500, "DatastoreFailure", EXIT.failed, "The local store cannot be used: corrupt, read-only or of a newer version."),
+  store: kind(
+    500,
+    "DatastoreFailure",
+    EXIT.failed,
+    "The local store cannot be used: corrupt, read-only or of a newer version.",
+  ),
   io: kind(500, "IOError", EXIT.failed, "A file or device could not be read or written."),
   internal: kind(500, "InternalError", EXIT.failed, "Something that should not happen did."),
 
   // Why an execution did not end as its user wished. They are stored, shown and drive retries.
   engine_missing: kind(422, "InternalError", EXIT.jobFailed, "The node does not have the engine."),
   input_refused: kind(422, "InternalError", EXIT.jobFailed, "An input may not be used on this node."),
-  input_failed: kind(422, "InternalError", EXIT.jobFailed, "An input could not be fetched or prepared.", true),
-  module_invalid: kind(422, "InternalError", EXIT.jobFailed, "The module cannot be loaded: not WebAssembly, not WASI, or an import is missing."),
+  input_failed: kind(
+    422,
+    "InternalError",
+    EXIT.jobFailed,
+    "An input could not be fetched or prepared.",
+    true,
+  ),
+  module_invalid: kind(
+    422,
+    "InternalError",
+    EXIT.jobFailed,
+    "The module cannot be loaded: not WebAssembly, not WASI, or an import is missing.",
+  ),
   module_trapped: kind(422, "InternalError", EXIT.jobFailed, "The module ended by a trap."),
   memory_exceeded: kind(422, "InternalError", EXIT.jobFailed, "The task used more memory than it asked for."),
   disk_exceeded: kind(422, "InternalError", EXIT.jobFailed, "The task wrote more than it asked for."),
-  execution_timed_out: kind(422, "InternalError", EXIT.jobFailed, "The execution ran longer than its time-out."),
-  queue_timed_out: kind(422, "InternalError", EXIT.jobFailed, "The job waited longer than its queue time-out."),
+  execution_timed_out: kind(
+    422,
+    "InternalError",
+    EXIT.jobFailed,
+    "The execution ran longer than its time-out.",
+  ),
+  queue_timed_out: kind(
+    422,
+    "InternalError",
+    EXIT.jobFailed,
+    "The job waited longer than its queue time-out.",
+  ),
   job_timed_out: kind(422, "InternalError", EXIT.jobFailed, "The job took longer than its total time-out."),
-  program_failed: kind(422, "InternalError", EXIT.jobFailed, "The program ended with an exit code that the job does not accept."),
-  interrupted: kind(422, "InternalError", EXIT.jobFailed, "The execution ended because the node or its agent stopped.", true),
+  program_failed: kind(
+    422,
+    "InternalError",
+    EXIT.jobFailed,
+    "The program ended with an exit code that the job does not accept.",
+  ),
+  interrupted: kind(
+    422,
+    "InternalError",
+    EXIT.jobFailed,
+    "The execution ended because the node or its agent stopped.",
+    true,
+  ),
   node_lost: kind(422, "InternalError", EXIT.jobFailed, "The node went away.", true),
   refused: kind(422, "InternalError", EXIT.jobFailed, "The node refused the execution.", true),
   publish_failed: kind(422, "InternalError", EXIT.jobFailed, "The results could not be published.", true),
-  stopped: kind(409, "ConflictJobState", EXIT.jobFailed, "A user, or the end of its job, stopped the execution."),
+  stopped: kind(
+    409,
+    "ConflictJobState",
+    EXIT.jobFailed,
+    "A user, or the end of its job, stopped the execution.",
+  ),
   not_enough_nodes: kind(422, "InternalError", EXIT.jobFailed, "No known node could ever run the job."),
 } as const satisfies Record<string, ErrorKind>;
 

@@ -18,6 +18,7 @@ export function seededRandom(seed: number): () => number {
 /** Version 4 UUIDs from a seed. */
 export function seededIds(seed: number): IdSource {
   const random = seededRandom(seed);
-  const hex = (digits: number) => Array.from({ length: digits }, () => Math.floor(random() * 16).toString(16)).join("");
+  const hex = (digits: number) =>
+    Array.from({ length: digits }, () => Math.floor(random() * 16).toString(16)).join("");
   return { uuid: () => `${hex(8)}-${hex(4)}-4${hex(3)}-a${hex(3)}-${hex(12)}` };
 }

@@ -29,7 +29,10 @@ export function openEmbeddedBus(): Bus {
       let timer: ReturnType<typeof setTimeout> | undefined;
       const late = new Promise<never>((_, reject) => {
         timer = setTimeout(
-          () => reject(new AppError("timed_out", `Cannot get an answer from "${subject}" within ${timeoutMs} ms`)),
+          () =>
+            reject(
+              new AppError("timed_out", `Cannot get an answer from "${subject}" within ${timeoutMs} ms`),
+            ),
           timeoutMs,
         );
       });

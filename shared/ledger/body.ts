@@ -27,10 +27,14 @@ export function decodeBody(body: unknown): unknown {
 export function parseBody<Schema extends z.ZodType>(schema: Schema, body: unknown): z.infer<Schema> {
   const parsed = schema.safeParse(decodeBody(body));
   if (!parsed.success) {
-    throw new AppError("store", `Cannot read a stored record: ${parsed.error.issues[0]?.message ?? "wrong shape"}`, {
-      hint: "It was written by another version of Skerry, or is damaged",
-      cause: parsed.error,
-    });
+    throw new AppError(
+      "store",
+      `Cannot read a stored record: ${parsed.error.issues[0]?.message ?? "wrong shape"}`,
+      {
+        hint: "It was written by another version of Skerry, or is damaged",
+        cause: parsed.error,
+      },
+    );
   }
   return parsed.data;
 }

@@ -74,7 +74,10 @@ export class Database {
       throw new AppError(
         "store",
         `Cannot open "${path}": it must be of format ${migrations.length} or older, current format is ${version}`,
-        { hint: "It was written by a newer Skerry: upgrade this one, or name another data folder with --data-dir" },
+        {
+          hint:
+            "It was written by a newer Skerry: upgrade this one, or name another data folder with --data-dir",
+        },
       );
     }
     for (let next = version; next < migrations.length; next++) {
@@ -195,16 +198,28 @@ function recognise(error: unknown, path: string): unknown {
   const fail = (code: "in_use" | "disk_full" | "store", what: string, hint: string) =>
     new AppError(code, `Cannot use "${path}": ${what}`, { hint, cause: error });
   if (/is locked|database is busy/.test(text)) {
-    return fail("in_use", "another process holds it", "Stop the other Skerry, or name another folder with --data-dir");
+    return fail(
+      "in_use",
+      "another process holds it",
+      "Stop the other Skerry, or name another folder with --data-dir",
+    );
   }
   if (/database or disk is full/.test(text)) {
     return fail("disk_full", "the disk is full", "Free some space; nothing was recorded of this request");
   }
   if (/readonly database|unable to open database/.test(text)) {
-    return fail("store", `it cannot be written (${text})`, "Check the folder's owner, its permissions and the mount");
+    return fail(
+      "store",
+      `it cannot be written (${text})`,
+      "Check the folder's owner, its permissions and the mount",
+    );
   }
   if (/malformed|not a database|disk I\/O error/.test(text)) {
-    return fail("store", `it is damaged (${text})`, "Move it away and restore a backup, or start with an empty folder");
+    return fail(
+      "store",
+      `it is damaged (${text})`,
+      "Move it away and restore a backup, or start with an empty folder",
+    );
   }
   return error;
 }

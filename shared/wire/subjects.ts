@@ -4,8 +4,10 @@ import type { PeerId } from "./messages.ts";
 /** Where a peer receives hello, batch and ack. */
 export const syncSubject = (peer: PeerId): string => `skerry.v1.sync.${peer.replace("/", ".")}`;
 /** Where a peer answers requests for content, logs and results. */
-export const serveSubject = (peer: PeerId, what: "content" | "logs" | "result_list" | "result_read"): string =>
-  `skerry.v1.serve.${peer.replace("/", ".")}.${what}`;
+export const serveSubject = (
+  peer: PeerId,
+  what: "content" | "logs" | "result_list" | "result_read",
+): string => `skerry.v1.serve.${peer.replace("/", ".")}.${what}`;
 
 export const agentPeer = (nodeId: string): PeerId => `${nodeId}/agent`;
 export const orchestratorPeer = (nodeId: string): PeerId => `${nodeId}/orchestrator`;

@@ -1,0 +1,212 @@
+/**
+ * Numbered messages for one peer and lane, on disk until the peer has acknowledged having applied them. Each number
+ * has a chained hash, so that wiped, restored and cloned disks are seen.
+ */
+import { createHash } from "node:crypto";
+import type { Clock } from "../clock.ts";
+import type { Entry, Lane, Mark, PeerId } from "../wire/messages.ts";
+import type { Database, SqlRow } from "./database.ts";
+import { decodeBody, encodeBody } from "./body.ts";
+
+/** The chain's value before the first entry of an epoch. */
+const CHAIN_START = "";
+
+/** What a program wants told. */
+export interface Message {
+  readonly lane: Lane;
+  readonly kind: string;
+  /** What it is about. On the state lane a newer message of the same kind about the same replaces an unapplied older one. */
+  readonly about: string;
+  readonly body: unknown;
+}
+
+/** One lane as stored. */
+export interface LaneState {
+  readonly epoch: number;
+  readonly last: Mark;
+  readonly acked: Mark;
+}
+
+/** The outbox of one program. All writes belong to the caller's transaction. */
+export class Outbox {
+  readonly #database: Database;
+  readonly #clock: Clock;
+  /** Ages are counted by uptime within one process, and by wall time across processes. */
+  readonly #process: string;
+
+  constructor(options: { database: Database; clock: Clock; process: string }) {
+    this.#database = options.database;
+    this.#clock = options.clock;
+    this.#process = options.process;
+  }
+
+  /** Numbers and keeps one message. */
+  put(peer: PeerId, message: Message): void {
+    const { lane, kind, about } = message;
+    const state = this.lane(peer, lane);
+    const seq = state.last.seq + 1;
+    const body = encodeBody(message.body);
+    const hash = chain(state.last.hash, body);
+    if (lane === "state") this.#replaceOlder(peer, message);
+    this.#database.run(
+      "INSERT INTO outbox (peer, lane, seq, kind, about, hash, body, at_ms, uptime_ms, process) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      peer,
+      lane,
+      seq,
+      kind,
+      about,
+      hash,
+      body,
+      Math.round(this.#clock.wallMs()),
+      this.#clock.uptimeMs(),
+      this.#process,
+    );
+    this.#database.run(
+      "UPDATE lanes SET seq = ?, hash = ? WHERE peer = ? AND lane = ?",
+      seq,
+      hash,
+      peer,
+      lane,
+    );
+  }
+
+  /** Only reports are coalesced: each holds the whole observed state. Orders are kept, each is its own wish. */
+  #replaceOlder(peer: PeerId, { lane, kind, about }: Message): void {
+    if (kind !== "report" && kind !== "node") return;
+    this.#database.run(
+      "UPDATE outbox SET body = NULL WHERE peer = ? AND lane = ? AND kind = ? AND about = ? AND body IS NOT NULL",
+      peer,
+      lane,
+      kind,
+      about,
+    );
+  }
+
+  /** The lane's marks; made at first use. */
+  lane(peer: PeerId, lane: Lane): LaneState {
+    const row = this.#database.get("SELECT * FROM lanes WHERE peer = ? AND lane = ?", peer, lane);
+    if (row !== undefined) return toLane(row);
+    this.#database.run(
+      "INSERT INTO lanes (peer, lane, epoch, seq, hash, acked_seq, acked_hash) VALUES (?, ?, 1, 0, ?, 0, ?)",
+      peer,
+      lane,
+      CHAIN_START,
+      CHAIN_START,
+    );
+    return this.lane(peer, lane);
+  }
+
+  /** The lane's marks without making it. */
+  findLane(peer: PeerId, lane: Lane): LaneState | undefined {
+    const row = this.#database.get("SELECT * FROM lanes WHERE peer = ? AND lane = ?", peer, lane);
+    return row === undefined ? undefined : toLane(row);
+  }
+
+  /** Entries after `seq`, oldest first, and the mark that they reach; replaced ones only move the mark. */
+  read(peer: PeerId, lane: Lane, options: { after: number; entriesMax: number; bytesMax: number }) {
+    const rows = this.#database.all(
+      "SELECT * FROM outbox WHERE peer = ? AND lane = ? AND seq > ? ORDER BY seq LIMIT ?",
+      peer,
+      lane,
+      options.after,
+      options.entriesMax,
+    );
+    const entries: Entry[] = [];
+    let bytes = 0;
+    let last: { seq: number; hash: string } | undefined;
+    for (const row of rows) {
+      const size = typeof row.body === "string" ? row.body.length : 0;
+      if (last !== undefined && bytes + size > options.bytesMax) break;
+      last = { seq: Number(row.seq), hash: String(row.hash) };
+      bytes += size;
+      if (row.body !== null) entries.push(this.#toEntry(row));
+    }
+    return { entries, bytes, last };
+  }
+
+  #toEntry(row: SqlRow): Entry {
+    const ageMs = row.process === this.#process
+      ? this.#clock.uptimeMs() - Number(row.uptime_ms)
+      : Math.max(0, this.#clock.wallMs() - Number(row.at_ms));
+    return {
+      seq: Number(row.seq),
+      kind: String(row.kind),
+      about: String(row.about),
+      ageMs: Math.round(ageMs),
+      body: decodeBody(row.body),
+    };
+  }
+
+  /** The chain's value at `seq`, when this side still knows it. */
+  hashAt(peer: PeerId, lane: Lane, seq: number): string | undefined {
+    const state = this.lane(peer, lane);
+    if (seq === 0) return CHAIN_START;
+    if (seq === state.acked.seq) return state.acked.hash;
+    const row = this.#database.get(
+      "SELECT hash FROM outbox WHERE peer = ? AND lane = ? AND seq = ?",
+      peer,
+      lane,
+      seq,
+    );
+    return row === undefined ? undefined : String(row.hash);
+  }
+
+  /** The peer has applied everything up to the mark: forget it. */
+  acknowledge(peer: PeerId, lane: Lane, applied: Mark): void {
+    this.#database.run(
+      "DELETE FROM outbox WHERE peer = ? AND lane = ? AND seq <= ?",
+      peer,
+      lane,
+      applied.seq,
+    );
+    this.#database.run(
+      "UPDATE lanes SET acked_seq = ?, acked_hash = ? WHERE peer = ? AND lane = ?",
+      applied.seq,
+      applied.hash,
+      peer,
+      lane,
+    );
+  }
+
+  /** Starts the lane anew above every epoch that either side knows. `keeps`: unapplied messages are numbered again. */
+  restart(peer: PeerId, lane: Lane, options: { above: number; keeps: boolean }): void {
+    const state = this.lane(peer, lane);
+    const kept = options.keeps
+      ? this.#database.all(
+        "SELECT kind, about, body FROM outbox WHERE peer = ? AND lane = ? AND body IS NOT NULL ORDER BY seq",
+        peer,
+        lane,
+      )
+      : [];
+    this.#database.run("DELETE FROM outbox WHERE peer = ? AND lane = ?", peer, lane);
+    this.#database.run(
+      "UPDATE lanes SET epoch = ?, seq = 0, hash = ?, acked_seq = 0, acked_hash = ? WHERE peer = ? AND lane = ?",
+      Math.max(state.epoch, options.above) + 1,
+      CHAIN_START,
+      CHAIN_START,
+      peer,
+      lane,
+    );
+    for (const row of kept) {
+      this.put(peer, { lane, kind: String(row.kind), about: String(row.about), body: decodeBody(row.body) });
+    }
+  }
+
+  /** How many messages wait for the peer. */
+  depth(peer: PeerId): number {
+    return Number(this.#database.get("SELECT count(*) AS n FROM outbox WHERE peer = ?", peer)?.n ?? 0);
+  }
+}
+
+function toLane(row: SqlRow): LaneState {
+  const epoch = Number(row.epoch);
+  return {
+    epoch,
+    last: { epoch, seq: Number(row.seq), hash: String(row.hash) },
+    acked: { epoch, seq: Number(row.acked_seq), hash: String(row.acked_hash) },
+  };
+}
+
+function chain(previous: string, body: string): string {
+  return createHash("sha256").update(previous).update(body).digest("base64url").slice(0, 16);
+}

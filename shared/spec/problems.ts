@@ -1,0 +1,69 @@
+/** Everything that is wrong with a document, collected before anything is refused. */
+import { AppError } from "../errors.ts";
+import { LIMITS } from "../limits.ts";
+
+/** Where in a document: field names and list positions. */
+export type Path = readonly (string | number)[];
+
+/** `Tasks[0].Resources.CPU` */
+export function formatPath(path: Path): string {
+  let text = "";
+  for (const part of path) {
+    if (typeof part === "number") text += `[${part}]`;
+    else if (/^[A-Za-z_][\w]{0,63}$/.test(part)) text += text ? `.${part}` : part;
+    else text += `[${quote(part)}]`;
+  }
+  return text || "The job";
+}
+
+/** A value as it is shown in messages: JSON, cut to 80 characters, without anything a terminal would obey. */
+export function quote(value: unknown): string {
+  if (value === undefined) return "missing";
+  if (Array.isArray(value)) return value.length ? `a list of ${value.length}` : "an empty list";
+  if (typeof value === "object" && value !== null) return "an object";
+  if (typeof value !== "string") return String(value);
+  const shown = JSON.stringify(value.length > 80 ? `${value.slice(0, 77)}...` : value);
+  return shown.replace(/[\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g, escape);
+}
+
+const escape = (char: string) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`;
+
+interface Problem {
+  readonly path: Path;
+  readonly text: string;
+}
+
+/** The problems of one document, in the order in which they were found. */
+export class Problems {
+  readonly #problems: Problem[] = [];
+  #droppedCount = 0;
+
+  get count(): number {
+    return this.#problems.length + this.#droppedCount;
+  }
+
+  /** `must` completes the sentence: `must be at most 5`. */
+  add(path: Path, must: string, value?: unknown): void {
+    const is = arguments.length < 3
+      ? ""
+      : value === undefined
+      ? ", and is missing"
+      : `, current value is ${quote(value)}`;
+    if (this.#problems.length >= LIMITS.problemsShownMax) this.#droppedCount++;
+    else this.#problems.push({ path, text: `${must}${is}` });
+  }
+
+  /** One error that names them all. `subject` reads `job "etl"`; `locate` says where in the text a path is. */
+  toError(subject: string, locate?: (path: Path) => string | undefined): AppError {
+    const lines = this.#problems.map(({ path, text }) => {
+      const place = locate?.(path);
+      return `${place ? `${place}: ` : ""}${formatPath(path)} ${text}`;
+    });
+    if (this.#droppedCount) lines.push(`and ${this.#droppedCount} more problems`);
+    const details = Object.fromEntries(this.#problems.map(({ path, text }) => [formatPath(path), text]));
+    const message = lines.length === 1
+      ? `Cannot accept ${subject}: ${lines[0]}`
+      : `Cannot accept ${subject}: ${this.count} problems\n  ${lines.join("\n  ")}`;
+    return new AppError("invalid", message, { details });
+  }
+}
