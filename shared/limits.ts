@@ -14,6 +14,33 @@ export const LIMITS = {
   specValuesMax: 20_000,
   /** Characters of one name, key or label. Beyond: refused. */
   nameCharsMax: 256,
+  /** Characters of one argument, value or text of a job spec: Linux's limit for one argument. Beyond: refused. */
+  textCharsMax: 128 * KIB,
+  /** Characters of one path or URL in a job spec: Linux's limit for a path. Beyond: refused. */
+  pathCharsMax: 4 * KIB,
+  /** Bytes of a job spec as JSON once large content is stored by digest: two of them fit a sync batch. Beyond: refused. */
+  specBytesMax: 256 * KIB,
+  /** Bytes of inline content that stay in one job spec together. What is beyond is stored by digest. */
+  inlineTotalBytes: 64 * KIB,
+  /** Inputs, result paths and domains of one task: each costs a mount. Beyond: refused. */
+  inputsMax: 256,
+  /** Constraints of one job, and values of one constraint: every node is compared with them. Beyond: refused. */
+  constraintsMax: 64,
+  constraintValuesMax: 256,
+  /** Priority of a job: Bacalhau's clients send small numbers. Beyond: refused. */
+  priorityMax: 1_000_000,
+  /** New attempts for each partition: bounds the executions of a job that always fails. Beyond: refused. */
+  retryAttemptsMax: 100,
+  /** Cores, bytes and devices of one task, and time-outs of ten years: above any machine, below where sums lose digits. */
+  cpuMillisMax: 100_000_000,
+  memoryBytesMax: 1024 ** 5,
+  diskBytesMax: 4 * 1024 ** 5,
+  gpuCountMax: 4096,
+  timeoutMsMax: 3650 * 86_400_000,
+  /** Between stop signal and kill: a stop that takes longer looks like one that does not work. Beyond: refused. */
+  stopGraceMsMax: 3_600_000,
+  /** Problems of one job spec that are told at once. The others are counted. */
+  problemsShownMax: 30,
   /** Content above this is stored by digest at admission; orders carry the digest. Keeps rows and messages small. */
   inlineBytes: 16 * KIB,
   /** Bytes of one chunk of content, logs or results over the bus: a NATS message holds 1 MiB at most. */
