@@ -67,6 +67,8 @@ export const JobSpec = z.object({
   /** Number of partitions. */
   count: z.number().int().nonnegative(),
   constraints: z.array(Constraint),
+  /** Label keys over whose values the executions are spread, such as `rack`. */
+  spread: z.array(z.string()),
   meta: z.record(z.string(), z.string()),
   labels: z.record(z.string(), z.string()),
   task: Task,

@@ -1,0 +1,65 @@
+/** The texts of lifecycle events, in the words that Bacalhau's clients and their tests know. */
+import type { HistoryEvent } from "../../shared/model/history.ts";
+import { shortId } from "../../shared/model/ids.ts";
+import type { Explanation } from "../../shared/model/execution.ts";
+import type { JobPhase } from "../../shared/model/job.ts";
+
+export const jobSubmitted = (): HistoryEvent => ({ topic: "Submission", message: "Job submitted" });
+
+export const jobStopRequested = (reason: string): HistoryEvent => ({
+  topic: "Scheduling",
+  message: "Job requested to stop before completion",
+  details: { Reason: reason },
+});
+
+export const jobQueued = (why: string): HistoryEvent => ({
+  topic: "Queueing",
+  message: `Job queued. ${why}`,
+});
+
+/** `Failed. <why>` */
+export function jobState(
+  phase: JobPhase,
+  options: { message?: string; hint?: string; code?: string } = {},
+): HistoryEvent {
+  const name = phase[0]!.toUpperCase() + phase.slice(1);
+  return {
+    topic: "State Update",
+    message: options.message ? `${name}. ${options.message}` : name,
+    details: {
+      NewState: name,
+      ...(options.code && { ErrorCode: options.code, IsError: "true" }),
+      ...(options.hint && { Hint: options.hint }),
+    },
+  };
+}
+
+export const jobTimedOut = (limitMs: number): HistoryEvent => ({
+  topic: "Job Timeout",
+  message: `Job timed out. Job took longer than ${formatSeconds(limitMs)}`,
+  details: { Hint: TIMEOUT_HINT, IsError: "true", FailsExecution: "true" },
+});
+
+export const executionRequested = (nodeId: string, explanation: Explanation): HistoryEvent => ({
+  topic: "Scheduling",
+  message: `Requested execution on ${shortId(nodeId)}`,
+  details: { NodeID: nodeId, Why: explain(explanation) },
+});
+
+export const executionStopped = (message: string): HistoryEvent => ({ topic: "Scheduling", message });
+
+export const TIMEOUT_HINT = "Increase the task timeout or allocate more resources";
+
+/** `best of 3 nodes that fit, of 5 known (room now 1.00, packing 0.42)` */
+export function explain({ nodesKnown, nodesFit, scores }: Explanation): string {
+  const parts = Object.entries(scores).map(([ranker, score]) =>
+    `${ranker.replaceAll("_", " ")} ${score.toFixed(2)}`
+  );
+  const fit = nodesFit === 1 ? "the only node that fits" : `best of ${nodesFit} nodes that fit`;
+  return `${fit}, of ${nodesKnown} known (${parts.join(", ")})`;
+}
+
+/** `90s`, `1.5s`: durations as Go prints seconds. */
+export function formatSeconds(ms: number): string {
+  return `${ms / 1000}s`;
+}

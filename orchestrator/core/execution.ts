@@ -1,0 +1,58 @@
+/**
+ * An execution at its home, as events change it: an order is written, reports arrive (late, doubled, in any order), its
+ * node is given up. Total: an event that no longer matters returns the same record.
+ */
+import { type Execution, EXECUTION_TERMINAL, isLive } from "../../shared/model/execution.ts";
+import type { Report } from "../../shared/wire/messages.ts";
+
+export type ExecutionEvent =
+  | { readonly kind: "reported"; readonly report: Report; readonly isPartitionTaken: boolean }
+  | { readonly kind: "stop_wanted"; readonly message: string }
+  | { readonly kind: "lost"; readonly message: string; readonly hint: string };
+
+/** The record after the event; the same object when nothing changes. */
+export function step(execution: Execution, event: ExecutionEvent, nowMs: number): Execution {
+  switch (event.kind) {
+    case "reported":
+      return onReport(execution, event, nowMs);
+    case "stop_wanted":
+      if (!isLive(execution.phase) || execution.desired === "stop") return execution;
+      return changed(execution, { desired: "stop", desiredMessage: event.message }, nowMs);
+    case "lost":
+      if (!isLive(execution.phase)) return execution;
+      return changed(execution, {
+        phase: "lost",
+        code: "node_lost",
+        message: event.message,
+        hint: event.hint,
+      }, nowMs);
+  }
+}
+
+/** The highest revision wins. Only `lost` may still be corrected once an execution has ended. */
+function onReport(
+  execution: Execution,
+  { report, isPartitionTaken }: Extract<ExecutionEvent, { kind: "reported" }>,
+  nowMs: number,
+): Execution {
+  if (report.revision <= execution.reportRevision) return execution;
+  if (EXECUTION_TERMINAL.has(execution.phase) && execution.phase !== "lost") {
+    return execution;
+  }
+  const { revision, executionId: _, ...observed } = report;
+  if (report.phase === "completed" && isPartitionTaken) {
+    return changed(execution, {
+      ...observed,
+      result: undefined,
+      phase: "stopped",
+      code: "stopped",
+      message: `Result not accepted: another execution of partition ${execution.partition} finished first`,
+      reportRevision: revision,
+    }, nowMs);
+  }
+  return changed(execution, { ...observed, reportRevision: revision }, nowMs);
+}
+
+function changed(execution: Execution, change: Partial<Execution>, nowMs: number): Execution {
+  return { ...execution, ...change, revision: execution.revision + 1, modifiedAtMs: nowMs };
+}

@@ -1,0 +1,142 @@
+/**
+ * Which nodes may run a task: ordered rules, the first that rejects gives the reason. A lasting rejection can only
+ * end by a change of the node or the job; a passing one ends by itself, so the job may wait for it.
+ */
+import { type Constraint, formatConstraint, matches } from "../../shared/model/constraint.ts";
+import { type Dimension, DIMENSIONS, fits, type Resources } from "../../shared/model/resources.ts";
+import type { JobSpec } from "../../shared/model/job.ts";
+import type { NodeView } from "./node.ts";
+
+/** What a job needs of a node, worked out once for each plan. */
+export interface Need {
+  readonly engine: string;
+  readonly publisher: string | undefined;
+  readonly inputs: readonly string[];
+  readonly constraints: readonly Constraint[];
+  readonly resources: Resources;
+}
+
+export interface Filter {
+  readonly name: string;
+  /** A lasting rejection means that the node could never run the task as both are now. */
+  readonly isLasting: boolean;
+  /** The reason, in words for users; undefined when the node passes. */
+  readonly rejects: (need: Need, view: NodeView) => string | undefined;
+}
+
+/** `favour_…` constraints are wishes: they rank, they never reject. */
+export const isWish = (constraint: Constraint): boolean => constraint.key.startsWith("favour_");
+
+/** In order: what lasts first, so that the reason shown is the one to act on. */
+export const FILTERS: readonly Filter[] = [
+  {
+    name: "membership",
+    isLasting: false,
+    rejects: (_, { node }) =>
+      node.membership === "approved" ? undefined : `is not approved (${node.membership})`,
+  },
+  {
+    name: "engine",
+    isLasting: true,
+    rejects: ({ engine }, { node }) => lacks(engine, node.facts.engines, node.facts.absent),
+  },
+  {
+    name: "publisher",
+    isLasting: true,
+    rejects: ({ publisher }, { node }) =>
+      publisher === undefined ? undefined : lacks(publisher, node.facts.publishers, node.facts.absent),
+  },
+  {
+    name: "inputs",
+    isLasting: true,
+    rejects({ inputs }, { node }) {
+      for (const input of inputs) {
+        const reason = lacks(input, node.facts.inputs, node.facts.absent);
+        if (reason !== undefined) return reason;
+      }
+    },
+  },
+  {
+    name: "constraints",
+    isLasting: true,
+    rejects({ constraints }, { node }) {
+      const failed = constraints.find((constraint) =>
+        !isWish(constraint) && !matches(constraint, node.facts.labels)
+      );
+      if (failed === undefined) return undefined;
+      const has = node.facts.labels[failed.key];
+      const found = has === undefined ? "no such label" : `${failed.key}=${has}`;
+      return `labels don't match required selectors ${formatConstraint(failed)} (${found})`;
+    },
+  },
+  {
+    name: "size",
+    isLasting: true,
+    rejects({ resources }, { node }) {
+      if (fits(resources, node.facts.capacity)) return undefined;
+      return DIMENSIONS.filter((dimension) => resources[dimension] > node.facts.capacity[dimension])
+        .map((dimension) =>
+          `job requires more ${NAMES[dimension]} (${
+            amount(dimension, resources)
+          }) than the maximum available (${amount(dimension, node.facts.capacity)})`
+        ).join(", ");
+    },
+  },
+  {
+    name: "connection",
+    isLasting: false,
+    rejects: (_, { node }) => node.connection === "connected" ? undefined : "is not connected",
+  },
+  {
+    name: "admission",
+    isLasting: false,
+    rejects: (_, { node }) => node.load?.refuses,
+  },
+];
+
+const NAMES: Record<Dimension, string> = {
+  cpuMillis: "CPU",
+  memoryBytes: "Memory",
+  diskBytes: "Disk",
+  gpuCount: "GPU",
+};
+
+/** One amount for people: cores, or bytes in binary units. */
+export function amount(dimension: Dimension, resources: Resources): string {
+  const value = resources[dimension];
+  if (dimension === "cpuMillis") return `${value / 1000}`;
+  if (dimension === "gpuCount") return `${value}`;
+  const units = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
+  let [size, unit] = [value, 0];
+  while (size >= 1024 && unit < units.length - 1) [size, unit] = [size / 1024, unit + 1];
+  return `${Number(size.toFixed(1))} ${units[unit]}`;
+}
+
+function lacks(
+  name: string,
+  offered: readonly string[],
+  absent: Readonly<Record<string, string>>,
+): string | undefined {
+  if (offered.includes(name)) return undefined;
+  const why = absent[name];
+  return why === undefined ? `does not support ${name}` : `does not support ${name}: ${why}`;
+}
+
+/** What a spec asks of a node. */
+export function needOf(spec: JobSpec): Need {
+  return {
+    engine: spec.task.engine.type,
+    publisher: spec.task.publisher?.type,
+    inputs: [...new Set(spec.task.inputs.map(({ source }) => source.type))],
+    constraints: spec.constraints,
+    resources: spec.task.resources,
+  };
+}
+
+/** The first filter that rejects the node, with its reason. */
+export function rejection(need: Need, view: NodeView): { filter: Filter; reason: string } | undefined {
+  for (const filter of FILTERS) {
+    const reason = filter.rejects(need, view);
+    if (reason !== undefined) return { filter, reason };
+  }
+}

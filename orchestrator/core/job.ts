@@ -1,0 +1,61 @@
+/** A job at its home, as events change it. Total: an event that no longer matters returns the same record. */
+import type { Job } from "../../shared/model/job.ts";
+import { JOB_TERMINAL } from "../../shared/model/job.ts";
+
+export type JobEvent =
+  /** No node has room, or none fits yet. */
+  | { readonly kind: "waiting"; readonly message: string; readonly hint: string }
+  /** An execution of it is at work. */
+  | { readonly kind: "started" }
+  /** One more partition has its accepted result. */
+  | { readonly kind: "partition_completed" }
+  | { readonly kind: "completed" }
+  | { readonly kind: "failed"; readonly code: string; readonly message: string; readonly hint?: string }
+  | { readonly kind: "stopped"; readonly message: string };
+
+/** The record after the event; the same object when nothing changes. */
+export function step(job: Job, event: JobEvent, nowMs: number): Job {
+  if (JOB_TERMINAL.has(job.phase)) {
+    // A result that comes after the end is still counted; the end stays.
+    return event.kind === "partition_completed"
+      ? changed(job, { completedCount: job.completedCount + 1 }, nowMs)
+      : job;
+  }
+  switch (event.kind) {
+    case "waiting":
+      if (job.message === event.message) return job;
+      return changed(job, {
+        phase: job.phase === "running" ? "running" : "queued",
+        message: event.message,
+        hint: event.hint,
+      }, nowMs);
+    case "started":
+      return job.phase === "running"
+        ? job
+        : changed(job, { phase: "running", message: undefined, hint: undefined }, nowMs);
+    case "partition_completed":
+      return changed(job, { completedCount: job.completedCount + 1 }, nowMs);
+    case "completed":
+      return changed(
+        job,
+        { phase: "completed", code: undefined, message: undefined, hint: undefined },
+        nowMs,
+      );
+    case "failed":
+      return changed(
+        job,
+        { phase: "failed", code: event.code, message: event.message, hint: event.hint },
+        nowMs,
+      );
+    case "stopped":
+      return changed(
+        job,
+        { phase: "stopped", code: undefined, message: event.message, hint: undefined },
+        nowMs,
+      );
+  }
+}
+
+function changed(job: Job, change: Partial<Job>, nowMs: number): Job {
+  return { ...job, ...change, revision: job.revision + 1, modifiedAtMs: nowMs };
+}

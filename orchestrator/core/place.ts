@@ -1,0 +1,198 @@
+/**
+ * Which node each slot goes to: filters, then rankers, then the spread that the job asks for. Deterministic: nodes are
+ * taken in the order of their ids, ties go to the first.
+ *
+ * Cost: one pass over the nodes, then O(log nodes + groups) for each slot.
+ */
+import type { Explanation } from "../../shared/model/execution.ts";
+import type { ExecutionId, NodeId } from "../../shared/model/ids.ts";
+import { add, type Resources } from "../../shared/model/resources.ts";
+import { type Need, rejection } from "./filters.ts";
+import { Heap } from "./heap.ts";
+import { heldByOthers, type NodeView } from "./node.ts";
+import { type Candidate, hasRoomAtAll, score, scores, SPREAD_WEIGHT, wishes } from "./rankers.ts";
+import { notEnoughNodes, type Refusal } from "./refusal.ts";
+
+/** One execution that is wanted. */
+export interface Slot {
+  readonly partition: number;
+  readonly attempt: number;
+  readonly previousId?: ExecutionId;
+  /** Nodes that refused this partition: never again. */
+  readonly excluded: readonly NodeId[];
+  /** Nodes where it ended badly: only when no other fits. */
+  readonly avoided: readonly NodeId[];
+}
+
+export interface PlaceInput {
+  readonly need: Need;
+  /** Label keys over whose values the executions are spread. */
+  readonly spread: readonly string[];
+  readonly slots: readonly Slot[];
+  /** Sorted by id. */
+  readonly nodes: readonly NodeView[];
+  /** Live executions of the job by node. */
+  readonly sameJob: ReadonlyMap<NodeId, number>;
+}
+
+export interface Placement {
+  readonly slot: Slot;
+  readonly nodeId: NodeId;
+  readonly explanation: Explanation;
+}
+
+export interface PlaceResult {
+  readonly placements: readonly Placement[];
+  /** Why the rest found no place; undefined when every slot did. */
+  readonly refusal?: Refusal;
+}
+
+interface Fit extends Candidate {
+  readonly id: NodeId;
+  readonly queueCapacity: Resources;
+  readonly wishScore: number;
+  readonly group: Group;
+}
+
+/** Nodes with the same values of the spread labels. */
+interface Group {
+  readonly heap: Heap;
+  count: number;
+}
+
+/** Places what fits. */
+export function place(input: PlaceInput): PlaceResult {
+  const rejected: { nodeId: NodeId; reason: string; filter: string; isLasting: boolean }[] = [];
+  const { fitting, groups } = sift(input, rejected);
+  const rejectedBy: Record<string, number> = {};
+  for (const { filter } of rejected) rejectedBy[filter] = (rejectedBy[filter] ?? 0) + 1;
+
+  const placements: Placement[] = [];
+  let isExcludedEverywhere = false;
+  for (const slot of input.slots) {
+    const chosen = choose(input.need, { fitting, groups, slot });
+    if (chosen === undefined) {
+      isExcludedEverywhere = fitting.length > 0 && fitting.every(({ id }) => slot.excluded.includes(id));
+      break;
+    }
+    placements.push({
+      slot,
+      nodeId: chosen.id,
+      explanation: {
+        nodesKnown: input.nodes.length,
+        nodesFit: fitting.length,
+        rejectedBy,
+        scores: scores(input.need, chosen),
+      },
+    });
+    take(input.need, { chosen, index: fitting.indexOf(chosen) });
+  }
+  if (placements.length === input.slots.length) return { placements };
+  const refusal = notEnoughNodes({
+    requestedCount: input.slots.length - placements.length,
+    nodesKnown: input.nodes.length,
+    rejected,
+    busy: fitting.map(({ id }) => id),
+    isExcludedEverywhere,
+  });
+  return { placements, refusal };
+}
+
+function sift(
+  input: PlaceInput,
+  rejected: { nodeId: NodeId; reason: string; filter: string; isLasting: boolean }[],
+) {
+  const fitting: Fit[] = [];
+  const byKey = new Map<string, Group>();
+  const { need, nodes, spread, sameJob } = input;
+  for (const view of nodes) {
+    const { facts } = view.node;
+    const no = rejection(need, view);
+    if (no !== undefined) {
+      rejected.push({
+        nodeId: facts.id,
+        reason: no.reason,
+        filter: no.filter.name,
+        isLasting: no.filter.isLasting,
+      });
+      continue;
+    }
+    const group = groupOf(byKey, { labels: facts.labels, spread, size: nodes.length });
+    const fit: Fit = {
+      id: facts.id,
+      capacity: facts.capacity,
+      queueCapacity: facts.queueCapacity,
+      labels: facts.labels,
+      used: add(view.allocated, heldByOthers(view)),
+      sameJobCount: sameJob.get(facts.id) ?? 0,
+      wishScore: wishes(need, facts.labels),
+      group,
+    };
+    group.count += fit.sameJobCount;
+    const index = fitting.push(fit) - 1;
+    if (hasRoomAtAll(need, fit)) group.heap.push(index, score(need, fit, fit.wishScore));
+  }
+  return { fitting, groups: [...byKey.values()] };
+}
+
+function groupOf(
+  groups: Map<string, Group>,
+  { labels, spread, size }: {
+    labels: Readonly<Record<string, string>>;
+    spread: readonly string[];
+    size: number;
+  },
+): Group {
+  const key = spread.length === 0 ? "" : spread.map((label) => labels[label] ?? "").join("\0");
+  let group = groups.get(key);
+  if (group === undefined) groups.set(key, group = { heap: new Heap(size), count: 0 });
+  return group;
+}
+
+/** The best node for the slot, taken out of its heap; `take` puts it back. */
+function choose(
+  need: Need,
+  { fitting, groups, slot }: { fitting: Fit[]; groups: Group[]; slot: Slot },
+): Fit | undefined {
+  if (slot.excluded.length === 0 && slot.avoided.length === 0) return popBest(fitting, groups);
+  const skipped: Fit[] = [];
+  let fallback: Fit | undefined;
+  let chosen: Fit | undefined;
+  while (chosen === undefined) {
+    const best = popBest(fitting, groups);
+    if (best === undefined) break;
+    if (slot.excluded.includes(best.id)) skipped.push(best);
+    else if (slot.avoided.includes(best.id)) {
+      if (fallback === undefined) fallback = best;
+      else skipped.push(best);
+    } else chosen = best;
+  }
+  if (chosen !== undefined && fallback !== undefined) skipped.push(fallback);
+  for (const fit of skipped) put(need, fit, fitting.indexOf(fit));
+  return chosen ?? fallback;
+}
+
+function popBest(fitting: Fit[], groups: readonly Group[]): Fit | undefined {
+  let best: Group | undefined;
+  let bestScore = -1;
+  for (const group of groups) {
+    const top = group.heap.peek();
+    if (top === undefined) continue;
+    const own = group.heap.scoreOf(top);
+    const total = groups.length === 1 ? own : own + SPREAD_WEIGHT / (1 + group.count);
+    if (total > bestScore) [best, bestScore] = [group, total];
+  }
+  const index = best?.heap.pop();
+  return index === undefined ? undefined : fitting[index];
+}
+
+function take(need: Need, { chosen, index }: { chosen: Fit; index: number }): void {
+  chosen.used = add(chosen.used, need.resources);
+  chosen.sameJobCount++;
+  chosen.group.count++;
+  put(need, chosen, index);
+}
+
+function put(need: Need, fit: Fit, index: number): void {
+  if (hasRoomAtAll(need, fit)) fit.group.heap.push(index, score(need, fit, fit.wishScore));
+}

@@ -1,0 +1,55 @@
+/** Why slots found no place, in words: Bacalhau's sentence, and one line for each reason. */
+import { type NodeId, shortId } from "../../shared/model/ids.ts";
+
+export interface Refusal {
+  /** No known node could ever run it as things are. */
+  readonly isLasting: boolean;
+  readonly message: string;
+  readonly hint: string;
+}
+
+export interface RefusalInput {
+  readonly requestedCount: number;
+  readonly nodesKnown: number;
+  readonly rejected: readonly { nodeId: NodeId; reason: string; isLasting: boolean }[];
+  /** Nodes that pass every filter and have no room. */
+  readonly busy: readonly NodeId[];
+  /** Every node that fits has refused this partition. */
+  readonly isExcludedEverywhere: boolean;
+}
+
+/** Nodes rejected for the same reason share a line; the most frequent reasons first. */
+export function notEnoughNodes(input: RefusalInput): Refusal {
+  const { requestedCount, nodesKnown, rejected, busy, isExcludedEverywhere } = input;
+  const lines = new Map<string, NodeId[]>();
+  const note = (reason: string, nodeId: NodeId) => {
+    const nodes = lines.get(reason);
+    if (nodes === undefined) lines.set(reason, [nodeId]);
+    else nodes.push(nodeId);
+  };
+  for (const { reason, nodeId } of rejected) note(reason, nodeId);
+  for (const nodeId of busy) note(isExcludedEverywhere ? "job rejected" : "node busy", nodeId);
+  const shown = [...lines].sort(([a, m], [b, n]) => n.length - m.length || (a < b ? -1 : 1)).slice(
+    0,
+    LINES_MAX,
+  );
+  const bullets = shown.map(([reason, nodes]) =>
+    `\n• ${
+      nodes.length > 1 ? `${nodes.length} of ${nodesKnown} nodes` : `Node ${shortId(nodes[0]!)}`
+    }: ${reason}`
+  );
+  const isLasting = isExcludedEverywhere || (busy.length === 0 && rejected.every((one) => one.isLasting));
+  const suitable = isExcludedEverywhere ? 0 : busy.length;
+  return {
+    isLasting,
+    message:
+      `not enough nodes to run job. requested: ${requestedCount}, available: ${nodesKnown}, suitable: ${suitable}.` +
+      bullets.join(""),
+    hint: isLasting
+      ? "Change what the job asks for, or add a node that offers it; with a queue time-out the job waits for one"
+      : "It starts by itself as soon as a node has room",
+  };
+}
+
+/** More reasons than this help nobody. */
+const LINES_MAX = 8;
