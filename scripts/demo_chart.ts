@@ -51,14 +51,14 @@ export function formatAnswer(findings: Findings, paint: Paint): string {
   const against = (other: Other) => paint.accent(`${size(getAfternoon(findings, coolest, other))} °C`);
   return [
     paint.bold("How much does the sea breeze cool JFK?"),
-    `JFK's afternoons were clearly cooler than LaGuardia's and Newark's ${monthSpan(cool)},`,
-    `most so in ${longMonth(coolest)}: by ${against("LGA")} and ${against("EWR")}.`,
+    `JFK's afternoons were clearly cooler than the others' ${monthSpan(cool)},`,
+    `most in ${longMonth(coolest)}: ${against("LGA")} against LaGuardia, ${against("EWR")} against Newark.`,
     `In ${pair.map(longMonth).join(" and ")} the afternoon wind at JFK came over the water ${
       percent(ocean.ratio)
     } of the time.`,
-    `JFK was then ${paint.accent(compare(ocean.againstC.LGA))} than LaGuardia, and ${
+    `Then JFK was ${paint.accent(compare(ocean.againstC.LGA))} than LaGuardia; with wind off the land ${
       paint.warn(compare(land.againstC.LGA))
-    } when it came over land.`,
+    }.`,
   ].join("\n");
 }
 
@@ -83,7 +83,7 @@ export async function formatTable(findings: Findings, paint: Paint): Promise<str
   }
   return [
     "Afternoons, 12 to 17 h: JFK minus the other, in °C, and its 95 % interval.",
-    `Bars, hour by hour: how much JFK is cooler than Newark (full: ${BAR_FULL_C} °C), where clear.`,
+    `Bars, hour by hour: how much cooler than Newark, where clear (full: ${BAR_FULL_C} °C).`,
     table.toString().split("\n").slice(1, -1).map((line) => line.trimEnd()).join("\n"),
   ].join("\n");
 }
@@ -179,7 +179,7 @@ function monthSpan(months: readonly string[]): string {
   const isRun = numbers.every((number, index) => index === 0 || number === numbers[index - 1]! + 1);
   if (months.length === 0) return "in no month";
   if (isRun && months.length > 2) return `from ${longMonth(months[0]!)} to ${longMonth(months.at(-1)!)}`;
-  return `in ${months.map(longMonth).join(", ")}`;
+  return `in ${new Intl.ListFormat("en").format(months.map(longMonth))}`;
 }
 
 function longMonth(month: string): string {
