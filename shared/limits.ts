@@ -27,6 +27,8 @@ export const LIMITS = {
   /** Constraints of one job, and values of one constraint: every node is compared with them. Beyond: refused. */
   constraintsMax: 64,
   constraintValuesMax: 256,
+  /** Labels over which one job is spread: each is a factor in the number of groups. Beyond: refused. */
+  spreadMax: 8,
   /** Priority of a job: Bacalhau's clients send small numbers. Beyond: refused. */
   priorityMax: 1_000_000,
   /** New attempts for each partition: bounds the executions of a job that always fails. Beyond: refused. */

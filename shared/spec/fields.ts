@@ -13,25 +13,35 @@ const LEAF: Shape = { kind: "leaf" };
 const shapes = new WeakMap<z.ZodType, Shape>();
 
 /**
- * The value as the schema reads it, or `undefined` after adding what is wrong. Keys of objects that the schema
- * knows match in any casing and come out in the schema's; null there means absent; unknown keys are problems.
+ * The value as the schema reads it; what is wrong is added to the problems and left out of the answer, so that the
+ * rest can still be checked. `undefined` when nothing readable remains. Keys of objects that the schema knows match
+ * in any casing and come out in the schema's; null there means absent; unknown keys are problems.
  */
 export function readFields<T extends z.ZodType>(
   schema: T,
   value: unknown,
   { path, problems }: { path: Path; problems: Problems },
 ): z.output<T> | undefined {
-  const before = problems.count;
   const named = rename(value, shapeOf(schema), path, problems);
   const parsed = schema.safeParse(named, { error: tell });
-  if (parsed.success) return problems.count === before ? parsed.data : undefined;
+  if (parsed.success) return parsed.data;
   for (const issue of parsed.error.issues) {
     const at = issue.path as Path;
-    const found = valueAt(named, at);
-    if (issue.code === "custom" && issue.params?.isWhole) problems.add([...path, ...at], issue.message);
-    else problems.add([...path, ...at], issue.message, found);
+    problems.add([...path, ...at], issue.message, valueAt(named, at));
   }
-  return undefined;
+  const rest = structuredClone(named);
+  for (const issue of parsed.error.issues) remove(rest, issue.path as Path);
+  return schema.safeParse(rest).data;
+}
+
+/** Takes a value out of the object or list that holds it; a list becomes empty, so that positions stay true. */
+function remove(document: unknown, path: Path): void {
+  const holder = valueAt(document, path.slice(0, -1));
+  const last = path.at(-1);
+  if (Array.isArray(holder)) holder.length = 0;
+  else if (typeof holder === "object" && holder !== null && last !== undefined) {
+    delete (holder as Record<string | number, unknown>)[last];
+  }
 }
 
 function shapeOf(schema: z.ZodType): Shape {

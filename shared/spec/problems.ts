@@ -13,7 +13,7 @@ export function formatPath(path: Path): string {
     else if (/^[A-Za-z_][\w]{0,63}$/.test(part)) text += text ? `.${part}` : part;
     else text += `[${quote(part)}]`;
   }
-  return text || "The job";
+  return text || "it";
 }
 
 /** A value as it is shown in messages: JSON, cut to 80 characters, without anything a terminal would obey. */
@@ -36,19 +36,22 @@ interface Problem {
 /** The problems of one document, in the order in which they were found. */
 export class Problems {
   readonly #problems: Problem[] = [];
+  readonly #told = new Set<string>();
   #droppedCount = 0;
 
   get count(): number {
     return this.#problems.length + this.#droppedCount;
   }
 
-  /** `must` completes the sentence: `must be at most 5`. */
+  /** `must` completes the sentence: `must be at most 5`. A path's first problem is the one that is told. */
   add(path: Path, must: string, value?: unknown): void {
     const is = arguments.length < 3
       ? ""
       : value === undefined
       ? ", and is missing"
       : `, current value is ${quote(value)}`;
+    if (this.#told.has(formatPath(path))) return;
+    this.#told.add(formatPath(path));
     if (this.#problems.length >= LIMITS.problemsShownMax) this.#droppedCount++;
     else this.#problems.push({ path, text: `${must}${is}` });
   }

@@ -1,0 +1,151 @@
+/** What the fields of a job mean together: rules that no single field can break alone. */
+import type { Constraint } from "../model/constraint.ts";
+import type { InputSource, JobSpec, Task } from "../model/job.ts";
+import type { Path, Problems } from "./problems.ts";
+import { isWithin, whyNoName } from "./texts.ts";
+
+/** An input with the place in the document where it was written. */
+export interface PlacedInput {
+  readonly input: InputSource;
+  readonly path: Path;
+}
+
+/** Keys of a free map. */
+export function checkKeys(map: Readonly<Record<string, string>>, path: Path, problems: Problems): void {
+  for (const key of Object.keys(map)) {
+    const why = key.trim() === "" ? "must not have an empty name" : whyNoName(key);
+    if (why) problems.add([...path, key], key.trim() === "" ? why : `(the name) ${why}`);
+  }
+}
+
+/** Names and values of environment variables, by Bacalhau's rules. */
+export function checkEnv(env: Readonly<Record<string, string>>, path: Path, problems: Problems): void {
+  for (const [name, value] of Object.entries(env)) {
+    if (!/^[A-Z][A-Z0-9_]*$/.test(name)) {
+      problems.add(
+        [...path, name],
+        "must have a name of upper-case letters, digits and _, beginning with a letter",
+      );
+    } else if (name.startsWith("BACALHAU_")) {
+      problems.add(
+        [...path, name],
+        "must have a name that does not begin with BACALHAU_, which is set by the node",
+      );
+    } else if (value === "") {
+      problems.add([...path, name], "must not be empty");
+    }
+  }
+}
+
+/** How many values each operator takes. */
+export function checkConstraint({ operator, values }: Constraint, path: Path, problems: Problems): void {
+  const at = [...path, "Values"];
+  if (operator === "exists" || operator === "!") {
+    if (values.length) problems.add(at, `must be empty for the operator "${operator}"`, values);
+  } else if (operator === "in" || operator === "notin") {
+    if (!values.length) {
+      problems.add(at, `must have at least one value for the operator "${operator}"`, values);
+    }
+  } else if (values.length !== 1) {
+    problems.add(at, `must have exactly one value for the operator "${operator}"`, values);
+  } else if ((operator === "gt" || operator === "lt") && !/^[+-]?\d{1,18}$/.test(values[0] ?? "")) {
+    problems.add([...at, 0], `must be a whole number for the operator "${operator}"`, values[0]);
+  }
+}
+
+/** Targets and aliases of inputs: no two the same, none inside another. */
+export function checkInputs(inputs: readonly PlacedInput[], problems: Problems): void {
+  const aliases = new Set<string>();
+  for (const [at, { input, path }] of inputs.entries()) {
+    if (input.target === "/") problems.add([...path, "Target"], "must be a path below /", input.target);
+    if (input.alias !== input.target && aliases.has(input.alias)) {
+      problems.add([...path, "Alias"], "must be used once", input.alias);
+    }
+    aliases.add(input.alias);
+    const other = inputs.slice(0, at).find((earlier) => overlap(earlier.input.target, input.target));
+    if (!other) continue;
+    const must = other.input.target === input.target
+      ? "must be used by one input"
+      : "must not overlap another input's";
+    problems.add([...path, "Target"], must, input.target);
+  }
+}
+
+const overlap = (a: string, b: string) => isWithin(a, b) || isWithin(b, a);
+
+/** Names of results become folders beside these files. */
+const TAKEN = new Set(["stdout", "stderr", "exitcode"]);
+
+/** Names and places of results: usable as folder names, unique, not in an input. */
+export function checkResultPaths(task: Task, path: Path, problems: Problems): void {
+  const [names, paths] = [new Set<string>(), new Set<string>()];
+  for (const [at, { name, path: kept }] of task.resultPaths.entries()) {
+    const nameAt = [...path, "ResultPaths", at, "Name"];
+    const pathAt = [...path, "ResultPaths", at, "Path"];
+    if (name === "") problems.add(nameAt, "must not be empty");
+    else if (/[/\\]/.test(name) || name === "." || name === "..") {
+      problems.add(nameAt, "must be usable as a folder name, without slashes", name);
+    } else if (TAKEN.has(name.toLowerCase())) {
+      problems.add(nameAt, "must not be stdout, stderr or exitCode, which every result has", name);
+    } else if (names.has(name)) problems.add(nameAt, "must be used once", name);
+    if (kept === "/") problems.add(pathAt, "must be a path below /", kept);
+    else if (paths.has(kept)) problems.add(pathAt, "must be used once", kept);
+    const input = task.inputs.find(({ target }) => isWithin(kept, target));
+    if (input) problems.add(pathAt, `must not be in the input "${input.target}"`, kept);
+    names.add(name);
+    paths.add(kept);
+  }
+  if (task.resultPaths.length && !task.publisher) {
+    problems.add([...path, "Publisher"], "must be set if result paths are set");
+  }
+}
+
+/** Time-outs add up. */
+export function checkTimeouts({ timeouts }: Task, path: Path, problems: Problems): void {
+  const { executionMs, queueMs, totalMs } = timeouts;
+  if (totalMs > 0 && executionMs + queueMs > totalMs) {
+    const [execution, queue, total] = [executionMs, queueMs, totalMs].map((durationMs) =>
+      `${durationMs / 1000}s`
+    );
+    const is = `current values are ${execution}, ${queue} and ${total}`;
+    problems.add([...path, "Timeouts"], `must have ExecutionTimeout + QueueTimeout <= TotalTimeout, ${is}`);
+  }
+}
+
+const DOMAIN = /^(\*\.|\.)?([a-z0-9_]+(-+[a-z0-9]+)*\.)+[a-z]{2,}$/;
+const ADDRESS = /^(\d{1,3}(\.\d{1,3}){3}|[0-9a-f:]*:[0-9a-f:.]+)$/;
+
+/** Domains only where a gateway can honour them. */
+export function checkNetwork({ network }: Task, path: Path, problems: Problems): void {
+  const at = [...path, "Network", "Domains"];
+  if (network.domains.length && network.type !== "http") {
+    problems.add(at, 'must be empty unless the network type is "HTTP"', network.domains);
+  }
+  for (const [index, domain] of network.domains.entries()) {
+    if (!DOMAIN.test(domain) && !ADDRESS.test(domain)) {
+      problems.add([...at, index], 'must be a domain like "example.org" or "*.example.org"', domain);
+    }
+  }
+}
+
+/** The modules that a WebAssembly task names are inputs. */
+export function checkModules(task: Task, path: Path, problems: Problems): void {
+  const { EntryModule: entry, ImportModules: imports } = task.engine.params;
+  const targets = new Set(task.inputs.map(({ target }) => target));
+  const check = (module: unknown, at: Path) => {
+    if (!targets.has(String(module))) problems.add(at, "must be the Target of an input source", module);
+  };
+  check(entry, [...path, "EntryModule"]);
+  if (!Array.isArray(imports)) return;
+  for (const [at, module] of imports.entries()) check(module, [...path, "ImportModules", at]);
+}
+
+/** Rules of the job itself. */
+export function checkJob(spec: JobSpec, problems: Problems): void {
+  if (spec.namespace === "*") {
+    problems.add(["Namespace"], 'must not be "*", which means every namespace in lists');
+  }
+  for (const [at, constraint] of spec.constraints.entries()) {
+    checkConstraint(constraint, ["Constraints", at], problems);
+  }
+}

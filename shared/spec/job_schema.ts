@@ -1,0 +1,217 @@
+/**
+ * A job spec as users write it: Bacalhau's names, plus `Retry`, `SuccessExitCodes`, `StopGrace` and `Spread`. The shapes
+ * only say what a field may hold; what fields mean together is in `job_rules.ts`.
+ */
+import { z } from "zod";
+import { LIMITS } from "../limits.ts";
+import { Operator } from "../model/constraint.ts";
+import { parseBytes, parseCpu, parseDuration } from "./units.ts";
+import { whyNoLine, whyNoName, whyNoPath, whyNoText } from "./texts.ts";
+
+/** A string that the rule has nothing against. */
+function checked(whyNot: (text: string) => string | undefined): z.ZodType<string, string> {
+  return z.string().superRefine((text, context) => {
+    const why = whyNot(text);
+    if (why) context.addIssue({ code: "custom", message: why });
+  });
+}
+
+export const Name = checked(whyNoName);
+export const Line = checked(whyNoLine);
+export const Text = checked(whyNoText);
+export const TaskPath = checked(whyNoPath);
+
+/** A string, or a number that stands for it, read by `parse`; blank means absent. */
+function amount(parse: (text: string) => number | undefined, { must, max }: { must: string; max: number }) {
+  return z.union([z.string(), z.number()], { error: must }).transform((written, context) => {
+    const text = String(written).trim();
+    if (text === "") return undefined;
+    const parsed = parse(text);
+    if (parsed !== undefined && parsed <= max) return parsed;
+    context.addIssue({ code: "custom", message: must });
+    return z.NEVER;
+  });
+}
+
+const parseCount = (text: string) => /^\d{1,6}$/.test(text) ? Number(text) : undefined;
+/** Seconds as a number or digits, or a duration with units; in ms. */
+const parseSeconds = (text: string) => /^\d{1,12}$/.test(text) ? Number(text) * 1000 : parseDuration(text);
+
+const timeout = amount((text) => {
+  const parsedMs = parseSeconds(text);
+  return parsedMs !== undefined && parsedMs % 1000 === 0 ? parsedMs : undefined;
+}, {
+  must: 'must be whole seconds from 0 to ten years, as a number or like "90s" or "10m"',
+  max: LIMITS.timeoutMsMax,
+});
+
+export const StopGrace = amount(parseSeconds, {
+  must: 'must be from 0 to one hour, in seconds or like "10s"',
+  max: LIMITS.stopGraceMsMax,
+});
+
+const wholeNumber = (min: number, max: number) => {
+  const must = `must be a whole number from ${min} to ${max}`;
+  return z.number({ error: must }).refine(
+    (value) => Number.isInteger(value) && value >= min && value <= max,
+    must,
+  );
+};
+
+export const Retry = z.object({
+  Attempts: wholeNumber(0, LIMITS.retryAttemptsMax).optional(),
+  LostAttempts: wholeNumber(0, LIMITS.retryAttemptsMax).optional(),
+});
+
+export const SuccessExitCodes = z.array(wholeNumber(-1, 255)).min(1).max(257);
+
+/** Label keys over whose values executions are spread. */
+export const Spread = z.array(Name).max(LIMITS.spreadMax);
+
+export const Typed = z.object({
+  Type: Name,
+  Params: z.record(z.string(), z.unknown()).optional(),
+});
+
+export const InputSource = z.object({
+  Source: Typed,
+  Alias: Line.optional(),
+  Target: TaskPath.optional(),
+});
+
+export const ResultPath = z.object({ Name, Path: TaskPath });
+
+/** `Exists` and `DoesNotExist` are Kubernetes' own words for `exists` and `!`. */
+const OPERATORS: Readonly<Record<string, Operator>> = {
+  ...Object.fromEntries(Operator.options.map((operator) => [operator, operator])),
+  doesnotexist: "!",
+};
+
+const OperatorText = z.string().transform((written, context) => {
+  const operator = Object.hasOwn(OPERATORS, written.toLowerCase())
+    ? OPERATORS[written.toLowerCase()]
+    : undefined;
+  if (operator) return operator;
+  context.addIssue({ code: "custom", message: `must be one of ${Operator.options.join(", ")}` });
+  return z.NEVER;
+});
+
+export const Constraint = z.object({
+  Key: Name,
+  Operator: OperatorText,
+  Values: z.array(Text).max(LIMITS.constraintValuesMax).optional(),
+});
+
+const NETWORKS = ["Default", "None", "Host", "Full", "HTTP", "Bridge"];
+
+const NetworkTypeText = z.string().transform((written, context) => {
+  const found = NETWORKS.find((name) => name.toLowerCase() === written.trim().toLowerCase());
+  if (found) return found.toLowerCase() as "default" | "none" | "host" | "full" | "http" | "bridge";
+  context.addIssue({ code: "custom", message: `must be one of ${NETWORKS.join(", ")}` });
+  return z.NEVER;
+});
+
+export const Task = z.object({
+  Name: Name.optional(),
+  Engine: Typed,
+  Publisher: Typed.partial().optional(),
+  Env: z.record(z.string(), Text).optional(),
+  Meta: z.record(z.string(), Text).optional(),
+  InputSources: z.array(InputSource).max(LIMITS.inputsMax).optional(),
+  ResultPaths: z.array(ResultPath).max(LIMITS.inputsMax).optional(),
+  Resources: z.object({
+    CPU: amount(parseCpu, {
+      must: `must be cores like "500m", "2" or "0.5", at most ${LIMITS.cpuMillisMax / 1000}`,
+      max: LIMITS.cpuMillisMax,
+    }).optional(),
+    Memory: amount(parseBytes, {
+      must: 'must be bytes like "512Mb" or "2GiB", at most 1PiB',
+      max: LIMITS.memoryBytesMax,
+    })
+      .optional(),
+    Disk: amount(parseBytes, {
+      must: 'must be bytes like "10Gb" or "1GiB", at most 4PiB',
+      max: LIMITS.diskBytesMax,
+    })
+      .optional(),
+    GPU: amount(parseCount, {
+      must: `must be a whole number from 0 to ${LIMITS.gpuCountMax}`,
+      max: LIMITS.gpuCountMax,
+    })
+      .optional(),
+  }).optional(),
+  Network: z.object({
+    Type: NetworkTypeText.optional(),
+    Domains: z.array(Line).max(LIMITS.inputsMax).optional(),
+    Ports: z.array(z.unknown()).max(0, { error: "must be empty: a batch job has no ports" }).optional(),
+  }).optional(),
+  Timeouts: z.object({
+    ExecutionTimeout: timeout.optional(),
+    QueueTimeout: timeout.optional(),
+    TotalTimeout: timeout.optional(),
+  }).optional(),
+});
+
+/** Fields that the server sets; whatever a client sends in them is ignored. */
+const owned = z.unknown().optional();
+
+export const Job = z.object({
+  ID: Name.optional(),
+  Name: Name.optional(),
+  Namespace: Name.optional(),
+  Type: z.string().optional(),
+  Priority: wholeNumber(0, LIMITS.priorityMax).optional(),
+  Count: wholeNumber(0, LIMITS.jobCountMax).optional(),
+  Constraints: z.array(Constraint).max(LIMITS.constraintsMax).optional(),
+  Meta: z.record(z.string(), Text).optional(),
+  Labels: z.record(z.string(), Name).optional(),
+  Tasks: z.array(Task, { error: "must be a list with one task" }).min(1, {
+    error: "must be a list with one task",
+  }),
+  Retry: Retry.optional(),
+  SuccessExitCodes: SuccessExitCodes.optional(),
+  StopGrace: StopGrace.optional(),
+  Spread: Spread.optional(),
+  State: owned,
+  Version: owned,
+  Revision: owned,
+  CreateTime: owned,
+  ModifyTime: owned,
+});
+
+export type WrittenJob = z.output<typeof Job>;
+export type WrittenTask = z.output<typeof Task>;
+export type WrittenInput = z.output<typeof InputSource>;
+
+/** Parameters of the engine `wasm`: modules by the target of an input, or (legacy) as inputs of their own. */
+export const WasmParams = z.object({
+  EntryModule: z.union([TaskPath, z.looseObject({})], { error: "must be the Target of an input source" }),
+  Entrypoint: Name.optional(),
+  Parameters: z.array(Text).optional(),
+  ImportModules: z.array(
+    z.union([TaskPath, z.looseObject({})], { error: "must be the Target of an input source" }),
+  )
+    .max(LIMITS.inputsMax).optional(),
+  EnvironmentVariables: z.record(z.string(), Text).optional(),
+});
+
+/** Parameters of the input `inline`: a `data:` URL, or the digest of content that the store has already. */
+export const InlineParams = z.object({
+  URL: z.string().optional(),
+  Digest: z.string().regex(/^sha256:[0-9a-f]{64}$/, { error: 'must be "sha256:" and 64 hex digits' })
+    .optional(),
+  SizeBytes: wholeNumber(0, Number.MAX_SAFE_INTEGER).optional(),
+  MediaType: Name.optional(),
+});
+
+/** Parameters of the input `local`. */
+export const LocalParams = z.object({
+  SourcePath: TaskPath.refine((path) => path.startsWith("/"), "must be an absolute path"),
+  ReadWrite: z.boolean().optional(),
+  CreateAs: z.string().transform((written, context) => {
+    const found = ["dir", "file", "noCreate"].find((word) => word.toLowerCase() === written.toLowerCase());
+    if (found) return found;
+    context.addIssue({ code: "custom", message: "must be one of dir, file, noCreate" });
+    return z.NEVER;
+  }).optional(),
+});

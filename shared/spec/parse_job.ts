@@ -1,0 +1,219 @@
+/** Job specs at the door: Bacalhau's names in, the model out, or one error that tells everything that is wrong. */
+import { LIMITS } from "../limits.ts";
+import type { JobSpec, RetryPolicy, Typed } from "../model/job.ts";
+import { NO_RESOURCES, type Resources } from "../model/resources.ts";
+import { Contents } from "./content.ts";
+import { readFields } from "./fields.ts";
+import { isReadable } from "./guard.ts";
+import { checkJob, checkKeys } from "./job_rules.ts";
+import {
+  Job as WrittenJobSchema,
+  Retry,
+  StopGrace,
+  SuccessExitCodes,
+  type WrittenJob,
+} from "./job_schema.ts";
+import { parseTask } from "./parse_task.ts";
+import { type Path, Problems, quote } from "./problems.ts";
+import { nearest } from "./suggest.ts";
+
+/** What a job gets where it says nothing. */
+export interface JobDefaults {
+  readonly priority: number;
+  readonly resources: Resources;
+  /** Absent: no publisher. */
+  readonly publisher?: Typed;
+  /** 0 means none. */
+  readonly executionTimeoutMs: number;
+  readonly totalTimeoutMs: number;
+}
+
+/** Bacalhau's amounts; results go to the node's own publisher. */
+export const JOB_DEFAULTS: JobDefaults = {
+  priority: 0,
+  resources: { ...NO_RESOURCES, cpuMillis: 500, memoryBytes: 512_000_000 },
+  publisher: { type: "local", params: {} },
+  executionTimeoutMs: 0,
+  totalTimeoutMs: 0,
+};
+
+export const RETRY_DEFAULT: RetryPolicy = { attempts: 0, lostAttempts: 2 };
+export const STOP_GRACE_DEFAULT_MS = 10_000;
+
+export interface ParseJobOptions {
+  readonly defaults?: JobDefaults;
+  /** Where a path stands in the text that the value was read from: `line 4, column 9`. */
+  readonly locate?: (path: Path) => string | undefined;
+}
+
+export interface ParsedJob {
+  readonly spec: JobSpec;
+  /** Content by digest that the spec's inline inputs name. */
+  readonly contents: Map<string, Uint8Array>;
+  readonly warnings: string[];
+}
+
+/**
+ * Reads a job spec. Keys of known structure match in any casing; null means absent. Never throws anything but
+ * an `AppError` with code `invalid` that names every problem by its field.
+ */
+export function parseJob(value: unknown, options: ParseJobOptions = {}): ParsedJob {
+  const problems = new Problems();
+  const parsed = isReadable(value, problems) ? read(value, { ...options, problems }) : undefined;
+  if (parsed && problems.count === 0) return parsed;
+  throw problems.toError(subjectOf(value), options.locate);
+}
+
+function subjectOf(value: unknown): string {
+  if (typeof value !== "object" || value === null) return "the job";
+  const name = Object.entries(value).find(([key]) => key.toLowerCase() === "name")?.[1];
+  return typeof name === "string" && name.trim() !== "" ? `job ${quote(name)}` : "the job";
+}
+
+function read(value: unknown, options: ParseJobOptions & { problems: Problems }): ParsedJob | undefined {
+  const { problems, defaults = JOB_DEFAULTS } = options;
+  const warnings: string[] = [];
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    problems.add([], "must be an object with fields like Name and Tasks", value);
+    return undefined;
+  }
+  const written = readFields(WrittenJobSchema, firstTaskOnly(value, warnings), { path: [], problems });
+  if (!written) return undefined;
+  warnOfOwned(written, warnings);
+  checkType(written, problems);
+  const { meta, ...extras } = readExtras(written, warnings, problems);
+  const contents = new Contents();
+  const task = parseTask(written.Tasks[0]!, { problems, contents, defaults, warnings });
+  const spec: JobSpec = {
+    name: written.Name?.trim() || written.ID?.trim() || "",
+    namespace: written.Namespace?.trim() || "default",
+    type: "batch",
+    priority: written.Priority || defaults.priority,
+    count: written.Count ?? 1,
+    constraints: (written.Constraints ?? []).map(({ Key, Operator, Values }) => ({
+      key: Key,
+      operator: Operator,
+      values: Values ?? [],
+    })),
+    meta,
+    labels: { ...written.Labels },
+    task,
+    ...extras,
+  };
+  checkKeys(meta, ["Meta"], problems);
+  checkKeys(spec.labels, ["Labels"], problems);
+  checkJob(spec, problems);
+  checkSize(spec, problems);
+  return { spec, contents: contents.byDigest, warnings };
+}
+
+function checkSize(spec: JobSpec, problems: Problems): void {
+  const sizeBytes = JSON.stringify(spec).length;
+  if (sizeBytes <= LIMITS.specBytesMax) return;
+  const must = `must be at most ${LIMITS.specBytesMax} bytes as JSON, inline content not counted`;
+  problems.add([], `${must}, current value is ${sizeBytes}`);
+}
+
+function firstTaskOnly(value: object, warnings: string[]): object {
+  const [key, tasks] = Object.entries(value).find(([key]) => key.toLowerCase() === "tasks") ?? [];
+  if (key === undefined || !Array.isArray(tasks) || tasks.length < 2) return value;
+  warnings.push("only one task is supported per job");
+  return { ...value, [key]: tasks.slice(0, 1) };
+}
+
+/** Fields that only the server sets, with the names that Bacalhau's warnings give them. */
+const OWNED = [
+  ["State", "state"],
+  ["Revision", "revision"],
+  ["Version", "version"],
+  ["CreateTime", "create time"],
+  ["ModifyTime", "modify time"],
+] as const;
+
+function warnOfOwned(written: WrittenJob, warnings: string[]): void {
+  for (const [field, words] of OWNED) {
+    if (!isZero(written[field])) warnings.push(`job ${words} is ignored when submitting a job`);
+  }
+  if (written.ID?.trim()) warnings.push("job ID is ignored when submitting a batch job");
+}
+
+/** What a Go client sends for a field that was never set. */
+function isZero(value: unknown): boolean {
+  if (value === undefined || value === null || value === 0 || value === "") return true;
+  if (typeof value !== "object") return false;
+  return Object.values(value).every((field) => isZero(field) || field === "Undefined");
+}
+
+function checkType({ Type: type }: WrittenJob, problems: Problems): void {
+  const written = type?.trim().toLowerCase() ?? "";
+  if (written === "" || written === "batch") return;
+  const isLater = ["ops", "service", "daemon"].includes(written);
+  problems.add(
+    ["Type"],
+    isLater ? 'must be "batch", the only type that this version runs' : 'must be "batch"',
+    type,
+  );
+}
+
+/** Fields of Skerry's own, which travel in `Meta` where a client knows Bacalhau's fields only. */
+const EXTRAS = {
+  Retry: { key: "skerry/retry", schema: Retry, example: '{"attempts":2}' },
+  SuccessExitCodes: { key: "skerry/successExitCodes", schema: SuccessExitCodes, example: "[0,3]" },
+  StopGrace: { key: "skerry/stopGrace", schema: StopGrace, example: '"10s"' },
+  Spread: { key: "skerry/spread", schema: Spread, example: '["rack"]' },
+} as const;
+
+type Extras = Pick<JobSpec, "retry" | "successExitCodes" | "stopGraceMs" | "spread" | "meta">;
+
+function readExtras(written: WrittenJob, warnings: string[], problems: Problems): Extras {
+  const meta: Record<string, string> = {};
+  const fields: Pick<WrittenJob, keyof typeof EXTRAS> = {};
+  for (const [key, text] of Object.entries(written.Meta ?? {})) {
+    if (key.startsWith("bacalhau.org/")) {
+      warnings.push(`job meta key ${quote(key)} is reserved and will be ignored`);
+    } else if (key.toLowerCase().startsWith("skerry/")) {
+      readExtra(key, text, { fields, problems });
+    } else meta[key] = text;
+  }
+  for (const field of Object.keys(EXTRAS) as (keyof typeof EXTRAS)[]) {
+    if (written[field] === undefined) continue;
+    if (fields[field] !== undefined) {
+      warnings.push(`job meta key "${EXTRAS[field].key}" is ignored: ${field} is given`);
+    }
+    Object.assign(fields, { [field]: written[field] });
+  }
+  const codes = fields.SuccessExitCodes ?? (fields.Retry && [0]);
+  return {
+    meta,
+    retry: {
+      attempts: fields.Retry?.Attempts ?? RETRY_DEFAULT.attempts,
+      lostAttempts: fields.Retry?.LostAttempts ?? RETRY_DEFAULT.lostAttempts,
+    },
+    ...(codes && { successExitCodes: [...new Set(codes)].sort((a, b) => a - b) }),
+    spread: [...new Set(fields.Spread ?? [])],
+    stopGraceMs: fields.StopGrace ?? STOP_GRACE_DEFAULT_MS,
+  };
+}
+
+function readExtra(
+  key: string,
+  text: string,
+  { fields, problems }: { fields: Record<string, unknown>; problems: Problems },
+): void {
+  const path = ["Meta", key];
+  const names = Object.entries(EXTRAS);
+  const [field, extra] = names.find(([, { key: known }]) => known.toLowerCase() === key.toLowerCase()) ?? [];
+  if (!field || !extra) {
+    const known = names.map(([, { key }]) => key);
+    problems.add(path, `is not a known field; did you mean ${quote(nearest(key, known) ?? known[0])}?`);
+    return;
+  }
+  let value: unknown = text;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    // A duration needs no quotes.
+    if (field !== "StopGrace") return problems.add(path, `must be JSON like ${extra.example}`, text);
+  }
+  if (isReadable(value, problems)) fields[field] = readFields(extra.schema, value, { path, problems });
+}
