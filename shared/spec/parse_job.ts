@@ -9,6 +9,7 @@ import { checkJob, checkKeys } from "./job_rules.ts";
 import {
   Job as WrittenJobSchema,
   Retry,
+  Spread,
   StopGrace,
   SuccessExitCodes,
   type WrittenJob,
