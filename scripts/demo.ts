@@ -47,7 +47,7 @@ async function demo(folder: string, signal: AbortSignal): Promise<void> {
   say("(CC0); see examples/sea_breeze/data/README.md.");
   say("");
   await using node = await startNode(folder, { allowPath: EXAMPLE, signal });
-  step(`a node runs at ${node.api}: orchestrator and agent in one process`);
+  step(`a node runs at ${node.api}: orchestrator and agent`);
   const findings = await runJob(node, { folder, signal });
   say("");
   say(await formatFindings(findings, paint));
@@ -61,7 +61,7 @@ async function runJob(
 ): Promise<Findings> {
   const spec = await readSpec();
   const jobId = await submit(node.api, spec, signal);
-  step(`job ${jobId.slice(0, 10)} is accepted: a WebAssembly module, ${spec.Count} partitions, one a month`);
+  step(`job ${jobId.slice(0, 10)} is accepted: WebAssembly, ${spec.Count} partitions, one a month`);
   const screenOptions = { paint, write: writeOut };
   const screen = isLive ? openLiveScreen(spec.Count, screenOptions) : openPlainScreen(screenOptions);
   try {

@@ -5,7 +5,7 @@ const POLL_MS = 120;
 const JOB_MS = 180_000;
 /** How long logs may still come after the job has ended. */
 const LOGS_MS = 10_000;
-const BAR_WIDTH = 24;
+const BAR_WIDTH = 20;
 const COLUMNS = 80;
 
 /** States of an execution in which there is nothing to read yet. */
@@ -121,16 +121,12 @@ export interface Screen {
 export function openLiveScreen(partitionCount: number, options: ScreenOptions): Screen {
   const rows = Array.from({ length: partitionCount }, () => ({ state: "", ratio: 0, newest: "" }));
   let drawnCount = 0;
+  let above = "";
   const row = (index: number) => {
     const { state, ratio, newest } = rows[index]!;
     const filled = Math.round(ratio * BAR_WIDTH);
     const bar = options.paint.accent("█".repeat(filled)) + options.paint.dim("░".repeat(BAR_WIDTH - filled));
-    return `${partitionName(index)} ${bar} ${cut(newest || state, COLUMNS - BAR_WIDTH - 16)}`;
-  };
-  const redraw = (above = "") => {
-    const up = drawnCount > 0 ? `\x1b[${drawnCount}A\x1b[J` : "";
-    options.write(`${up}${above}${rows.map((_, index) => row(index)).join("\n")}\n`);
-    drawnCount = rows.length;
+    return `${partitionName(index)} ${bar} ${cut(newest || state, COLUMNS - BAR_WIDTH - 14)}`;
   };
   return {
     state(partition, state) {
@@ -139,17 +135,22 @@ export function openLiveScreen(partitionCount: number, options: ScreenOptions): 
     },
     log(partition, { isError, text }) {
       if (isError) {
-        return redraw(`${options.paint.warn(`${partitionName(partition)} ${cut(text, COLUMNS - 14)}`)}\n`);
+        above += `${options.paint.warn(`${partitionName(partition)} ${cut(text, COLUMNS - 14)}`)}\n`;
+        return;
       }
       rows[partition]!.newest = text;
       rows[partition]!.ratio = Math.max(rows[partition]!.ratio, ratioIn(text));
-      redraw();
     },
-    draw: () => redraw(),
+    draw() {
+      const up = drawnCount > 0 ? `\x1b[${drawnCount}A\x1b[J` : "";
+      options.write(`${up}${above}${rows.map((_, index) => `${row(index)}\n`).join("")}`);
+      drawnCount = rows.length;
+      above = "";
+    },
   };
 }
 
-/** A line for each thing that happens, for files and pipes. */
+/** A line for each thing that happens but the steps in between, for files and pipes. */
 export function openPlainScreen(options: ScreenOptions): Screen {
   const states = new Map<number, string>();
   const line = (partition: number, text: string) => options.write(`${partitionName(partition)} ${text}\n`);
@@ -159,8 +160,7 @@ export function openPlainScreen(options: ScreenOptions): Screen {
       states.set(partition, state);
     },
     log(partition, { text }) {
-      const ratio = ratioIn(text);
-      if (ratio === 0 || ratio === 1) line(partition, text);
+      if (ratioIn(text) === 0) line(partition, text);
     },
     draw() {},
   };

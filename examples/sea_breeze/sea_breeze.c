@@ -167,8 +167,8 @@ static void add_hour(const observation_t hour[STATIONS], int seen, const options
 static void check_values(observation_t *observation, const char *file) {
   if (observation->temp_dc == MISSING || observation->wind_kt == MISSING) month.missing += 1;
   if (observation->wind_kt > WIND_KT_MAX) {
-    fprintf(stderr, "warning: %s: %s reports a wind of %d kt at %s: left out\n", file,
-            station_names[observation->station], observation->wind_kt, observation->utc);
+    fprintf(stderr, "warning: %s: %s %s: wind of %d kt left out\n", file,
+            station_names[observation->station], observation->utc, observation->wind_kt);
     observation->wind_kt = MISSING;
   }
 }
@@ -226,9 +226,9 @@ static int compare(const void *a, const void *b) {
 }
 
 /* "-0.123" from thousandths */
-static void print_milli(FILE *output, int32_t milli) {
+static void print_milli(FILE *output, const char *before, int32_t milli) {
   uint32_t size = milli < 0 ? -(uint32_t)milli : (uint32_t)milli;
-  fprintf(output, ",%s%u.%03u", milli < 0 ? "-" : "", size / 1000, size % 1000);
+  fprintf(output, "%s%s%u.%03u", before, milli < 0 ? "-" : "", size / 1000, size % 1000);
 }
 
 static void resample(const char *name, const options_t *options, int32_t *means) {
@@ -290,22 +290,27 @@ static void write_hours(const char *name) {
   finish(output, name);
 }
 
-static void write_interval(FILE *output, const char *name, int series, int other, int32_t *means, int resamples) {
+static difference_t add_days(int series) {
   difference_t total = {0, 0, 0};
   for (int day = 0; day < DAYS; day++) {
     total.hours += month.days[day][series].hours;
     total.lga_dc += month.days[day][series].lga_dc;
     total.ewr_dc += month.days[day][series].ewr_dc;
   }
+  return total;
+}
+
+static void write_interval(FILE *output, const char *name, int series, int other, int32_t *means, int resamples) {
+  difference_t total = add_days(series);
   if (total.hours == 0) return;
   qsort(means, (size_t)resamples, sizeof *means, compare);
   int cut = resamples / 40; /* 2.5 % on either side */
   if (series == AFTERNOON) fprintf(output, "%s,%d-%d", name, AFTERNOON_FROM, AFTERNOON_TO);
   else fprintf(output, "%s,%d", name, series);
   fprintf(output, ",%s,%d", station_names[other], total.hours);
-  print_milli(output, mean_milli(other == LGA ? total.lga_dc : total.ewr_dc, total.hours));
-  print_milli(output, means[cut]);
-  print_milli(output, means[resamples - 1 - cut]);
+  print_milli(output, ",", mean_milli(other == LGA ? total.lga_dc : total.ewr_dc, total.hours));
+  print_milli(output, ",", means[cut]);
+  print_milli(output, ",", means[resamples - 1 - cut]);
   fputc('\n', output);
 }
 
@@ -344,18 +349,22 @@ static void run_month(const char *file, const options_t *options, int32_t *means
   char name[64];
   snprintf(name, sizeof name, "%.*s", (int)(strlen(file) - 4), file);
   read_month(file, options);
-  printf("%s: %d observations, %d hours with all three stations, wind from the ocean in %d of them\n", name,
+  printf("%s: %d observations, %d complete hours, ocean wind in %d\n", name,
          month.observations, month.complete_hours, month.by_wind[OCEAN]);
   fflush(stdout);
   if (month.missing > 0) fprintf(stderr, "warning: %s: observations that lack a value: %d\n", file, month.missing);
   if (month.incomplete_hours > 0)
-    fprintf(stderr, "warning: %s: hours left out because a temperature is missing: %d\n", file, month.incomplete_hours);
+    fprintf(stderr, "warning: %s: hours left out for lack of a temperature: %d\n", file, month.incomplete_hours);
   random_state = 0;
   for (const char *at = name; *at != '\0'; at++) random_state = random_state * 31 + (uint8_t)*at;
   resample(name, options, means);
   write_hours(name);
   write_intervals(name, means, options->resamples);
-  printf("%s: done\n", name);
+  difference_t afternoon = add_days(AFTERNOON);
+  printf("%s: ", name);
+  print_milli(stdout, "JFK-LGA ", mean_milli(afternoon.lga_dc, afternoon.hours));
+  print_milli(stdout, " C, JFK-EWR ", mean_milli(afternoon.ewr_dc, afternoon.hours));
+  puts(" C");
   fflush(stdout);
 }
 
