@@ -70,6 +70,12 @@ export const LIMITS = {
   diskReserveBytes: 256 * MIB,
   /** Executions that may wait in an agent's queue. Beyond: refused as busy. */
   agentQueueMax: 1024,
+  /** Silence after which a node is shown as disconnected: three missed signs of life. */
+  nodeSilentMs: 35_000,
+  /** Silence after which a node's executions are given up and placed anew; late results are still accepted. */
+  nodeLostMs: 600_000,
+  /** Between an agent's signs of life. */
+  heartbeatMs: 10_000,
   /** Rows of one page of a list. */
   pageMax: 1000,
 } as const;

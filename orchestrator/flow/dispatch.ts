@@ -1,0 +1,61 @@
+/** Orders to agents: written in the transaction of the decision, carried by sync. */
+import type { Execution } from "../../shared/model/execution.ts";
+import type { Job } from "../../shared/model/job.ts";
+import type { Message } from "../../shared/ledger/outbox.ts";
+import type { Census, Order, PeerId } from "../../shared/wire/messages.ts";
+import { agentPeer, nodeOf } from "../../shared/wire/subjects.ts";
+import type { NodeId } from "../../shared/model/ids.ts";
+import type { Store } from "../store/store.ts";
+
+/** Puts a message into the outbox of a peer. */
+export type Send = (peer: PeerId, message: Message) => void;
+
+/** Asks the execution's agent to run it. */
+export function orderRun(send: Send, job: Job, execution: Execution): void {
+  send(agentPeer(execution.nodeId), runMessage(job, execution));
+}
+
+/** Asks the execution's agent to stop it. */
+export function orderStop(send: Send, execution: Execution): void {
+  send(agentPeer(execution.nodeId), stopMessage(execution));
+}
+
+function runMessage({ spec, version }: Job, execution: Execution): Message {
+  const { successExitCodes, retry } = spec;
+  const order: Order = {
+    desired: "run",
+    executionId: execution.id,
+    jobId: execution.jobId,
+    jobVersion: version,
+    jobType: spec.type,
+    namespace: spec.namespace,
+    evaluationId: execution.evaluationId,
+    partition: execution.partition,
+    partitionCount: spec.count,
+    priority: spec.priority,
+    task: spec.task,
+    successExitCodes: successExitCodes ?? (retry.attempts > 0 ? [0] : undefined),
+    stopGraceMs: spec.stopGraceMs,
+  };
+  return { lane: "state", kind: "order", about: execution.id, body: order };
+}
+
+function stopMessage({ id, desiredMessage }: Execution): Message {
+  const order: Order = {
+    desired: "stop",
+    executionId: id,
+    message: desiredMessage ?? "Execution stop requested",
+  };
+  return { lane: "state", kind: "order", about: id, body: order };
+}
+
+/** Everything an agent must know whose lane starts anew: which executions are still wanted, and each order again. */
+export function snapshotFor(store: Store, peer: PeerId): readonly Message[] {
+  const live = store.executions.liveOn(nodeOf(peer) as NodeId);
+  const census: Census = { executionIds: live.map(({ execution }) => execution.id) };
+  const orders = live.flatMap(({ jobRow, execution }) => {
+    const run = runMessage(store.jobs.get(jobRow).job, execution);
+    return execution.desired === "stop" ? [run, stopMessage(execution)] : [run];
+  });
+  return [{ lane: "state", kind: "census", about: peer, body: census }, ...orders];
+}

@@ -1,0 +1,150 @@
+/** OBSERVE: what agents report becomes state, and an evaluation where desired and observed differ. */
+import type { Deadlines } from "../../shared/ledger/deadlines.ts";
+import { type Execution, isLive } from "../../shared/model/execution.ts";
+import type { NodeId } from "../../shared/model/ids.ts";
+import { JOB_TERMINAL } from "../../shared/model/job.ts";
+import { type Node, NodeFacts } from "../../shared/model/node.ts";
+import { type Entry, ExecutionHappened, type PeerId, Report } from "../../shared/wire/messages.ts";
+import { nodeOf } from "../../shared/wire/subjects.ts";
+import * as events from "../core/events.ts";
+import { step as stepExecution } from "../core/execution.ts";
+import { type JobEvent, step as stepJob } from "../core/job.ts";
+import { blame } from "../core/retry.ts";
+import type { JobRow } from "../store/jobs.ts";
+import type { Store } from "../store/store.ts";
+
+export interface ObserveOptions {
+  readonly store: Store;
+  readonly deadlines: Deadlines;
+  readonly nudgeSchedule: () => void;
+}
+
+export class Observe {
+  readonly #options: ObserveOptions;
+
+  constructor(options: ObserveOptions) {
+    this.#options = options;
+  }
+
+  /** Applies one entry of an agent; inside sync's transaction. Total: what means nothing (any more) changes nothing. */
+  apply(from: PeerId, entry: Entry): void {
+    const nodeId = nodeOf(from) as NodeId;
+    switch (entry.kind) {
+      case "report":
+        return this.#report(nodeId, Report.safeParse(entry.body).data);
+      case "happened":
+        return this.#happened(from, entry);
+      case "node":
+        return this.#node(nodeId, NodeFacts.safeParse(entry.body).data);
+    }
+  }
+
+  #report(nodeId: NodeId, report: Report | undefined): void {
+    const { store } = this.#options;
+    const found = report && store.executions.find(report.executionId);
+    if (report === undefined || found === undefined || found.execution.nodeId !== nodeId) return;
+    const { execution, jobRow: row } = found;
+    const isPartitionTaken = report.phase === "completed" &&
+      store.executions.isTaken({
+        jobRow: row,
+        jobVersion: execution.jobVersion,
+        partition: execution.partition,
+      });
+    const after = stepExecution(execution, { kind: "reported", report, isPartitionTaken }, store.nowMs());
+    if (after === execution) return;
+    store.executions.update(after);
+    this.#follow(store.jobs.get(row), { before: execution, after });
+  }
+
+  /** What a change of an execution means to its job, its node and the queue. */
+  #follow(jobRow: JobRow, { before, after }: { before: Execution; after: Execution }): void {
+    const { store } = this.#options;
+    store.touch(jobRow.job.id);
+    let current = jobRow;
+    const isAtWork = !["placed", "queued", "refused", "lost"].includes(after.phase);
+    if (isAtWork && !JOB_TERMINAL.has(current.job.phase) && current.job.phase !== "running") {
+      current = this.#change(current, { kind: "started" }, events.jobState("running"));
+    }
+    if (isLive(after.phase)) return;
+    if (isLive(before.phase)) {
+      store.projection.release(after.nodeId, after.resources);
+      if (after.phase === "refused" && blame(after) === "busy") this.#nodeIsBusy(after);
+      store.waiting.open();
+      store.database.afterCommit(this.#options.nudgeSchedule);
+    }
+    if (after.phase === "completed") this.#completed(current, after);
+    else this.#evaluate(current);
+  }
+
+  #completed(jobRow: JobRow, execution: Execution): void {
+    if (execution.jobVersion !== jobRow.job.version) return;
+    const isLast = jobRow.job.completedCount + 1 >= jobRow.job.spec.count;
+    const counted = stepJob(jobRow.job, { kind: "partition_completed" }, this.#options.store.nowMs());
+    const current = { row: jobRow.row, job: counted };
+    if (!isLast) {
+      this.#options.store.jobs.update(current);
+      if (execution.attempt > 0) this.#evaluate(current); // a replaced one may still be at work
+      return;
+    }
+    // Nothing is left to plan: the end needs no evaluation, unless executions of it are still at work.
+    const ended = this.#change(current, { kind: "completed" }, events.jobState("completed"));
+    for (const kind of ["total", "queue"]) this.#options.deadlines.clear(ended.job.id, kind);
+    if (this.#options.store.executions.liveOf(ended.row).length > 0) this.#evaluate(ended);
+  }
+
+  #evaluate(jobRow: JobRow): void {
+    this.#options.store.evaluate(jobRow, "execution_ended");
+    this.#options.store.database.afterCommit(this.#options.nudgeSchedule);
+  }
+
+  #change(jobRow: JobRow, event: JobEvent, told: Parameters<Store["record"]>[1]): JobRow {
+    const { store } = this.#options;
+    const job = stepJob(jobRow.job, event, store.nowMs());
+    const changed = { row: jobRow.row, job };
+    store.jobs.update(changed);
+    if (job.phase !== jobRow.job.phase) store.record(changed, told);
+    return changed;
+  }
+
+  /** It said "not now": nothing more goes there until its next sign of life says otherwise. */
+  #nodeIsBusy({ nodeId, message }: Execution): void {
+    const { projection } = this.#options.store;
+    const node = projection.find(nodeId)?.node;
+    if (node?.load === undefined) return;
+    projection.putNode({
+      ...node,
+      load: { ...node.load, refuses: message ?? "takes no new work at the moment" },
+    });
+  }
+
+  #happened(from: PeerId, entry: Entry): void {
+    const { store } = this.#options;
+    const happened = ExecutionHappened.safeParse(entry.body).data;
+    const found = happened && store.executions.find(happened.executionId);
+    if (happened === undefined || found === undefined) return;
+    store.record(store.jobs.get(found.jobRow), happened.event, {
+      executionId: happened.executionId,
+      ageMs: entry.ageMs,
+      origin: from,
+    });
+  }
+
+  #node(nodeId: NodeId, facts: NodeFacts | undefined): void {
+    const { store } = this.#options;
+    if (facts === undefined || facts.id !== nodeId) return;
+    const nowMs = store.nowMs();
+    const known = store.projection.find(nodeId)?.node;
+    const node: Node = {
+      membership: "approved",
+      connection: "connected",
+      connectedAtMs: nowMs,
+      ...known,
+      facts,
+      seenAtMs: nowMs,
+    };
+    store.nodes.put(node);
+    store.projection.putNode(node);
+    store.waiting.open();
+    store.database.afterCommit(this.#options.nudgeSchedule);
+  }
+}

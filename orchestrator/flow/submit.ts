@@ -1,0 +1,124 @@
+/** VALIDATE: submissions become jobs. Those that arrive together share one transaction. */
+import { AppError, asAppError } from "../../shared/errors.ts";
+import type { Deadlines } from "../../shared/ledger/deadlines.ts";
+import { LIMITS } from "../../shared/limits.ts";
+import { type EvaluationId, newJobId } from "../../shared/model/ids.ts";
+import { admit } from "../core/admit.ts";
+import { jobSubmitted } from "../core/events.ts";
+import type { Contents } from "../store/contents.ts";
+import { hashOfSpec } from "../store/jobs.ts";
+import type { Store } from "../store/store.ts";
+import type { Submission, SubmissionAnswer } from "./desk.ts";
+
+interface Pending {
+  readonly submission: Submission;
+  readonly specHash: string;
+  readonly resolve: (answer: SubmissionAnswer) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+export interface SubmitOptions {
+  readonly store: Store;
+  readonly contents: Contents;
+  readonly deadlines: Deadlines;
+  readonly nudge: () => void;
+  /** The stage that works on evaluations. */
+  readonly nudgeSchedule: () => void;
+  /** Why no new work is taken at the moment, such as a full disk. */
+  readonly refuses: () => AppError | undefined;
+}
+
+export class Submit {
+  readonly name = "submit";
+  readonly #options: SubmitOptions;
+  #pending: Pending[] = [];
+
+  constructor(options: SubmitOptions) {
+    this.#options = options;
+  }
+
+  /** Durable when it resolves. */
+  async submit(submission: Submission): Promise<SubmissionAnswer> {
+    const refusal = this.#options.refuses();
+    if (refusal !== undefined) throw refusal;
+    if (this.#pending.length >= LIMITS.submissionsWaitingMax) {
+      throw new AppError("exhausted", "Cannot submit the job: too many submissions wait already", {
+        hint: "Try again in a moment",
+      });
+    }
+    for (const [digest, bytes] of submission.contents) await this.#options.contents.put(digest, bytes);
+    return await new Promise((resolve, reject) => {
+      this.#pending.push({ submission, specHash: hashOfSpec(submission.spec), resolve, reject });
+      this.#options.nudge();
+    });
+  }
+
+  /** Commits what waits, up to a bound. */
+  tick(): boolean {
+    const batch = this.#pending.splice(0, LIMITS.submissionsPerTick);
+    if (batch.length === 0) return false;
+    const outcomes: (() => void)[] = [];
+    try {
+      this.#options.store.transaction(() => {
+        for (const pending of batch) outcomes.push(this.#admitOne(pending));
+      });
+    } catch (error) {
+      for (const { reject } of batch) reject(error);
+      return this.#pending.length > 0;
+    }
+    for (const tell of outcomes) tell();
+    this.#options.nudgeSchedule();
+    return this.#pending.length > 0;
+  }
+
+  /** Answers what to tell the submitter after the commit. A refusal writes nothing and hurts no other submission. */
+  #admitOne({ submission, specHash, resolve, reject }: Pending): () => void {
+    try {
+      const answer = this.#repeated(submission, specHash) ?? this.#admit(submission, specHash);
+      return () => resolve(answer);
+    } catch (error) {
+      const refusal = asAppError(error);
+      if (refusal.kind.status >= 500) throw error; // the store failed, not the submission
+      return () => reject(refusal);
+    }
+  }
+
+  #repeated({ idempotencyToken }: Submission, specHash: string): SubmissionAnswer | undefined {
+    if (!idempotencyToken) return undefined;
+    const earlier = this.#options.store.jobs.findSubmission(idempotencyToken);
+    if (earlier === undefined) return undefined;
+    if (earlier.specHash !== specHash) {
+      throw new AppError(
+        "conflict",
+        `Cannot submit the job: its idempotency token was used for another job, ${earlier.jobId}`,
+        {
+          hint: "Use a new token for every job",
+        },
+      );
+    }
+    return { jobId: earlier.jobId, evaluationId: earlier.evaluationId as EvaluationId, warnings: [] };
+  }
+
+  #admit({ spec, idempotencyToken, contents }: Submission, specHash: string): SubmissionAnswer {
+    const { store, deadlines } = this.#options;
+    const nowMs = store.nowMs();
+    const same = spec.name === "" ? undefined : store.jobs.findName(spec.name, spec.namespace);
+    const job = admit({
+      spec,
+      id: newJobId(store.ids),
+      nowMs,
+      sameName: same && { id: same.id, isSameSpec: same.specHash === specHash },
+    });
+    const row = store.jobs.insert(job, specHash);
+    const evaluationId = store.evaluate({ row, job }, "job_register") as EvaluationId;
+    store.record({ row, job }, jobSubmitted());
+    for (const digest of contents.keys()) store.jobs.useContent(row, digest);
+    if (idempotencyToken) {
+      store.jobs.insertSubmission({ token: idempotencyToken, jobRow: row, specHash, evaluationId, nowMs });
+    }
+    const { totalMs, queueMs } = spec.task.timeouts;
+    if (totalMs > 0) deadlines.set(job.id, "total", totalMs);
+    if (queueMs > 0) deadlines.set(job.id, "queue", queueMs);
+    return { jobId: job.id, evaluationId, warnings: [] };
+  }
+}

@@ -1,0 +1,107 @@
+/** Deadlines that have passed become events: time-outs of jobs, nodes given up. */
+import type { Deadlines, Due } from "../../shared/ledger/deadlines.ts";
+import type { JobId, NodeId } from "../../shared/model/ids.ts";
+import { JOB_TERMINAL } from "../../shared/model/job.ts";
+import * as events from "../core/events.ts";
+import { step as stepExecution } from "../core/execution.ts";
+import { step as stepJob } from "../core/job.ts";
+import type { JobRow } from "../store/jobs.ts";
+import type { Store } from "../store/store.ts";
+
+export interface SweepOptions {
+  readonly store: Store;
+  readonly deadlines: Deadlines;
+  readonly nudgeSchedule: () => void;
+}
+
+export class Sweep {
+  readonly name = "sweep";
+  readonly #options: SweepOptions;
+
+  constructor(options: SweepOptions) {
+    this.#options = options;
+  }
+
+  tick(): boolean {
+    const { store, deadlines, nudgeSchedule } = this.#options;
+    const passed = deadlines.passed();
+    if (passed.length > 0) {
+      store.transaction(() => {
+        for (const due of passed) {
+          deadlines.clear(due.about, due.kind);
+          this.#apply(due);
+        }
+      });
+      nudgeSchedule();
+    }
+    deadlines.checkpoint({ isForced: false });
+    return false;
+  }
+
+  #apply({ about, kind }: Due): void {
+    const { store } = this.#options;
+    if (kind === "lost") return this.#loseNode(about as NodeId);
+    const found = store.jobs.find(about as JobId);
+    if (found === undefined || JOB_TERMINAL.has(found.job.phase)) return;
+    if (kind === "total") this.#timeOut(found);
+    if (kind === "queue") this.#leaveQueue(found);
+  }
+
+  #timeOut(found: JobRow): void {
+    const limitMs = found.job.spec.task.timeouts.totalMs;
+    this.#options.store.record(found, events.jobTimedOut(limitMs));
+    this.#fail(found, {
+      code: "job_timed_out",
+      message: `Job timed out. Job took longer than ${events.formatSeconds(limitMs)}`,
+      hint: events.TIMEOUT_HINT,
+    });
+  }
+
+  /** Only a job of which something still waits has waited too long. */
+  #leaveQueue(found: JobRow): void {
+    const { store } = this.#options;
+    const { job, row } = found;
+    const { open, nextPartition } = store.executions.openOf(row, job.version);
+    const isWaiting = nextPartition < job.spec.count ||
+      open.some(({ phase }) => phase === "placed" || phase === "queued") ||
+      store.evaluations.find(row) !== undefined;
+    if (!isWaiting) return;
+    const limit = events.formatSeconds(job.spec.task.timeouts.queueMs);
+    this.#fail(found, {
+      code: "queue_timed_out",
+      message: `Job timed out in the queue. Job waited longer than ${limit}${
+        job.message ? `: ${job.message}` : ""
+      }`,
+      hint: "Increase the queue time-out, or free or add nodes that fit",
+    });
+  }
+
+  #fail(found: JobRow, why: { code: string; message: string; hint: string }): void {
+    const { store, deadlines } = this.#options;
+    const job = stepJob(found.job, { kind: "failed", ...why }, store.nowMs());
+    const failed = { row: found.row, job };
+    store.jobs.update(failed);
+    store.record(failed, events.jobState("failed", why));
+    for (const kind of ["total", "queue"]) deadlines.clear(job.id, kind);
+    store.evaluate(failed, "job_timeout");
+  }
+
+  /** Gives up what a silent node holds; a late report may still correct it. */
+  #loseNode(nodeId: NodeId): void {
+    const { store } = this.#options;
+    for (const { jobRow, execution } of store.executions.liveOn(nodeId)) {
+      const lost = stepExecution(execution, {
+        kind: "lost",
+        message: "Execution lost because node has disappeared",
+        hint:
+          "It is tried again elsewhere as far as the job's retry policy allows; a late result is still accepted",
+      }, store.nowMs());
+      store.executions.update(lost);
+      store.projection.release(nodeId, execution.resources);
+      const found = store.jobs.get(jobRow);
+      store.record(found, events.executionStopped(lost.message ?? ""), { executionId: lost.id });
+      store.evaluate(found, "node_leave");
+    }
+    store.waiting.open();
+  }
+}

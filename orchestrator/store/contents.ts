@@ -1,0 +1,70 @@
+/** Content by digest: what specs carry that is too large for a row. Written before the job that refers to it. */
+import { LIMITS } from "../../shared/limits.ts";
+import { AppError } from "../../shared/errors.ts";
+
+/** A store of immutable contents. */
+export interface Contents {
+  /** Keeps the bytes; durable when it resolves. A digest that is there already costs nothing. */
+  put(digest: string, bytes: Uint8Array): Promise<void>;
+  /** Up to `LIMITS.chunkBytes` from `offset` on; empty at the end. Errors: `not_found`. */
+  read(digest: string, offset: number): Promise<Uint8Array>;
+}
+
+const DIGEST = /^sha256:[0-9a-f]{64}$/;
+
+/** Contents as files of a folder. */
+export function openContents(folder: string): Contents {
+  Deno.mkdirSync(folder, { recursive: true, mode: 0o750 });
+  const pathOf = (digest: string) => {
+    if (!DIGEST.test(digest)) {
+      throw new AppError("bad_request", `Cannot read content "${digest}": it is no digest`);
+    }
+    return `${folder}/${digest.slice("sha256:".length)}`;
+  };
+  return {
+    async put(digest, bytes) {
+      const path = pathOf(digest);
+      if (await exists(path)) return;
+      const temporary = `${path}.${crypto.randomUUID()}`;
+      try {
+        using file = await Deno.open(temporary, { createNew: true, write: true, mode: 0o640 });
+        let written = 0;
+        while (written < bytes.length) written += await file.write(bytes.subarray(written));
+        await file.sync();
+        await Deno.rename(temporary, path);
+        using parent = await Deno.open(folder);
+        await parent.sync();
+      } catch (cause) {
+        await Deno.remove(temporary).catch((error) => {
+          if (!(error instanceof Deno.errors.NotFound)) throw error;
+        });
+        throw new AppError("disk_full", "Cannot keep the job's content: the disk does not take it", {
+          hint: "Free some space in the data folder, and submit again",
+          cause,
+        });
+      }
+    },
+    async read(digest, offset) {
+      try {
+        using file = await Deno.open(pathOf(digest));
+        await file.seek(offset, Deno.SeekMode.Start);
+        const buffer = new Uint8Array(LIMITS.chunkBytes);
+        const count = await file.read(buffer);
+        return buffer.subarray(0, count ?? 0);
+      } catch (cause) {
+        if (!(cause instanceof Deno.errors.NotFound)) throw cause;
+        throw new AppError("not_found", `Cannot find content "${digest}"`, { cause });
+      }
+    },
+  };
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await Deno.stat(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}

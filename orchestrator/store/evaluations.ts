@@ -1,0 +1,57 @@
+/** Rows of evaluations: at most one for each job. Every write belongs to the caller's transaction. */
+import type { Database, SqlRow } from "../../shared/ledger/database.ts";
+import { Evaluation } from "../../shared/model/evaluation.ts";
+
+/** An evaluation with its job's row. */
+export interface EvaluationRow {
+  readonly jobRow: number;
+  readonly id: string;
+  readonly trigger: Evaluation["trigger"];
+  readonly status: Evaluation["status"];
+  readonly priority: number;
+}
+
+export class Evaluations {
+  readonly #database: Database;
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  /** Makes the job's evaluation due; one that is there already stays, with its id. */
+  put(evaluation: EvaluationRow & { nowMs: number }): void {
+    this.#database.run(
+      `INSERT INTO evaluations (job_row, id, trigger, status, priority, created_at_ms) VALUES (?, ?, ?, ?, ?, ?)
+       ON CONFLICT (job_row) DO UPDATE SET status = excluded.status`,
+      evaluation.jobRow,
+      evaluation.id,
+      evaluation.trigger,
+      evaluation.status,
+      evaluation.priority,
+      evaluation.nowMs,
+    );
+  }
+
+  find(jobRow: number): EvaluationRow | undefined {
+    const row = this.#database.get("SELECT * FROM evaluations WHERE job_row = ?", jobRow);
+    return row === undefined ? undefined : toEvaluation(row);
+  }
+
+  delete(jobRow: number): void {
+    this.#database.run("DELETE FROM evaluations WHERE job_row = ?", jobRow);
+  }
+
+  /** All, in the order in which they should be worked on. */
+  all(): readonly EvaluationRow[] {
+    return this.#database.all("SELECT * FROM evaluations ORDER BY priority DESC, job_row").map(toEvaluation);
+  }
+}
+
+function toEvaluation(row: SqlRow): EvaluationRow {
+  return {
+    jobRow: Number(row.job_row),
+    id: String(row.id),
+    trigger: Evaluation.shape.trigger.parse(row.trigger),
+    status: Evaluation.shape.status.parse(row.status),
+    priority: Number(row.priority),
+  };
+}

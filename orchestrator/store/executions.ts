@@ -1,0 +1,176 @@
+/** Rows of executions. Every write belongs to the caller's transaction. */
+import { encodeBody, parseBody } from "../../shared/ledger/body.ts";
+import type { Database, SqlRow } from "../../shared/ledger/database.ts";
+import { Execution, isLive } from "../../shared/model/execution.ts";
+import type { ExecutionId, NodeId } from "../../shared/model/ids.ts";
+import type { Resources } from "../../shared/model/resources.ts";
+import type { OpenExecution } from "../core/reconcile.ts";
+
+/** An execution with its job's row. */
+export interface ExecutionRow {
+  readonly jobRow: number;
+  readonly execution: Execution;
+}
+
+const LIVE = "phase IN ('placed', 'queued', 'preparing', 'running', 'publishing')";
+
+export class Executions {
+  readonly #database: Database;
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  insert({ jobRow, execution }: ExecutionRow): void {
+    const { resources } = execution;
+    this.#database.run(
+      `INSERT INTO executions (id, job_row, job_version, partition, attempt, node_id, phase, desired,
+         cpu_millis, memory_bytes, disk_bytes, gpu_count, modified_at_ms, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      execution.id,
+      jobRow,
+      execution.jobVersion,
+      execution.partition,
+      execution.attempt,
+      execution.nodeId,
+      execution.phase,
+      execution.desired,
+      resources.cpuMillis,
+      resources.memoryBytes,
+      resources.diskBytes,
+      resources.gpuCount,
+      execution.modifiedAtMs,
+      encodeBody(execution),
+    );
+  }
+
+  update(execution: Execution): void {
+    this.#database.run(
+      "UPDATE executions SET phase = ?, desired = ?, modified_at_ms = ?, body = ? WHERE id = ?",
+      execution.phase,
+      execution.desired,
+      execution.modifiedAtMs,
+      encodeBody(execution),
+      execution.id,
+    );
+  }
+
+  find(id: string): ExecutionRow | undefined {
+    const row = this.#database.get("SELECT job_row, body FROM executions WHERE id = ?", id);
+    return row === undefined ? undefined : toExecution(row);
+  }
+
+  /** At most two: enough to see that a prefix is ambiguous. */
+  findByPrefix(prefix: string): readonly ExecutionRow[] {
+    return this.#database.all(
+      "SELECT job_row, body FROM executions WHERE id >= ? AND id < ? LIMIT 2",
+      prefix,
+      `${prefix}\u{10ffff}`,
+    ).map(toExecution);
+  }
+
+  /** Whether a partition has its accepted result. */
+  isTaken(at: { jobRow: number; jobVersion: number; partition: number }): boolean {
+    return this.#database.get(
+      "SELECT 1 AS one FROM executions WHERE job_row = ? AND job_version = ? AND partition = ? AND phase = 'completed'",
+      at.jobRow,
+      at.jobVersion,
+      at.partition,
+    ) !== undefined;
+  }
+
+  /** What reconcile needs to know of a version's executions. */
+  openOf(jobRow: number, jobVersion: number): { open: readonly OpenExecution[]; nextPartition: number } {
+    const last = this.#database.get(
+      "SELECT max(partition) AS last FROM executions WHERE job_row = ? AND job_version = ?",
+      jobRow,
+      jobVersion,
+    )?.last;
+    if (last === null || last === undefined) return { open: [], nextPartition: 0 };
+    const rows = this.#database.all(
+      `SELECT id, node_id, partition, attempt, phase, desired,
+         CASE WHEN ${LIVE} THEN NULL ELSE body END AS body,
+         EXISTS (SELECT 1 FROM executions other WHERE other.job_row = executions.job_row
+           AND other.job_version = executions.job_version AND other.partition = executions.partition
+           AND other.phase = 'completed') AS superseded
+       FROM executions WHERE job_row = ? AND job_version = ? AND phase <> 'completed'`,
+      jobRow,
+      jobVersion,
+    );
+    return { open: rows.map(toOpen), nextPartition: Number(last) + 1 };
+  }
+
+  /** Live executions of a job, whatever their version. */
+  liveOf(jobRow: number): readonly Execution[] {
+    return this.#database.all(
+      `SELECT job_row, body FROM executions WHERE job_row = ? AND ${LIVE} ORDER BY row`,
+      jobRow,
+    ).map((row) => toExecution(row).execution);
+  }
+
+  /** Live executions on a node, oldest first. */
+  liveOn(nodeId: NodeId): readonly ExecutionRow[] {
+    return this.#database.all(
+      `SELECT job_row, body FROM executions WHERE node_id = ? AND ${LIVE} ORDER BY row`,
+      nodeId,
+    )
+      .map(toExecution);
+  }
+
+  /** What live executions hold, by node. */
+  allocated(): ReadonlyMap<NodeId, Resources> {
+    const rows = this.#database.all(
+      `SELECT node_id, sum(cpu_millis) AS cpu, sum(memory_bytes) AS memory, sum(disk_bytes) AS disk, sum(gpu_count) AS gpu
+       FROM executions INDEXED BY executions_live WHERE ${LIVE} GROUP BY node_id`,
+    );
+    return new Map(rows.map((row) => [row.node_id as NodeId, {
+      cpuMillis: Number(row.cpu),
+      memoryBytes: Number(row.memory),
+      diskBytes: Number(row.disk),
+      gpuCount: Number(row.gpu),
+    }]));
+  }
+
+  scan(options: {
+    jobRow: number;
+    version: number | "all";
+    after: { key: number; row: number };
+    orderBy: "created" | "modified";
+    isReversed: boolean;
+    limit: number;
+  }): readonly { row: number; execution: Execution }[] {
+    const { jobRow, version, after, orderBy, isReversed, limit } = options;
+    const column = orderBy === "created" ? "row" : "modified_at_ms";
+    const [sign, order] = isReversed ? ["<", "DESC"] : [">", "ASC"];
+    const rows = this.#database.all(
+      `SELECT row, job_row, body FROM executions WHERE job_row = ? AND (? = 0 OR job_version = ?)
+         AND (${column}, row) ${sign} (?, ?) ORDER BY ${column} ${order}, row ${order} LIMIT ?`,
+      jobRow,
+      version === "all" ? 0 : version,
+      version === "all" ? 0 : version,
+      after.key,
+      after.row,
+      limit,
+    );
+    return rows.map((row) => ({ row: Number(row.row), execution: toExecution(row).execution }));
+  }
+}
+
+function toExecution(row: SqlRow): ExecutionRow {
+  return { jobRow: Number(row.job_row), execution: parseBody(Execution, row.body) };
+}
+
+function toOpen(row: SqlRow): OpenExecution {
+  const phase = Execution.shape.phase.parse(row.phase);
+  const ended = isLive(phase) ? undefined : parseBody(Execution, row.body);
+  return {
+    id: row.id as ExecutionId,
+    nodeId: row.node_id as NodeId,
+    partition: Number(row.partition),
+    attempt: Number(row.attempt),
+    phase,
+    desired: row.desired === "stop" ? "stop" : "run",
+    code: ended?.code,
+    message: ended?.message,
+    hint: ended?.hint,
+    isSuperseded: Number(row.superseded) === 1,
+  };
+}

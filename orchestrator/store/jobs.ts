@@ -1,0 +1,196 @@
+/** Rows of jobs. Every write belongs to the caller's transaction. */
+import { createHash } from "node:crypto";
+import { z } from "zod";
+import { encodeBody, parseBody } from "../../shared/ledger/body.ts";
+import type { Database, SqlRow } from "../../shared/ledger/database.ts";
+import type { JobId } from "../../shared/model/ids.ts";
+import { Job, JobSpec } from "../../shared/model/job.ts";
+
+/** A job with the number of its row, which other rows refer to. */
+export interface JobRow {
+  readonly row: number;
+  readonly job: Job;
+}
+
+const JobBody = Job.omit({
+  id: true,
+  spec: true,
+  version: true,
+  phase: true,
+  createdAtMs: true,
+  modifiedAtMs: true,
+});
+type JobBody = z.infer<typeof JobBody>;
+
+/** Same spec, same hash. */
+export function hashOfSpec(spec: JobSpec): string {
+  return createHash("sha256").update(JSON.stringify(spec)).digest("base64url");
+}
+
+const COLUMNS =
+  "jobs.row, jobs.id, jobs.version, jobs.phase, jobs.created_at_ms, jobs.modified_at_ms, jobs.body";
+const SELECT = `SELECT ${COLUMNS}, job_versions.body AS spec FROM jobs
+  JOIN job_versions ON job_versions.job_row = jobs.row AND job_versions.version = jobs.version`;
+
+export class Jobs {
+  readonly #database: Database;
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  /** Answers the row's number. */
+  insert(job: Job, specHash: string): number {
+    const { rowId } = this.#database.run(
+      "INSERT INTO jobs (id, namespace, name, version, phase, created_at_ms, modified_at_ms, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+      job.id,
+      job.spec.namespace,
+      job.spec.name,
+      job.version,
+      job.phase,
+      job.createdAtMs,
+      job.modifiedAtMs,
+      encodeBody(toBody(job)),
+    );
+    this.#database.run(
+      "INSERT INTO job_versions (job_row, version, spec_hash, body) VALUES (?, ?, ?, ?)",
+      rowId,
+      job.version,
+      specHash,
+      encodeBody(job.spec),
+    );
+    return rowId;
+  }
+
+  update({ row, job }: JobRow): void {
+    this.#database.run(
+      "UPDATE jobs SET phase = ?, modified_at_ms = ?, body = ? WHERE row = ?",
+      job.phase,
+      job.modifiedAtMs,
+      encodeBody(toBody(job)),
+      row,
+    );
+  }
+
+  get(row: number): JobRow {
+    return toJob(this.#database.get(`${SELECT} WHERE jobs.row = ?`, row)!);
+  }
+
+  find(id: JobId): JobRow | undefined {
+    const row = this.#database.get(`${SELECT} WHERE jobs.id = ?`, id);
+    return row === undefined ? undefined : toJob(row);
+  }
+
+  findByName(name: string, namespace: string): JobRow | undefined {
+    const row = this.#database.get(`${SELECT} WHERE name = ? AND namespace = ?`, name, namespace);
+    return row === undefined ? undefined : toJob(row);
+  }
+
+  /** The row, id and spec hash of the job of that name. */
+  findName(name: string, namespace: string): { id: JobId; specHash: string } | undefined {
+    const row = this.#database.get(
+      `SELECT jobs.id, job_versions.spec_hash FROM jobs
+       JOIN job_versions ON job_versions.job_row = jobs.row AND job_versions.version = jobs.version
+       WHERE name = ? AND namespace = ?`,
+      name,
+      namespace,
+    );
+    return row === undefined ? undefined : { id: row.id as JobId, specHash: String(row.spec_hash) };
+  }
+
+  /** At most two: enough to see that a prefix is ambiguous. */
+  findByPrefix(prefix: string): readonly JobRow[] {
+    return this.#database.all(
+      `${SELECT} WHERE jobs.id >= ? AND jobs.id < ? LIMIT 2`,
+      prefix,
+      `${prefix}\u{10ffff}`,
+    )
+      .map(toJob);
+  }
+
+  /** Jobs in the order of their creation, beyond `after`. */
+  scan(options: { after: number; isReversed: boolean; limit: number; isLive: boolean }): readonly JobRow[] {
+    const { after, isReversed, limit, isLive } = options;
+    const live = isLive ? "AND jobs.phase IN ('pending', 'queued', 'running')" : "";
+    const order = isReversed ? "< ? ORDER BY jobs.row DESC" : "> ? ORDER BY jobs.row";
+    return this.#database.all(
+      `${SELECT} WHERE jobs.row ${order.replace("?", `? ${live}`)} LIMIT ?`,
+      after,
+      limit,
+    ).map(toJob);
+  }
+
+  /** Jobs in the order of their last change, beyond the given change. */
+  scanModified(
+    options: { after: { atMs: number; row: number }; isReversed: boolean; limit: number },
+  ): readonly JobRow[] {
+    const { after, isReversed, limit } = options;
+    const [sign, order] = isReversed ? ["<", "DESC"] : [">", ""];
+    return this.#database.all(
+      `${SELECT} WHERE (jobs.modified_at_ms, jobs.row) ${sign} (?, ?)
+       ORDER BY jobs.modified_at_ms ${order}, jobs.row ${order} LIMIT ?`,
+      after.atMs,
+      after.row,
+      limit,
+    ).map(toJob);
+  }
+
+  findVersion(row: number, version: number): JobSpec | undefined {
+    const found = this.#database.get(
+      "SELECT body FROM job_versions WHERE job_row = ? AND version = ?",
+      row,
+      version,
+    );
+    return found === undefined ? undefined : parseBody(JobSpec, found.body);
+  }
+
+  /** The answer to an earlier submission with this token. */
+  findSubmission(token: string): { jobId: JobId; specHash: string; evaluationId: string } | undefined {
+    const row = this.#database.get(
+      `SELECT jobs.id, submissions.spec_hash, submissions.evaluation_id FROM submissions
+       JOIN jobs ON jobs.row = submissions.job_row WHERE token = ?`,
+      token,
+    );
+    if (row === undefined) return undefined;
+    return {
+      jobId: row.id as JobId,
+      specHash: String(row.spec_hash),
+      evaluationId: String(row.evaluation_id),
+    };
+  }
+
+  insertSubmission(
+    entry: { token: string; jobRow: number; specHash: string; evaluationId: string; nowMs: number },
+  ): void {
+    this.#database.run(
+      "INSERT INTO submissions (token, job_row, spec_hash, evaluation_id, created_at_ms) VALUES (?, ?, ?, ?, ?)",
+      entry.token,
+      entry.jobRow,
+      entry.specHash,
+      entry.evaluationId,
+      entry.nowMs,
+    );
+  }
+
+  useContent(jobRow: number, digest: string): void {
+    this.#database.run("INSERT OR IGNORE INTO content_uses (job_row, digest) VALUES (?, ?)", jobRow, digest);
+  }
+}
+
+function toBody({ revision, code, message, hint, completedCount }: Job): JobBody {
+  return { revision, code, message, hint, completedCount };
+}
+
+function toJob(row: SqlRow): JobRow {
+  return {
+    row: Number(row.row),
+    job: {
+      id: row.id as JobId,
+      spec: parseBody(JobSpec, row.spec),
+      version: Number(row.version),
+      phase: Job.shape.phase.parse(row.phase),
+      createdAtMs: Number(row.created_at_ms),
+      modifiedAtMs: Number(row.modified_at_ms),
+      ...parseBody(JobBody, row.body),
+    },
+  };
+}

@@ -1,0 +1,60 @@
+/** The orchestrator's tables. Only ever append a migration: released ones are never changed. */
+import { DEADLINE_TABLES } from "../../shared/ledger/deadlines.ts";
+import { LEDGER_TABLES } from "../../shared/ledger/ledger.ts";
+
+/** `SkOr` in ASCII: marks the file as an orchestrator's store. */
+export const APPLICATION_ID = 0x536b4f72;
+
+export const MIGRATIONS: readonly string[] = [
+  LEDGER_TABLES + DEADLINE_TABLES + `
+CREATE TABLE jobs (
+  row INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  namespace TEXT NOT NULL, name TEXT NOT NULL,
+  version INTEGER NOT NULL,
+  phase TEXT NOT NULL,
+  created_at_ms INTEGER NOT NULL, modified_at_ms INTEGER NOT NULL,
+  body TEXT NOT NULL             -- what changes; the spec is in job_versions
+) STRICT;
+CREATE UNIQUE INDEX jobs_name ON jobs (name, namespace);
+CREATE INDEX jobs_live ON jobs (row) WHERE phase IN ('pending', 'queued', 'running');
+CREATE TABLE job_versions (
+  job_row INTEGER NOT NULL, version INTEGER NOT NULL,
+  spec_hash TEXT NOT NULL,
+  body TEXT NOT NULL,
+  PRIMARY KEY (job_row, version)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE executions (
+  row INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  job_row INTEGER NOT NULL, job_version INTEGER NOT NULL,
+  partition INTEGER NOT NULL, attempt INTEGER NOT NULL,
+  node_id TEXT NOT NULL,
+  phase TEXT NOT NULL, desired TEXT NOT NULL,
+  cpu_millis INTEGER NOT NULL, memory_bytes INTEGER NOT NULL, disk_bytes INTEGER NOT NULL, gpu_count INTEGER NOT NULL,
+  modified_at_ms INTEGER NOT NULL,
+  body TEXT NOT NULL
+) STRICT;
+CREATE INDEX executions_job ON executions (job_row, job_version, partition, attempt);
+CREATE INDEX executions_live ON executions (node_id)
+  WHERE phase IN ('placed', 'queued', 'preparing', 'running', 'publishing');
+CREATE TABLE evaluations (
+  job_row INTEGER PRIMARY KEY,
+  id TEXT NOT NULL,
+  trigger TEXT NOT NULL, status TEXT NOT NULL,
+  priority INTEGER NOT NULL,
+  created_at_ms INTEGER NOT NULL
+) STRICT;
+CREATE TABLE nodes (id TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE submissions (
+  token TEXT PRIMARY KEY,
+  job_row INTEGER NOT NULL, spec_hash TEXT NOT NULL, evaluation_id TEXT NOT NULL,
+  created_at_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE content_uses (
+  job_row INTEGER NOT NULL, digest TEXT NOT NULL,
+  PRIMARY KEY (job_row, digest)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX content_uses_digest ON content_uses (digest);
+`,
+];

@@ -1,0 +1,109 @@
+/** An orchestrator's state: rows on disk, and what scheduling needs of them in memory. */
+import type { Clock } from "../../shared/clock.ts";
+import type { Database } from "../../shared/ledger/database.ts";
+import { appendEvent } from "../../shared/ledger/ledger.ts";
+import type { HistoryEvent } from "../../shared/model/history.ts";
+import { type IdSource, type JobId, newEvaluationId } from "../../shared/model/ids.ts";
+import type { Trigger } from "../../shared/model/evaluation.ts";
+import { Evaluations } from "./evaluations.ts";
+import { Executions } from "./executions.ts";
+import { type JobRow, Jobs } from "./jobs.ts";
+import { Nodes } from "./nodes.ts";
+import { Projection } from "./projection.ts";
+import { groupKey, Waiting } from "./waiting.ts";
+
+export class Store {
+  readonly database: Database;
+  readonly clock: Clock;
+  readonly ids: IdSource;
+  readonly jobs: Jobs;
+  readonly executions: Executions;
+  readonly evaluations: Evaluations;
+  readonly nodes: Nodes;
+  readonly projection = new Projection();
+  readonly waiting = new Waiting();
+  readonly #watchers = new Map<JobId, Set<() => void>>();
+
+  constructor(options: { database: Database; clock: Clock; ids: IdSource }) {
+    this.database = options.database;
+    this.clock = options.clock;
+    this.ids = options.ids;
+    this.jobs = new Jobs(this.database);
+    this.executions = new Executions(this.database);
+    this.evaluations = new Evaluations(this.database);
+    this.nodes = new Nodes(this.database);
+    this.rebuild();
+  }
+
+  /** Reads what is in memory from the rows again: at start, and when a transaction that changed it failed. */
+  rebuild(): void {
+    this.projection.rebuild(this.nodes.all(), this.executions.allocated());
+    this.waiting.clear();
+    for (const { jobRow, status, priority } of this.evaluations.all()) {
+      const waiter = { jobRow, priority };
+      if (status === "due") this.waiting.putDue(waiter);
+      else this.waiting.putBlocked(waiter, groupKey(this.jobs.get(jobRow).job.spec), undefined);
+    }
+    this.waiting.open();
+  }
+
+  /** One transaction over rows and memory: both change, or neither. */
+  transaction<Result>(work: () => Result): Result {
+    try {
+      return this.database.transaction(work);
+    } catch (error) {
+      this.rebuild();
+      throw error;
+    }
+  }
+
+  /** Milliseconds of the wall clock, whole: for showing. */
+  nowMs(): number {
+    return Math.round(this.clock.wallMs());
+  }
+
+  /** Appends to the ledger, and tells whoever watches the job. */
+  record(
+    jobRow: JobRow,
+    event: HistoryEvent,
+    options: { executionId?: string; ageMs?: number; origin?: string } = {},
+  ): void {
+    appendEvent(this.database, this.clock, {
+      subject: jobRow.row,
+      jobVersion: jobRow.job.version,
+      event,
+      ...options,
+    });
+    this.touch(jobRow.job.id);
+  }
+
+  /** Makes an evaluation of the job due; answers its id. */
+  evaluate({ row, job }: JobRow, trigger: Trigger): string {
+    const existing = this.evaluations.find(row);
+    const id = existing?.id ?? newEvaluationId(this.ids);
+    const priority = job.spec.priority;
+    this.evaluations.put({ jobRow: row, id, trigger, status: "due", priority, nowMs: this.nowMs() });
+    this.waiting.putDue({ jobRow: row, priority });
+    return id;
+  }
+
+  /** Tells watchers of the job once this transaction has committed. */
+  touch(id: JobId): void {
+    if (!this.#watchers.has(id)) return;
+    this.database.afterCommit(() => {
+      const calls = this.#watchers.get(id);
+      this.#watchers.delete(id);
+      for (const call of calls ?? []) call();
+    });
+  }
+
+  /** Calls once after the next commit that touches the job; the answer cancels. */
+  watch(id: JobId, call: () => void): () => void {
+    const calls = this.#watchers.get(id) ?? new Set();
+    this.#watchers.set(id, calls.add(call));
+    return () => {
+      calls.delete(call);
+      if (calls.size === 0) this.#watchers.delete(id);
+    };
+  }
+}

@@ -1,0 +1,139 @@
+/**
+ * Which jobs are to be evaluated, in memory: those that are due, and those that wait for room, grouped by what they
+ * need, so that freed capacity wakes the first of each group and nobody polls. Rebuilt from the evaluations' rows.
+ */
+import { JobSpec } from "../../shared/model/job.ts";
+import { needOf } from "../core/filters.ts";
+import type { Refusal } from "../core/refusal.ts";
+
+/** One job that waits. */
+export interface Waiter {
+  readonly jobRow: number;
+  readonly priority: number;
+}
+
+/** Jobs that need the same of a node: when the first finds no room, neither do the others. */
+interface Group {
+  /** By priority, then by age. */
+  readonly waiters: Waiter[];
+  /** Something changed since the first found no room. */
+  isOpen: boolean;
+  refusal: Refusal | undefined;
+}
+
+/** Same needs, same key. */
+export function groupKey(spec: JobSpec): string {
+  const need = needOf(spec);
+  return JSON.stringify([
+    need.engine,
+    need.publisher,
+    need.inputs,
+    need.constraints,
+    need.resources,
+    spec.spread,
+  ]);
+}
+
+const isBefore = (a: Waiter, b: Waiter): boolean =>
+  a.priority > b.priority || (a.priority === b.priority && a.jobRow < b.jobRow);
+
+export class Waiting {
+  /** By priority, then in the order in which they became due. */
+  readonly #due = new Map<number, Map<number, Waiter>>();
+  readonly #groups = new Map<string, Group>();
+  readonly #groupOf = new Map<number, string>();
+
+  /** Due now. */
+  putDue(waiter: Waiter): void {
+    const due = this.#due.get(waiter.priority);
+    if (due === undefined) this.#due.set(waiter.priority, new Map([[waiter.jobRow, waiter]]));
+    else due.set(waiter.jobRow, waiter);
+  }
+
+  #takeDue(jobRow: number): void {
+    for (const due of this.#due.values()) due.delete(jobRow);
+  }
+
+  /** Waits for room from now on. */
+  putBlocked(waiter: Waiter, key: string, refusal: Refusal | undefined): void {
+    this.#takeDue(waiter.jobRow);
+    let group = this.#groups.get(key);
+    if (group === undefined) {
+      this.#groups.set(key, group = { waiters: [], isOpen: false, refusal: undefined });
+    }
+    if (this.#groupOf.get(waiter.jobRow) !== key) {
+      this.#leave(waiter.jobRow);
+      insertSorted(group.waiters, waiter);
+      this.#groupOf.set(waiter.jobRow, key);
+    }
+    if (refusal !== undefined) group.refusal = refusal;
+    group.isOpen = false;
+  }
+
+  remove(jobRow: number): void {
+    this.#takeDue(jobRow);
+    this.#leave(jobRow);
+  }
+
+  #leave(jobRow: number): void {
+    const key = this.#groupOf.get(jobRow);
+    if (key === undefined) return;
+    this.#groupOf.delete(jobRow);
+    const { waiters } = this.#groups.get(key)!;
+    waiters.splice(waiters.findIndex((one) => one.jobRow === jobRow), 1);
+    if (waiters.length === 0) this.#groups.delete(key);
+  }
+
+  /** Room or a node appeared: the first of every group is worth another look. */
+  open(): void {
+    for (const group of this.#groups.values()) group.isOpen = true;
+  }
+
+  /** What the jobs ahead of this one in its group were told; undefined when nobody is ahead. */
+  aheadOf(waiter: Waiter, key: string): Refusal | undefined {
+    const group = this.#groups.get(key);
+    const first = group?.waiters[0];
+    if (group === undefined || group.isOpen || first === undefined || !isBefore(first, waiter)) {
+      return undefined;
+    }
+    return group.refusal;
+  }
+
+  /** The next to evaluate; stays until it is put elsewhere or removed. */
+  next(): Waiter | undefined {
+    let best: Waiter | undefined;
+    for (const group of this.#groups.values()) {
+      const first = group.waiters[0];
+      if (group.isOpen && first !== undefined && (best === undefined || isBefore(first, best))) best = first;
+    }
+    for (const [priority, due] of this.#due) {
+      const first = due.values().next().value;
+      if (first !== undefined && (best === undefined || priority > best.priority)) best = first;
+    }
+    return best;
+  }
+
+  get dueCount(): number {
+    return [...this.#due.values()].reduce((sum, due) => sum + due.size, 0);
+  }
+
+  get blockedCount(): number {
+    return this.#groupOf.size;
+  }
+
+  clear(): void {
+    this.#due.clear();
+    this.#groups.clear();
+    this.#groupOf.clear();
+  }
+}
+
+function insertSorted(waiters: Waiter[], waiter: Waiter): void {
+  let [low, high] = [0, waiters.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (isBefore(waiters[middle]!, waiter)) low = middle + 1;
+    else high = middle;
+  }
+  waiters.splice(low, 0, waiter);
+}
