@@ -2,7 +2,7 @@
 import { LIMITS } from "../limits.ts";
 
 /** Control characters, line separators, and marks that turn the direction of text around. */
-const HOSTILE = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/;
+const HOSTILE = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/u;
 
 /** Why the text cannot be a name, or `undefined` when it can. */
 export function whyNoName(text: string): string | undefined {
