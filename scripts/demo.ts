@@ -12,6 +12,8 @@ import { followJob, openLiveScreen, openPlainScreen } from "./demo_progress.ts";
 
 const EXAMPLE = new URL("../examples/sea_breeze", import.meta.url).pathname;
 const MONTH_COUNT = 12;
+/** How long the node may take to hear that a job is to end. */
+const STOP_MS = 3_000;
 
 const isLive = Deno.stdout.isTerminal() && Deno.env.get("TERM") !== "dumb";
 const paint = colours(isLive && !Deno.noColor);
@@ -36,7 +38,7 @@ async function main(): Promise<number> {
     console.error(`Error: ${error instanceof Error ? error.message : error}`);
     return 1;
   } finally {
-    await Deno.remove(folder, { recursive: true });
+    await removeFolder(folder);
   }
 }
 
@@ -67,7 +69,10 @@ async function runJob(
   try {
     await followJob({ api: node.api, jobId, partitionCount: spec.Count, screen, signal });
   } catch (error) {
-    if (signal.aborted) throw error;
+    if (signal.aborted) {
+      await stopJob(node.api, jobId);
+      throw error;
+    }
     throw new Error(`${error instanceof Error ? error.message : error}\n${await node.logTail()}`, {
       cause: error,
     });
@@ -103,6 +108,29 @@ async function submit(api: string, spec: JobSpec, signal: AbortSignal): Promise<
   const reply = await response.json();
   if (!response.ok) throw new Error(`The job was refused: ${reply.Message ?? response.status}`);
   return reply.JobID;
+}
+
+/** A node that ends leaves running work alone, to find it again: so the work is ended first. */
+async function stopJob(api: string, jobId: string): Promise<void> {
+  await fetch(`${api}/api/v1/orchestrator/jobs/${jobId}`, {
+    method: "DELETE",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ reason: "The demo was interrupted" }),
+    signal: AbortSignal.timeout(STOP_MS),
+  }).then((response) => response.body?.cancel()).catch(() => {});
+}
+
+/** A program that is just ending may still write, so that the folder is not empty at the first try. */
+async function removeFolder(folder: string): Promise<void> {
+  for (let triesLeft = 20; triesLeft > 0; triesLeft--) {
+    try {
+      return await Deno.remove(folder, { recursive: true });
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) return;
+      if (triesLeft === 1) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  }
 }
 
 function nextSteps(): string {
