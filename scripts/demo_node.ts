@@ -6,6 +6,7 @@ const STOP_MS = 15_000;
 const POLL_MS = 40;
 const LOG_TAIL_LINES = 12;
 
+/** A running node and a command line that speaks to it. */
 export interface DemoNode extends AsyncDisposable {
   /** Where its API is. */
   readonly api: string;

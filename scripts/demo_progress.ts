@@ -24,6 +24,7 @@ interface JobReply {
   readonly Executions?: { readonly Items: readonly Execution[] | null };
 }
 
+/** Which job to follow, and where to show it. */
 export interface FollowOptions {
   readonly api: string;
   readonly jobId: string;
@@ -66,6 +67,7 @@ async function getJob({ api, jobId }: FollowOptions, signal: AbortSignal): Promi
   return await response.json();
 }
 
+/** One line that a program wrote. */
 export interface LogLine {
   readonly isError: boolean;
   readonly text: string;
@@ -166,6 +168,7 @@ export function openPlainScreen(options: ScreenOptions): Screen {
   };
 }
 
+/** How and where a screen writes. */
 export interface ScreenOptions {
   readonly paint: Paint;
   readonly write: (text: string) => void;

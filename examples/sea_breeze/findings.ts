@@ -4,9 +4,13 @@
  * Temperatures in °C; a difference is JFK minus the other station, so that a negative one means "JFK is cooler".
  */
 
+/** The airports, by the codes that the observations use. */
 export const STATIONS = ["JFK", "LGA", "EWR"] as const;
+/** One of the three airports. */
 export type Station = typeof STATIONS[number];
+/** What JFK is compared with. */
 export type Other = Exclude<Station, "JFK">;
+/** The wind at JFK: over the water, over land, none, or from no one direction. */
 export type Wind = "ocean" | "land" | "calm" | "variable";
 
 /** Sums over the hours of one month that share the hour of the day and the kind of wind at JFK. */
@@ -30,6 +34,7 @@ export type Interval = {
   readonly highC: number;
 };
 
+/** The results of all partitions. */
 export type Findings = {
   readonly months: readonly string[];
   readonly tallies: readonly Tally[];
@@ -81,6 +86,7 @@ export function getAfternoon(findings: Findings, month: string, against: Other):
   return getInterval(findings, month, AFTERNOON, against);
 }
 
+/** The difference at some hours of a month. Throws when no partition gave it. */
 export function getInterval(findings: Findings, month: string, hours: string, against: Other): Interval {
   const found = findings.intervals.find((interval) =>
     interval.month === month && interval.hours === hours && interval.against === against
