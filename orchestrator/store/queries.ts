@@ -41,6 +41,8 @@ export interface HistoryQuery extends PageQuery {
   readonly level?: "all" | "job" | "execution";
   /** Unix ms; only events at or after it. */
   readonly sinceMs?: number;
+  /** Only events with a higher `seq`: where a reader that waits for more goes on. */
+  readonly afterSeq?: number;
 }
 
 /** Reading, for HTTP and the page. Nothing here writes. */
