@@ -1,0 +1,45 @@
+/** A node as text for people. */
+import type { Terminal } from "./terminal.ts";
+import { age, amountOfBytes, harmless, plural } from "./words.ts";
+import { numberAt, type NodeView, type Wire } from "./wire.ts";
+
+/** Several lines. `isSelf`: the node that answers, so its link says nothing. */
+export function describeNode(
+  node: NodeView,
+  { terminal, nowMs, isSelf }: { terminal: Pick<Terminal, "paint">; nowMs: number; isSelf?: boolean },
+): string {
+  const rows: [string, string][] = [
+    ["Node", node.id],
+    ["Name", node.name],
+    ["Version", node.version],
+    ...(isSelf ? [] : [
+      ["State", `${node.connection} since ${age(node.since, nowMs)}, ${node.membership}`],
+      ["Last seen", age(node.seenAtMs, nowMs)],
+      ["Problem", node.error],
+    ] as [string, string][]),
+    ["Engines", node.engines.join(", ")],
+    ["Inputs", node.inputs.join(", ")],
+    ["Publishers", node.publishers.join(", ")],
+    ["Capacity", amounts(node.capacity)],
+    ["Available", amounts(node.available)],
+    ["Executions", `${plural(node.running, "runs", "run")}, ${plural(node.queued, "waits", "wait")}`],
+    ["Labels", Object.entries(node.labels).map(([key, value]) => `${key}=${value}`).join("\n")],
+  ];
+  return rows.filter(([, value]) => value !== "").map(([title, value]) => {
+    const [first = "", ...rest] = harmless(value).split("\n");
+    const lines = rest.map((line) => `\n${" ".repeat(12)}${line}`).join("");
+    return `${terminal.paint.dim(`${title}:`.padEnd(12))}${first}${lines}`;
+  }).join("\n");
+}
+
+/** `2 cores, 4 GB memory, 10 GB disk` */
+export function amounts(resources: Wire): string {
+  const [cpu, memory, disk, gpu] = ["CPU", "Memory", "Disk", "GPU"].map((key) => numberAt(resources, key) ?? 0);
+  const parts = [
+    cpu ? `${Math.round(cpu * 1000) / 1000} ${cpu === 1 ? "core" : "cores"}` : "",
+    memory ? `${amountOfBytes(memory)} memory` : "",
+    disk ? `${amountOfBytes(disk)} disk` : "",
+    gpu ? plural(gpu, "GPU") : "",
+  ];
+  return parts.filter(Boolean).join(", ");
+}

@@ -1,0 +1,223 @@
+/** The table of settings: every key of the config file, what it means and how its value is read. */
+import { isAbsolute, resolve as resolvePath } from "node:path";
+import { AppError } from "../shared/errors.ts";
+import { LOG_LEVELS } from "../shared/log.ts";
+import { quote } from "../shared/spec/problems.ts";
+import { nearest } from "../shared/spec/suggest.ts";
+import { parseBytes, parseCpu } from "../shared/spec/units.ts";
+import { parseSpan } from "./flags.ts";
+import { defaultDataDir } from "./folders.ts";
+
+export interface AllowedPath {
+  readonly path: string;
+  readonly isWritable: boolean;
+}
+
+/** One row of the table. `read` gets every text that was given; throws `must be …`. */
+interface Setting<Value> {
+  readonly summary: string;
+  readonly placeholder: string;
+  readonly choices?: readonly string[];
+  readonly isList?: boolean;
+  /** As a user would write it; absent: no value. */
+  readonly initial?: () => string;
+  readonly read: (texts: readonly string[]) => Value;
+}
+
+const setting = <Value>(row: Setting<Value>): Setting<Value> => row;
+const last = <Value>(parse: (text: string) => Value) => (texts: readonly string[]): Value => parse(texts.at(-1)!);
+
+/** Every key of the config file. */
+export const SETTINGS = {
+  api: setting({
+    summary: "Where the server is, for every client command",
+    placeholder: "URL",
+    initial: () => "http://127.0.0.1:1234",
+    read: last(parseApiUrl),
+  }),
+  api_timeout: setting({
+    summary: "How long one request may take",
+    placeholder: "DURATION",
+    initial: () => "10s",
+    read: last(parseSpan),
+  }),
+  namespace: setting({
+    summary: "Namespace of the jobs that client commands submit and look up",
+    placeholder: "NAME",
+    read: last((text) => text),
+  }),
+  data_dir: setting({
+    summary: "Folder of the server's state, logs and results",
+    placeholder: "DIR",
+    initial: defaultDataDir,
+    read: last((text) => resolvePath(text)),
+  }),
+  listen: setting({
+    summary: "Address of the server's API",
+    placeholder: "HOST:PORT",
+    initial: () => "127.0.0.1:1234",
+    read: last(parseListen),
+  }),
+  insecure: setting({
+    summary: "Allow the server to listen beyond this machine, although anybody who reaches it may run jobs",
+    placeholder: "BOOL",
+    choices: ["true", "false"],
+    initial: () => "false",
+    read: last(parseBoolean),
+  }),
+  allow_path: setting({
+    summary: "Folders that jobs may use as local inputs; a path that ends in :rw may also be written",
+    placeholder: "DIR[:rw]",
+    isList: true,
+    read: (texts) => texts.map(parseAllowedPath),
+  }),
+  capacity_ratio: setting({
+    summary: "Share of the machine that jobs may use",
+    placeholder: "RATIO",
+    initial: () => "80%",
+    read: last(parseRatio),
+  }),
+  cpu: setting({
+    summary: "Cores that jobs may use, instead of the share",
+    placeholder: "CORES",
+    read: last(orMust(parseCpu, "a number of cores such as 2 or 500m")),
+  }),
+  memory: setting({
+    summary: "Memory that jobs may use, instead of the share",
+    placeholder: "BYTES",
+    read: last(orMust(parseBytes, "an amount such as 512Mb or 2GiB")),
+  }),
+  disk: setting({
+    summary: "Disk that jobs may use, instead of the share",
+    placeholder: "BYTES",
+    read: last(orMust(parseBytes, "an amount such as 512Mb or 2GiB")),
+  }),
+  gpu: setting({
+    summary: "GPUs that jobs may use",
+    placeholder: "N",
+    read: last(orMust((text) => /^\d{1,4}$/.test(text) ? Number(text) : undefined, "a whole number")),
+  }),
+  labels: setting({
+    summary: "Labels of this node, which a job's constraints are compared with",
+    placeholder: "KEY=VALUE",
+    isList: true,
+    read: (texts) => Object.fromEntries(texts.map(parsePair)),
+  }),
+  name: setting({
+    summary: "What people call this node",
+    placeholder: "NAME",
+    read: last((text) => text),
+  }),
+  log_level: setting({
+    summary: "Least important lines that the server logs",
+    placeholder: "LEVEL",
+    choices: LOG_LEVELS,
+    initial: () => "info",
+    read: last(oneOf(LOG_LEVELS)),
+  }),
+  log_format: setting({
+    summary: "Form of the server's log",
+    placeholder: "FORMAT",
+    choices: ["text", "json"],
+    initial: () => "text",
+    read: last(oneOf(["text", "json"])),
+  }),
+  log_file: setting({
+    summary: "File of the server's log, rotated; none means stderr",
+    placeholder: "FILE",
+    read: last((text) => resolvePath(text)),
+  }),
+};
+
+export type SettingKey = keyof typeof SETTINGS;
+export type SettingValue<K extends SettingKey> = (typeof SETTINGS)[K] extends Setting<infer Value> ? Value : never;
+export const SETTING_KEYS = Object.keys(SETTINGS) as SettingKey[];
+
+/** Reads a value; the error says where it was written. */
+export function readSetting(key: SettingKey, texts: readonly string[], where: string): unknown {
+  try {
+    return (SETTINGS[key].read as (texts: readonly string[]) => unknown)(texts);
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error;
+    const message = `Cannot use ${where}: ${error.message}, current value is ${quote(texts.join(","))}`;
+    throw new AppError("config", message, { hint: error.hint, cause: error });
+  }
+}
+
+/** `SKERRY_DATA_DIR` of `data_dir` */
+export function environmentName(key: string): string {
+  return `SKERRY_${key.toUpperCase()}`;
+}
+
+/** Texts of a value written in one word: lists are separated by commas. */
+export function split(key: SettingKey, text: string): readonly string[] {
+  return SETTINGS[key].isList ? text.split(",").map((part) => part.trim()).filter(Boolean) : [text];
+}
+
+/** The key that was meant: `data-dir`, `dataDir` and `SKERRY_DATA_DIR` are `data_dir`. Throws `not_found`. */
+export function findKey(written: string): SettingKey {
+  const key = written.replace(/^SKERRY_/, "").replace(/([a-z])([A-Z])/g, "$1_$2").replaceAll("-", "_").toLowerCase();
+  if (Object.hasOwn(SETTINGS, key)) return key as SettingKey;
+  const near = nearest(key, SETTING_KEYS);
+  throw new AppError("not_found", `Cannot find the setting ${quote(written)}`, {
+    hint: near ? `Did you mean ${near}?` : "`skerry config list` shows every setting",
+  });
+}
+
+function parseApiUrl(text: string): string {
+  const withScheme = /^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? text : `http://${text}`;
+  const url = URL.canParse(withScheme) ? new URL(withScheme) : undefined;
+  if (!url || !["http:", "https:"].includes(url.protocol) || !url.hostname) {
+    throw new AppError("invalid", "must be an address such as http://127.0.0.1:1234");
+  }
+  return `${url.protocol}//${url.host}${url.pathname}`.replace(/\/+$/, "").replace(/\/api\/v1$/, "");
+}
+
+function parseListen(text: string): { host: string; port: number } {
+  const found = /^(?:(?:\[([0-9a-f:.%a-z]+)\]|([^:\s[\]]*)):)?(\d{1,5})$/i.exec(text.trim());
+  const port = Number(found?.[3]);
+  if (!found || port > 65535) throw new AppError("invalid", "must be HOST:PORT such as 127.0.0.1:1234");
+  return { host: found[1] ?? (found[2] || "127.0.0.1"), port };
+}
+
+function parseBoolean(text: string): boolean {
+  if (/^(true|yes|on|1)$/i.test(text)) return true;
+  if (/^(false|no|off|0)$/i.test(text)) return false;
+  throw new AppError("invalid", "must be true or false");
+}
+
+function parseAllowedPath(text: string): AllowedPath {
+  const found = /^(.+?)(?::(ro|rw))?$/.exec(text);
+  const path = found?.[1] ?? "";
+  if (path === "" || path.includes("\0")) throw new AppError("invalid", "must be a folder, or a folder and :rw");
+  return { path: isAbsolute(path) ? path : resolvePath(path), isWritable: found?.[2] === "rw" };
+}
+
+function parseRatio(text: string): number {
+  const found = /^(\d{1,3}(?:\.\d{1,6})?)(%?)$/.exec(text);
+  const ratio = found ? Number(found[1]) / (found[2] ? 100 : 1) : 0;
+  if (ratio > 0 && ratio <= 1) return ratio;
+  throw new AppError("invalid", "must be a share such as 80% or 0.8");
+}
+
+function parsePair(text: string): [string, string] {
+  const at = text.indexOf("=");
+  if (at > 0) return [text.slice(0, at), text.slice(at + 1)];
+  throw new AppError("invalid", "must be KEY=VALUE");
+}
+
+function orMust(parse: (text: string) => number | undefined, must: string): (text: string) => number {
+  return (text) => {
+    const amount = parse(text);
+    if (amount !== undefined) return amount;
+    throw new AppError("invalid", `must be ${must}`);
+  };
+}
+
+function oneOf<const Word extends string>(words: readonly Word[]): (text: string) => Word {
+  return (text) => {
+    const word = words.find((candidate) => candidate === text);
+    if (word) return word;
+    throw new AppError("invalid", `must be one of ${words.join(", ")}`);
+  };
+}

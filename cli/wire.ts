@@ -1,0 +1,235 @@
+/** What the server answers, read into what commands show. A field that is missing or strange is absent, never an error. */
+
+/** Any JSON object. */
+export type Wire = Readonly<Record<string, unknown>>;
+
+export interface JobView {
+  readonly id: string;
+  readonly name: string;
+  readonly namespace: string;
+  readonly type: string;
+  readonly version: number;
+  readonly count: number;
+  readonly priority: number;
+  readonly labels: Readonly<Record<string, string>>;
+  /** Lower case: `pending`, `queued`, `running`, `completed`, `failed`, `stopped`. */
+  readonly state: string;
+  readonly message: string;
+  readonly hint: string;
+  readonly createdAtMs: number;
+  readonly modifiedAtMs: number;
+  readonly wire: Wire;
+}
+
+export interface ExecutionView {
+  readonly id: string;
+  readonly jobId: string;
+  readonly nodeId: string;
+  readonly partition: number;
+  readonly state: string;
+  readonly desired: string;
+  readonly message: string;
+  readonly hint: string;
+  /** Absent until it has ended. */
+  readonly exitCode?: number;
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly previousId: string;
+  readonly nextId: string;
+  readonly createdAtMs: number;
+  readonly modifiedAtMs: number;
+  readonly wire: Wire;
+}
+
+export interface EventView {
+  readonly atMs: number;
+  readonly isJob: boolean;
+  readonly executionId: string;
+  readonly topic: string;
+  readonly message: string;
+  readonly details: Readonly<Record<string, string>>;
+  readonly wire: Wire;
+}
+
+export interface NodeView {
+  readonly id: string;
+  readonly name: string;
+  readonly type: string;
+  readonly membership: string;
+  readonly connection: string;
+  /** 0 when it has never been seen. */
+  readonly seenAtMs: number;
+  readonly since: number;
+  readonly engines: readonly string[];
+  readonly inputs: readonly string[];
+  readonly publishers: readonly string[];
+  readonly labels: Readonly<Record<string, string>>;
+  readonly running: number;
+  readonly queued: number;
+  readonly capacity: Wire;
+  readonly available: Wire;
+  readonly version: string;
+  readonly error: string;
+  readonly wire: Wire;
+}
+
+const JOB_TERMINAL: ReadonlySet<string> = new Set(["completed", "failed", "stopped"]);
+
+/** Whether a job in this state will change no more. */
+export const isTerminal = (state: string): boolean => JOB_TERMINAL.has(state);
+
+/** Bacalhau's numbers for the states of an execution, in the words of Skerry. */
+const EXECUTION_STATES = [
+  "undefined",
+  "placed",
+  "placed",
+  "queued",
+  "refused",
+  "queued",
+  "running",
+  "publishing",
+  "refused",
+  "completed",
+  "failed",
+  "stopped",
+];
+const DESIRED_STATES = ["pending", "run", "stop"];
+const EXECUTION_TERMINAL: ReadonlySet<string> = new Set(["completed", "failed", "stopped", "refused", "lost"]);
+
+/** Whether an execution in this state has ended. */
+export const hasEnded = (state: string): boolean => EXECUTION_TERMINAL.has(state);
+
+export function readJob(value: unknown): JobView {
+  const state = recordAt(value, "State");
+  return {
+    id: textAt(value, "ID") ?? "",
+    name: textAt(value, "Name") ?? "",
+    namespace: textAt(value, "Namespace") ?? "",
+    type: textAt(value, "Type") ?? "",
+    version: numberAt(value, "Version") ?? 1,
+    count: numberAt(value, "Count") ?? 1,
+    priority: numberAt(value, "Priority") ?? 0,
+    labels: textsAt(value, "Labels"),
+    state: (textAt(state, "StateType") ?? "unknown").toLowerCase(),
+    message: textAt(state, "Message") ?? "",
+    hint: textAt(recordAt(state, "Details"), "Hint") ?? "",
+    createdAtMs: msAt(value, "CreateTime"),
+    modifiedAtMs: msAt(value, "ModifyTime"),
+    wire: asRecord(value),
+  };
+}
+
+export function readExecution(value: unknown): ExecutionView {
+  const observed = recordAt(value, "ComputeState");
+  const desired = recordAt(value, "DesiredState");
+  const output = recordAt(value, "RunOutput");
+  const state = stateOf(observed, EXECUTION_STATES);
+  return {
+    id: textAt(value, "ID") ?? "",
+    jobId: textAt(value, "JobID") ?? "",
+    nodeId: textAt(value, "NodeID") ?? "",
+    partition: numberAt(value, "PartitionIndex") ?? 0,
+    state,
+    desired: stateOf(desired, DESIRED_STATES),
+    message: textAt(observed, "Message") || textAt(desired, "Message") || "",
+    hint: textAt(recordAt(observed, "Details"), "Hint") ?? "",
+    exitCode: hasEnded(state) ? numberAt(output, "ExitCode") : undefined,
+    stdout: textAt(output, "Stdout") ?? "",
+    stderr: textAt(output, "stderr") ?? textAt(output, "Stderr") ?? "",
+    previousId: textAt(value, "PreviousExecution") ?? "",
+    nextId: textAt(value, "NextExecution") ?? "",
+    createdAtMs: msAt(value, "CreateTime"),
+    modifiedAtMs: msAt(value, "ModifyTime"),
+    wire: asRecord(value),
+  };
+}
+
+export function readEvent(value: unknown): EventView {
+  const event = recordAt(value, "Event");
+  return {
+    atMs: timeAt(value, "Time") || timeAt(event, "Timestamp"),
+    isJob: textAt(value, "Type") !== "ExecutionLevel",
+    executionId: textAt(value, "ExecutionID") ?? "",
+    topic: textAt(event, "Topic") ?? "",
+    message: textAt(event, "Message") ?? "",
+    details: textsAt(event, "Details"),
+    wire: asRecord(value),
+  };
+}
+
+export function readNode(value: unknown): NodeView {
+  const node = recordAt(value, "Info");
+  const compute = recordAt(node, "ComputeNodeInfo");
+  const link = recordAt(value, "ConnectionState");
+  const labels = textsAt(node, "Labels");
+  const connection = (textAt(value, "Connection") ?? textAt(link, "Status") ?? "unknown").toLowerCase();
+  return {
+    id: textAt(node, "NodeID") ?? "",
+    name: labels.name ?? labels.hostname ?? "",
+    type: (textAt(node, "NodeType") ?? "").toLowerCase(),
+    membership: (textAt(value, "Membership") ?? "unknown").toLowerCase(),
+    connection,
+    seenAtMs: timeAt(link, "LastHeartbeat"),
+    since: timeAt(link, connection === "connected" ? "ConnectedSince" : "DisconnectedSince"),
+    engines: listAt(compute, "ExecutionEngines"),
+    inputs: listAt(compute, "StorageSources"),
+    publishers: listAt(compute, "Publishers"),
+    labels,
+    running: numberAt(compute, "RunningExecutions") ?? 0,
+    queued: numberAt(compute, "EnqueuedExecutions") ?? 0,
+    capacity: recordAt(compute, "MaxCapacity"),
+    available: recordAt(compute, "AvailableCapacity"),
+    version: textAt(recordAt(node, "BacalhauVersion"), "GitVersion") ?? "",
+    error: textAt(link, "LastError") ?? "",
+    wire: asRecord(value),
+  };
+}
+
+/** The list under `key`, or nothing. */
+export function itemsOf(value: unknown, key = "Items"): readonly unknown[] {
+  const items = asRecord(value)[key];
+  return Array.isArray(items) ? items : [];
+}
+
+export function asRecord(value: unknown): Wire {
+  return typeof value === "object" && value !== null && !Array.isArray(value) ? value as Wire : {};
+}
+
+export function recordAt(value: unknown, key: string): Wire {
+  return asRecord(asRecord(value)[key]);
+}
+
+export function textAt(value: unknown, key: string): string | undefined {
+  const found = asRecord(value)[key];
+  return typeof found === "string" ? found : undefined;
+}
+
+export function numberAt(value: unknown, key: string): number | undefined {
+  const found = asRecord(value)[key];
+  return typeof found === "number" || typeof found === "bigint" ? Number(found) : undefined;
+}
+
+/** Nanoseconds since 1970 as ms. */
+function msAt(value: unknown, key: string): number {
+  return (numberAt(value, key) ?? 0) / 1e6;
+}
+
+/** RFC 3339 as ms; Go's zero time and anything else is 0. */
+function timeAt(value: unknown, key: string): number {
+  const ms = Date.parse(textAt(value, key) ?? "");
+  return Number.isNaN(ms) || ms < 0 ? 0 : ms;
+}
+
+function listAt(value: unknown, key: string): readonly string[] {
+  return itemsOf(value, key).map(String);
+}
+
+function textsAt(value: unknown, key: string): Record<string, string> {
+  return Object.fromEntries(Object.entries(recordAt(value, key)).map(([name, text]) => [name, String(text)]));
+}
+
+function stateOf(value: Wire, names: readonly string[]): string {
+  const written = value.StateType;
+  if (typeof written === "number") return names[written] ?? `state ${written}`;
+  return typeof written === "string" ? written.toLowerCase() : "unknown";
+}
