@@ -36,6 +36,8 @@ export interface SyncProgram {
   onHello?(from: PeerId, hello: Hello): void;
   /** What to say of this node's load with each hello. */
   load?(): NodeLoad | undefined;
+  /** The transaction failed after `apply` had run: forget what was changed in memory. */
+  onFailed?(): void;
   /** Whether to talk to a peer that says hello first. */
   accepts(peer: PeerId): boolean;
 }
@@ -168,6 +170,7 @@ export class Sync {
         }
       });
     } catch (error) {
+      this.#options.program.onFailed?.();
       // Nothing of it was applied, so nothing is acknowledged: the peer sends it again.
       if (error instanceof AppError && error.kind.isRetryable) return;
       throw error;

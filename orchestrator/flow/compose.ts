@@ -1,0 +1,153 @@
+/** One orchestrator out of its stages: the same for a process and for the simulator, which brings its own ports. */
+import type { Bus } from "../../shared/bus/bus.ts";
+import type { Clock } from "../../shared/clock.ts";
+import type { AppError } from "../../shared/errors.ts";
+import type { Database } from "../../shared/ledger/database.ts";
+import { Deadlines } from "../../shared/ledger/deadlines.ts";
+import { Outbox } from "../../shared/ledger/outbox.ts";
+import { Sync } from "../../shared/ledger/sync.ts";
+import type { ExecutionId, IdSource } from "../../shared/model/ids.ts";
+import type { Stage } from "../../shared/supervise.ts";
+import { decodeMessage, encodeAnswer } from "../../shared/wire/envelope.ts";
+import { ContentRequest, type PeerId } from "../../shared/wire/messages.ts";
+import { serveSubject } from "../../shared/wire/subjects.ts";
+import { asAppError } from "../../shared/errors.ts";
+import type { Contents } from "../store/contents.ts";
+import { openQueries } from "../store/read.ts";
+import { Store } from "../store/store.ts";
+import type { Desk } from "./desk.ts";
+import { snapshotFor } from "./dispatch.ts";
+import { Observe } from "./observe.ts";
+import { listResult, readLogs, readResult } from "./relay_logs.ts";
+import { Schedule } from "./schedule.ts";
+import { stopJob } from "./stop.ts";
+import { Submit } from "./submit.ts";
+import { Sweep } from "./sweep.ts";
+import { WatchNodes } from "./watch_nodes.ts";
+
+export interface OrchestratorPorts {
+  readonly self: PeerId;
+  readonly database: Database;
+  readonly bus: Bus;
+  readonly clock: Clock;
+  readonly ids: IdSource;
+  readonly contents: Contents;
+  /** Why no new work is taken at the moment. */
+  readonly refuses: () => AppError | undefined;
+  /** Asks for a tick of the named stage. */
+  readonly nudge: (stage: string) => void;
+}
+
+export interface ComposedOrchestrator {
+  readonly desk: Desk;
+  readonly store: Store;
+  readonly stages: readonly Stage[];
+  /** Starts to listen. */
+  open(): void;
+  /** Writes down what is only in memory; the stages must have ended. */
+  close(): void;
+}
+
+/** Nothing runs until the stages are ticked. */
+export function composeOrchestrator(ports: OrchestratorPorts): ComposedOrchestrator {
+  const { database, bus, clock, ids, contents, self, nudge } = ports;
+  const store = new Store({ database, clock, ids });
+  const nudgeSchedule = () => nudge("schedule");
+  const deadlines = new Deadlines({ database, clock, nudge: () => nudge("sweep") });
+  const outbox = new Outbox({ database, clock, process: ids.uuid() });
+  const observe = new Observe({ store, deadlines, nudgeSchedule });
+  const watchNodes = new WatchNodes({
+    store,
+    clock,
+    deadlines,
+    nudge: () => nudge("watch_nodes"),
+    nudgeSchedule,
+  });
+  const sync = new Sync({
+    self,
+    bus,
+    database,
+    outbox,
+    clock,
+    nudge: () => nudge("sync"),
+    program: {
+      apply: (from, _lane, entry) => observe.apply(from, entry),
+      snapshot: (peer) => snapshotFor(store, peer),
+      onHello: (from, hello) => watchNodes.onHello(from, hello),
+      onFailed: () => store.rebuild(),
+      accepts: (peer) => peer.endsWith("/agent"),
+    },
+  });
+  const submit = new Submit({
+    store,
+    contents,
+    deadlines,
+    nudge: () => nudge("submit"),
+    nudgeSchedule,
+    refuses: ports.refuses,
+  });
+  const schedule = new Schedule({ store, deadlines, send: (peer, message) => sync.send(peer, message) });
+  const sweep = new Sweep({ store, deadlines, nudgeSchedule });
+  const undo: (() => void)[] = [];
+  return {
+    desk: openDesk({ store, submit, bus, deadlines, nudgeSchedule }),
+    store,
+    stages: [submit, { name: "sync", tick: () => sync.tick() }, schedule, watchNodes, sweep],
+    open() {
+      undo.push(bus.respond(serveSubject(self, "content"), (bytes) => answerContent(contents, bytes)));
+      sync.open([]);
+    },
+    close() {
+      for (const call of undo) call();
+      sync.close();
+      watchNodes.close();
+      deadlines.checkpoint({ isForced: true });
+      deadlines.close();
+    },
+  };
+}
+
+async function answerContent(contents: Contents, bytes: Uint8Array): Promise<Uint8Array> {
+  try {
+    const { digest, offset } = decodeMessage(ContentRequest, bytes);
+    return encodeAnswer({ bytes: await contents.read(digest, offset) });
+  } catch (error) {
+    const { code, message, hint } = asAppError(error);
+    return encodeAnswer({ error: { code, message, hint } });
+  }
+}
+
+function openDesk(
+  { store, submit, bus, deadlines, nudgeSchedule }: {
+    store: Store;
+    submit: Submit;
+    bus: Bus;
+    deadlines: Deadlines;
+    nudgeSchedule: () => void;
+  },
+): Desk {
+  const queries = openQueries(store);
+  const executionOf = (id: ExecutionId) => queries.getExecution(id);
+  return {
+    queries,
+    submit: (submission) => submit.submit(submission),
+    stop: (id, { reason }) =>
+      new Promise((resolve) => resolve(stopJob({ store, deadlines, nudgeSchedule }, { id, reason }))),
+    changed: (id, signal) =>
+      new Promise((resolve) => {
+        if (signal.aborted) return resolve();
+        const cancel = store.watch(id, () => {
+          signal.removeEventListener("abort", onAbort);
+          resolve();
+        });
+        const onAbort = () => {
+          cancel();
+          resolve();
+        };
+        signal.addEventListener("abort", onAbort, { once: true });
+      }),
+    readLogs: (id, query, signal) => readLogs(bus, { execution: executionOf(id), query, signal }),
+    listResult: async (id) => await listResult(bus, executionOf(id)),
+    readResult: (id, path, signal) => readResult(bus, { execution: executionOf(id), path, signal }),
+  };
+}

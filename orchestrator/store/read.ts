@@ -1,0 +1,219 @@
+/** The queries of the doors, on the rows. */
+import { AppError } from "../../shared/errors.ts";
+import { decodeBody } from "../../shared/ledger/body.ts";
+import { HistoryEvent, type HistoryItem } from "../../shared/model/history.ts";
+import { matches } from "../../shared/model/constraint.ts";
+import type { ExecutionId, JobId } from "../../shared/model/ids.ts";
+import { type Job, JOB_TERMINAL } from "../../shared/model/job.ts";
+import type { Node } from "../../shared/model/node.ts";
+import type { JobRow } from "./jobs.ts";
+import type { ExecutionQuery, HistoryQuery, JobQuery, Page, Queries } from "./queries.ts";
+import type { Store } from "./store.ts";
+
+/** Rows read at a time while looking for matches. */
+const SCAN_ROWS = 200;
+/** Rows looked at for one page: bounds a query that matches nearly nothing. The page then ends early, with a cursor. */
+const SCAN_MAX = 20_000;
+
+/** Reads straight from the store; every answer is current. */
+export function openQueries(store: Store): Queries {
+  const rowOf = (id: JobId): JobRow => {
+    const found = store.jobs.find(id);
+    if (found === undefined) throw jobNotFound(id);
+    return found;
+  };
+  return {
+    getJob: (idOrName, namespace) => findJob(store, idOrName, namespace ?? "default"),
+    getJobVersion(id, version) {
+      const { row, job } = rowOf(id);
+      const spec = store.jobs.findVersion(row, version);
+      if (spec === undefined) throw new AppError("not_found", `job ${id} has no version ${version}`);
+      return { ...job, spec, version };
+    },
+    listJobs: (query) => listJobs(store, query),
+    listVersions: (id) => [rowOf(id).job],
+    getExecution: (id) => getExecution(store, id),
+    listExecutions: (id, query) => listExecutions(store, { jobRow: rowOf(id), query }),
+    listHistory: (id, query) => listHistory(store, { jobRow: rowOf(id), query }),
+    listNodes: () => store.projection.nodes.map(({ node }) => node),
+    getNode: (id) => getNode(store, id),
+  };
+}
+
+const jobNotFound = (id: string) =>
+  new AppError("not_found", `job not found: ${id}`, {
+    hint: 'List the jobs that exist with "skerry job list"',
+  });
+
+function findJob(store: Store, idOrName: string, namespace: string): Job {
+  const named = store.jobs.findByName(idOrName, namespace) ?? store.jobs.find(idOrName as JobId);
+  if (named !== undefined) return named.job;
+  const prefixed = idOrName === ""
+    ? []
+    : store.jobs.findByPrefix(idOrName.startsWith("j-") ? idOrName : `j-${idOrName}`);
+  if (prefixed.length > 1) {
+    throw new AppError("ambiguous", `several jobs match the prefix "${idOrName}"`, {
+      hint: "Use the full job ID",
+    });
+  }
+  if (prefixed[0] === undefined) throw jobNotFound(idOrName);
+  return prefixed[0].job;
+}
+
+function getExecution(store: Store, id: string) {
+  const exact = store.executions.find(id);
+  if (exact !== undefined) return exact.execution;
+  const prefixed = id === "" ? [] : store.executions.findByPrefix(id.startsWith("e-") ? id : `e-${id}`);
+  if (prefixed.length > 1) {
+    throw new AppError("ambiguous", `several executions match the prefix "${id}"`, {
+      hint: "Use the full execution ID",
+    });
+  }
+  if (prefixed[0] === undefined) throw new AppError("not_found", `execution not found: ${id}`);
+  return prefixed[0].execution;
+}
+
+function getNode(store: Store, id: string): Node {
+  const nodes = store.projection.nodes.map(({ node }) => node);
+  const exact = nodes.find(({ facts }) => facts.id === id || facts.labels.name === id);
+  if (exact !== undefined) return exact;
+  const prefixed = id === ""
+    ? []
+    : nodes.filter(({ facts }) => facts.id.startsWith(id) || facts.id.startsWith(`n-${id}`));
+  if (prefixed.length > 1) {
+    throw new AppError("ambiguous", `several nodes match the prefix "${id}"`, {
+      hint: "Use the full node ID",
+    });
+  }
+  if (prefixed[0] === undefined) throw new AppError("not_found", `node not found: ${id}`);
+  return prefixed[0];
+}
+
+function isWanted({ job }: JobRow, { namespace, labels, phases }: JobQuery): boolean {
+  if (namespace !== undefined && job.spec.namespace !== namespace) return false;
+  if (phases !== undefined && !phases.includes(job.phase)) return false;
+  return (labels ?? []).every((constraint) => matches(constraint, job.spec.labels));
+}
+
+function listJobs(store: Store, query: JobQuery): Page<Job> {
+  return query.orderBy === "modified" ? listModified(store, query) : listCreated(store, query);
+}
+
+function listCreated(store: Store, query: JobQuery): Page<Job> {
+  const isReversed = query.isReversed ?? false;
+  const isLive = query.phases !== undefined && query.phases.every((phase) => !JOB_TERMINAL.has(phase));
+  let after = query.cursor === undefined
+    ? (isReversed ? Number.MAX_SAFE_INTEGER : 0)
+    : decodeCursor(query.cursor)[0];
+  const items: Job[] = [];
+  for (let scanned = 0; scanned < SCAN_MAX; scanned += SCAN_ROWS) {
+    const rows = store.jobs.scan({
+      after,
+      isReversed,
+      limit: Math.min(SCAN_ROWS, query.limit * 4 + 1),
+      isLive,
+    });
+    for (const row of rows) {
+      if (items.length === query.limit) return { items, next: encodeCursor(after, 0) };
+      after = row.row;
+      if (isWanted(row, query)) items.push(row.job);
+    }
+    if (rows.length === 0) return { items };
+  }
+  return { items, next: encodeCursor(after, 0) };
+}
+
+function listModified(store: Store, query: JobQuery): Page<Job> {
+  const isReversed = query.isReversed ?? false;
+  const start = isReversed ? Number.MAX_SAFE_INTEGER : -1;
+  const [atMs, row] = query.cursor === undefined ? [start, start] : decodeCursor(query.cursor);
+  let after = { atMs, row };
+  const items: Job[] = [];
+  for (let scanned = 0; scanned < SCAN_MAX; scanned += SCAN_ROWS) {
+    const rows = store.jobs.scanModified({ after, isReversed, limit: SCAN_ROWS });
+    for (const found of rows) {
+      if (items.length === query.limit) return { items, next: encodeCursor(after.atMs, after.row) };
+      after = { atMs: found.job.modifiedAtMs, row: found.row };
+      if (isWanted(found, query)) items.push(found.job);
+    }
+    if (rows.length === 0) return { items };
+  }
+  return { items, next: encodeCursor(after.atMs, after.row) };
+}
+
+function listExecutions(store: Store, { jobRow, query }: { jobRow: JobRow; query: ExecutionQuery }) {
+  const isReversed = query.isReversed ?? false;
+  const orderBy = query.orderBy ?? "created";
+  const start = isReversed ? Number.MAX_SAFE_INTEGER : -1;
+  const [key, row] = query.cursor === undefined ? [start, start] : decodeCursor(query.cursor);
+  const rows = store.executions.scan({
+    jobRow: jobRow.row,
+    version: query.version ?? jobRow.job.version,
+    after: { key, row },
+    orderBy,
+    isReversed,
+    limit: query.limit + 1,
+  });
+  const items = rows.slice(0, query.limit).map(({ execution }) => execution);
+  if (rows.length <= query.limit) return { items };
+  const last = rows[query.limit - 1]!;
+  return {
+    items,
+    next: encodeCursor(orderBy === "created" ? last.row : last.execution.modifiedAtMs, last.row),
+  };
+}
+
+function listHistory(
+  store: Store,
+  { jobRow, query }: { jobRow: JobRow; query: HistoryQuery },
+): Page<HistoryItem> {
+  const [after] = query.cursor === undefined
+    ? [query.isReversed ? Number.MAX_SAFE_INTEGER : 0]
+    : decodeCursor(query.cursor);
+  const version = query.version ?? jobRow.job.version;
+  const level = query.level ?? "all";
+  const rows = store.database.all(
+    `SELECT seq, job_version, execution_id, at_ms, body FROM ledger
+     WHERE subject = ? AND seq ${query.isReversed ? "<" : ">"} ? AND (? = 0 OR job_version = ?)
+       AND (? = '' OR execution_id = ?) AND (? <> 'job' OR execution_id IS NULL) AND (? <> 'execution' OR execution_id IS NOT NULL)
+       AND at_ms >= ?
+     ORDER BY seq ${query.isReversed ? "DESC" : "ASC"} LIMIT ?`,
+    jobRow.row,
+    after!,
+    version === "all" ? 0 : version,
+    version === "all" ? 0 : version,
+    query.executionId ?? "",
+    query.executionId ?? "",
+    level,
+    level,
+    query.sinceMs ?? 0,
+    query.limit + 1,
+  );
+  const items = rows.slice(0, query.limit).map((row): HistoryItem => ({
+    ...HistoryEvent.parse(decodeBody(row.body)),
+    seq: Number(row.seq),
+    jobId: jobRow.job.id,
+    jobVersion: Number(row.job_version),
+    executionId: row.execution_id === null ? undefined : row.execution_id as ExecutionId,
+    atMs: Number(row.at_ms),
+  }));
+  return rows.length <= query.limit ? { items } : { items, next: encodeCursor(items.at(-1)!.seq, 0) };
+}
+
+function encodeCursor(key: number, row: number): string {
+  return `${key}.${row}`;
+}
+
+function decodeCursor(cursor: string): [number, number] {
+  const match = /^(-?\d{1,16})\.(-?\d{1,16})$/.exec(cursor);
+  if (match === null) {
+    throw new AppError(
+      "bad_request",
+      `Cannot read the page token "${cursor}": it must be one of an earlier answer`,
+      {
+        hint: "Leave it out to start from the first page",
+      },
+    );
+  }
+  return [Number(match[1]), Number(match[2])];
+}
