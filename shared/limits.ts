@@ -6,6 +6,20 @@ const MIB = 1024 * KIB;
 export const LIMITS = {
   /** Bytes of an HTTP request body: Bacalhau's limit. Beyond: 413. */
   httpBodyBytes: 10 * MIB,
+  /** How long a body may take to arrive: a slow link needs it, a stuck client must not hold more. Beyond: 408. */
+  httpBodyMs: 60_000,
+  /** How long one answer may be held back for news, in ms: proxies cut silent connections after a minute. */
+  waitMsMax: 30_000,
+  /** Answers held back at the same time: each costs a connection. Beyond: 429. */
+  longPollsMax: 1024,
+  /** Open log sockets: each may read a file. Beyond: 429. */
+  socketsMax: 256,
+  /** Bytes that wait in one log socket for a slow reader; the log is read on when they are gone. */
+  socketBufferBytes: MIB,
+  /** Partitions whose logs are followed over one socket. Beyond: name one. */
+  logPartitionsMax: 64,
+  /** Lines of a diff; longer texts are shown as replaced as a whole. */
+  diffLinesMax: 2000,
   /** Partitions of one job: bounds one evaluation's memory. Beyond: refused at submission. */
   jobCountMax: 100_000,
   /** Nesting of a job spec: far above any real one, below what recursion survives. Beyond: refused. */
