@@ -1,0 +1,124 @@
+/**
+ * `<folder>/.engine`: what is known of an execution on disk, as JSON lines. The first says which process has it, the
+ * second how it ended. The file is created exclusively, so that an execution is started once at most, whoever asks.
+ *
+ * The first line need not survive a power cut, as the process does not either. The second is synced, after the outputs.
+ * Read by hand and not by zod, which alone would double the time that a child takes to start.
+ */
+import { type ErrorCode, ERRORS } from "../../shared/errors.ts";
+import type { EngineExit } from "./engine.ts";
+
+/** Tells a process from a later one with the same id. */
+export interface ProcessIdentity {
+  readonly pid: number;
+  /** When it was started, as the system tells it. */
+  readonly startedAt: string;
+  /** Changes with every boot. */
+  readonly bootId: string;
+}
+
+/** What the file says. */
+export interface ExecutionState {
+  readonly executionId: string;
+  readonly process: ProcessIdentity;
+  readonly exit?: EngineExit;
+  /** The process wrote its end while the module could still be running, and ends itself: only its death is the end. */
+  readonly isDying?: boolean;
+}
+
+/** Path of the file. */
+export function executionFile(folder: string): string {
+  return `${folder}/.engine`;
+}
+
+/** Records the start. Throws `Deno.errors.AlreadyExists` when the execution was started before. */
+export function writeStart(folder: string, start: { executionId: string; process: ProcessIdentity }): void {
+  using file = Deno.openSync(executionFile(folder), { write: true, createNew: true });
+  file.writeSync(encodeLine({ v: 1, ...start }));
+}
+
+/** Records the end, on disk when it returns, and the exit code beside it for people. */
+export function writeExit(folder: string, exit: EngineExit, options: { isDying?: boolean } = {}): void {
+  if (exit.exitCode !== undefined) Deno.writeTextFileSync(`${folder}/exitCode`, String(exit.exitCode));
+  using file = Deno.openSync(executionFile(folder), { append: true, read: true });
+  // A first line that was cut off must not swallow this one.
+  const prefix = endsWithNewline(file) ? "" : "\n";
+  file.writeSync(encodeLine({ exit, ...options }, prefix));
+  file.syncDataSync();
+}
+
+/** What the file says; undefined when the execution was never started here. A file that says nothing is an unknown end. */
+export async function readState(folder: string): Promise<ExecutionState | "unreadable" | undefined> {
+  let text: string;
+  try {
+    text = await Deno.readTextFile(executionFile(folder));
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) return undefined;
+    throw error;
+  }
+  return parseState(text);
+}
+
+/** Reads the file's text; lines that are cut off count as not written. */
+export function parseState(text: string): ExecutionState | "unreadable" {
+  const lines = text.slice(0, text.lastIndexOf("\n") + 1).split("\n");
+  let start: Pick<ExecutionState, "executionId" | "process"> | undefined;
+  let end: Pick<ExecutionState, "exit" | "isDying"> = {};
+  for (const line of lines) {
+    const value = parseJson(line);
+    if (value === undefined) continue;
+    if (start === undefined && isStart(value)) {
+      start = { executionId: value.executionId, process: value.process };
+    } else if (end.exit === undefined && isExit(value["exit"])) {
+      end = { exit: value["exit"], isDying: value["isDying"] === true };
+    }
+  }
+  if (start !== undefined) return { ...start, ...end };
+  const nobody = { executionId: "", process: { pid: 0, startedAt: "", bootId: "" } };
+  return end.exit === undefined ? "unreadable" : { ...nobody, ...end };
+}
+
+type Json = Readonly<Record<string, unknown>>;
+
+function parseJson(line: string): Json | undefined {
+  try {
+    const value: unknown = JSON.parse(line);
+    return typeof value === "object" && value !== null ? value as Json : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function isStart(value: Json): value is Json & Pick<ExecutionState, "executionId" | "process"> {
+  const process = value["process"] as Partial<ProcessIdentity> | null | undefined;
+  return value["v"] === 1 && typeof value["executionId"] === "string" && typeof process?.pid === "number" &&
+    typeof process.startedAt === "string" && typeof process.bootId === "string";
+}
+
+function isExit(value: unknown): value is EngineExit {
+  const exit = value as
+    | { kind?: unknown; exitCode?: unknown; code?: unknown; message?: unknown }
+    | null
+    | undefined;
+  const hasCode = exit?.exitCode === undefined || Number.isInteger(exit.exitCode);
+  if (exit?.kind === "exited") return Number.isInteger(exit.exitCode);
+  if (exit?.kind === "stopped") return hasCode;
+  return exit?.kind === "failed" && hasCode && typeof exit.message === "string" && isErrorCode(exit.code);
+}
+
+function isErrorCode(code: unknown): code is ErrorCode {
+  return typeof code === "string" && Object.hasOwn(ERRORS, code);
+}
+
+function encodeLine(value: Json, prefix = ""): Uint8Array {
+  return new TextEncoder().encode(`${prefix}${JSON.stringify(value)}\n`);
+}
+
+function endsWithNewline(file: Deno.FsFile): boolean {
+  const size = file.statSync().size;
+  if (size === 0) return true;
+  file.seekSync(size - 1, Deno.SeekMode.Start);
+  const last = new Uint8Array(1);
+  file.readSync(last);
+  return last[0] === 0x0a;
+}

@@ -1,0 +1,63 @@
+/**
+ * A child of the engine `wasm`: gives up its rights, starts the thread that runs modules, and watches its memory. It
+ * ends when the agent has gone and no module runs any more, and outlives an agent that is killed while one does.
+ */
+import { writeExit } from "./execution_file.ts";
+import { RESIDENT_ALLOWANCE_BYTES, RESIDENT_CHECK_MS } from "./wasm_limits.ts";
+import type { WasmReply } from "./wasm_protocol.ts";
+import { ChildState, type WatchedExecution } from "./wasm_watch.ts";
+import type { EngineExit } from "./engine.ts";
+
+/** Runs until there is nothing more to do, then ends the process. */
+export function runWasmChild(): void {
+  for (const name of ["net", "run", "ffi", "sys", "env"] as const) Deno.permissions.revokeSync({ name });
+  outliveTerminal();
+  const state = new ChildState();
+  // `Worker` is looked up by this literal form when the program is compiled.
+  const worker = new Worker(new URL("./wasm_worker.ts", import.meta.url), { type: "module" });
+  worker.onmessage = () => Deno.exit(0);
+  worker.onerror = (event) => {
+    console.error(event.message);
+    Deno.exit(70);
+  };
+  worker.postMessage(state.buffer);
+  watchMemory(state);
+}
+
+/** Ctrl-C and a closed terminal are for the agent: it says what becomes of its executions. */
+function outliveTerminal(): void {
+  if (Deno.build.os === "windows") return;
+  Deno.addSignalListener("SIGINT", () => {});
+  Deno.addSignalListener("SIGHUP", () => {});
+}
+
+function watchMemory(state: ChildState): void {
+  let idleBytes = Deno.memoryUsage().rss;
+  setInterval(() => {
+    const resident = Deno.memoryUsage().rss;
+    const running = state.running();
+    if (running === undefined) idleBytes = resident;
+    else if (resident > idleBytes + running.memoryBytes + RESIDENT_ALLOWANCE_BYTES && state.settle()) {
+      endForMemory(running, resident);
+    }
+  }, RESIDENT_CHECK_MS);
+}
+
+function endForMemory(running: WatchedExecution, resident: number): void {
+  const mib = (bytes: number) => Math.ceil(bytes / 1024 / 1024);
+  const exit: EngineExit = {
+    kind: "failed",
+    code: "memory_exceeded",
+    message: `The module was ended: its process held ${mib(resident)} MiB for a task of ${
+      mib(running.memoryBytes)
+    } MiB`,
+    hint: "Give the task more memory, or let it work on smaller pieces.",
+  };
+  try {
+    writeExit(running.folder, exit, { isDying: true });
+    const reply: WasmReply = { kind: "ended", executionId: running.executionId, exit, isSpent: true };
+    Deno.stdout.writeSync(new TextEncoder().encode(`${JSON.stringify(reply)}\n`));
+  } finally {
+    Deno.exit(71);
+  }
+}

@@ -1,0 +1,320 @@
+/**
+ * The engine `wasm`: runs WASI preview 1 modules in child processes of the same executable.
+ *
+ * A module cannot be asked to end: WASI preview 1 has no signals. So `stop` kills at once, whatever the grace.
+ *
+ * Children outlive an agent that is killed; the next one finds them by `<folder>/.engine` (see `execution_file.ts`) and
+ * the identity of their process, waits for them by looking at that file, and kills no process but the one it names.
+ */
+import { AppError } from "../../shared/errors.ts";
+import type { Engine, EngineExit, EngineHeld, EngineProbe, EngineTask } from "./engine.ts";
+import { type ExecutionState, type ProcessIdentity, readState, writeExit } from "./execution_file.ts";
+import { endLogs } from "./log_files.ts";
+import { isAlive, readBootId } from "./process_identity.ts";
+import { parseWasmParams } from "./wasm_params.ts";
+import { type ChildEnd, ChildPool, type WasmChild } from "./wasm_pool.ts";
+import type { WasmReply } from "./wasm_protocol.ts";
+
+/** Between two looks at the files of executions that were taken over; grows from the first to the second. */
+const LOOK_FIRST_MS = 50;
+const LOOK_LATER_MS = 250;
+/** A state file without a readable line is looked at again for so long: its writer may be in the middle of it. */
+const UNREADABLE_MS = 1000;
+/** Executions looked at side by side. */
+const LOOK_PARALLEL = 32;
+const IDLE_MS_DEFAULT = 10_000;
+
+/** How the engine is opened. */
+export interface WasmEngineOptions {
+  /** Command that starts a child: `wasmChildCommand()`. */
+  readonly command: readonly string[];
+  /** Idle children that are kept ready; the number of cores unless given. */
+  readonly idleMax?: number;
+  /** For how long; ten seconds unless given. */
+  readonly idleMs?: number;
+}
+
+/** An execution that the engine knows of. */
+interface Held {
+  readonly executionId: string;
+  readonly folder: string;
+  readonly exited: PromiseWithResolvers<EngineExit>;
+  started: Promise<void>;
+  exit?: EngineExit;
+  /** The process that has it: a child of this engine, or one taken over. */
+  child?: WasmChild;
+  process?: ProcessIdentity;
+  isStopping: boolean;
+}
+
+/** Opens the engine. Starts nothing yet. */
+export async function openWasmEngine(options: WasmEngineOptions): Promise<Engine> {
+  return new WasmEngine(options, await readBootId());
+}
+
+class WasmEngine implements Engine {
+  readonly type = "wasm";
+  readonly #pool: ChildPool;
+  readonly #bootId: string;
+  readonly #held = new Map<string, Held>();
+  /** Executions taken over that may still run. */
+  readonly #watched = new Set<Held>();
+  #lookMs = LOOK_FIRST_MS;
+  #lookTimer: ReturnType<typeof setTimeout> | undefined;
+  #isClosed = false;
+
+  constructor(options: WasmEngineOptions, bootId: string) {
+    this.#bootId = bootId;
+    this.#pool = new ChildPool({
+      command: options.command,
+      bootId,
+      idleMax: options.idleMax ?? Math.max(1, navigator.hardwareConcurrency),
+      idleMs: options.idleMs ?? IDLE_MS_DEFAULT,
+    });
+  }
+
+  probe(): Promise<EngineProbe> {
+    const isHere = Deno.build.os === "linux" || Deno.build.os === "darwin";
+    if (isHere) return Promise.resolve({ isAvailable: true, version: `wasi-preview1 v8/${Deno.version.v8}` });
+    return Promise.resolve({
+      isAvailable: false,
+      reason: `The engine wasm does not run on ${Deno.build.os}`,
+      hint: "Use Linux or macOS.",
+    });
+  }
+
+  async start(task: EngineTask): Promise<void> {
+    const known = this.#held.get(task.executionId);
+    if (known !== undefined) return await known.started;
+    parseWasmParams(task.params);
+    const held = this.#hold(task.executionId, task.folder);
+    held.started = this.#startIn(held, task);
+    try {
+      await held.started;
+    } catch (error) {
+      if (held.exit === undefined) this.#held.delete(held.executionId);
+      throw error;
+    }
+  }
+
+  async wait(executionId: string, signal?: AbortSignal): Promise<EngineExit> {
+    const held = this.#held.get(executionId);
+    if (held === undefined) return interrupted("The engine knows nothing of the execution");
+    if (signal === undefined) return await held.exited.promise;
+    signal.throwIfAborted();
+    const { promise, reject } = Promise.withResolvers<never>();
+    const onAbort = () => reject(signal.reason);
+    signal.addEventListener("abort", onAbort, { once: true });
+    try {
+      return await Promise.race([held.exited.promise, promise]);
+    } finally {
+      signal.removeEventListener("abort", onAbort);
+    }
+  }
+
+  async stop(executionId: string, _options: { graceMs: number }): Promise<void> {
+    const held = this.#held.get(executionId);
+    if (held === undefined || held.exit !== undefined) return;
+    held.isStopping = true;
+    await held.started.catch(() => {});
+    if (held.exit !== undefined || !this.#held.has(executionId)) return;
+    if (held.child !== undefined) held.child.kill();
+    else if (held.process !== undefined) await this.#killAdopted(held.process);
+    if (held.child === undefined) await this.#look(held);
+    await held.exited.promise;
+  }
+
+  async list(folders: ReadonlyMap<string, string>): Promise<readonly EngineHeld[]> {
+    const entries = [...folders];
+    const found: EngineHeld[] = [];
+    for (let i = 0; i < entries.length; i += LOOK_PARALLEL) {
+      const part = entries.slice(i, i + LOOK_PARALLEL).map(([id, folder]) => this.#listOne(id, folder));
+      for (const held of await Promise.all(part)) if (held !== undefined) found.push(held);
+    }
+    return found;
+  }
+
+  forget(executionId: string): void {
+    if (this.#held.get(executionId)?.exit !== undefined) this.#held.delete(executionId);
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    clearTimeout(this.#lookTimer);
+    await this.#pool.close();
+    for (const held of this.#held.values()) {
+      held.exited.reject(new AppError("unavailable", "Cannot wait for execution: the engine is closed"));
+    }
+  }
+
+  #hold(executionId: string, folder: string): Held {
+    const exited = Promise.withResolvers<EngineExit>();
+    exited.promise.catch(() => {});
+    const held: Held = { executionId, folder, exited, started: Promise.resolve(), isStopping: false };
+    this.#held.set(executionId, held);
+    return held;
+  }
+
+  #end(held: Held, exit: EngineExit): void {
+    held.exit ??= exit;
+    held.child = undefined;
+    held.process = undefined;
+    this.#watched.delete(held);
+    held.exited.resolve(held.exit);
+  }
+
+  async #startIn(held: Held, task: EngineTask): Promise<void> {
+    const child = await this.#pool.take();
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    held.child = child;
+    child.order({ task }, {
+      onReply: (reply) => this.#onReply(held, reply).then(resolve, reject),
+      onEnd: (end) => this.#onChildEnd(held, end).then(resolve, reject),
+    });
+    await promise;
+  }
+
+  /** Resolves when the execution is known to have been started, rejects when it was not. */
+  async #onReply(held: Held, reply: WasmReply): Promise<void> {
+    switch (reply.kind) {
+      case "ready":
+      case "started":
+        return;
+      case "ended":
+        return this.#end(held, reply.exit);
+      case "held":
+        held.child = undefined;
+        await this.#adopt(held);
+        return;
+      case "refused":
+        held.child = undefined;
+        throw new AppError("io", `Cannot start task in "${held.folder}": ${reply.message}`, {
+          hint: "See whether the node's data folder is there and can be written.",
+        });
+    }
+  }
+
+  /** A child ended while it had the execution. */
+  async #onChildEnd(held: Held, end: ChildEnd): Promise<void> {
+    const state = await readState(held.folder);
+    if (state === undefined) {
+      held.child = undefined;
+      throw new AppError(
+        "unavailable",
+        `Cannot start task: its process ended with ${end.signal ?? end.exitCode}`,
+        {
+          hint: "See whether the node's memory is used up.",
+        },
+      );
+    }
+    const recorded = state === "unreadable" ? undefined : state.exit;
+    if (recorded !== undefined) return this.#end(held, recorded);
+    await this.#endDead(held, exitOfDead(held, end));
+  }
+
+  /** Records the end of an execution whose process is surely dead and left no record. */
+  async #endDead(held: Held, exit: EngineExit): Promise<void> {
+    try {
+      writeExit(held.folder, exit);
+      await endLogs(held.folder, Date.now());
+    } catch {
+      // A folder that is gone or full: whoever waits hears of the end all the same, and a later look finds nobody alive.
+    }
+    this.#end(held, exit);
+  }
+
+  async #listOne(executionId: string, folder: string): Promise<EngineHeld | undefined> {
+    let held = this.#held.get(executionId);
+    if (held === undefined) {
+      const state = await readState(folder);
+      if (state === undefined) return undefined;
+      held = this.#held.get(executionId) ?? this.#hold(executionId, folder);
+      await this.#adopt(held);
+    }
+    if (held.exit === undefined) return { executionId, isRunning: true };
+    return { executionId, isRunning: false, exit: held.exit };
+  }
+
+  /** Takes over an execution that has a state file: ends it if nobody runs it, else watches it. */
+  async #adopt(held: Held): Promise<void> {
+    const state = await this.#readable(held.folder);
+    if (state !== undefined) held.process = state.process;
+    await this.#look(held);
+    if (held.exit !== undefined) return;
+    this.#watched.add(held);
+    this.#lookMs = LOOK_FIRST_MS;
+    this.#lookLater();
+  }
+
+  async #readable(folder: string): Promise<ExecutionState | undefined> {
+    for (const until = performance.now() + UNREADABLE_MS; performance.now() < until;) {
+      const state = await readState(folder);
+      if (state !== "unreadable") return state;
+      await new Promise((resolve) => setTimeout(resolve, LOOK_FIRST_MS));
+    }
+    return undefined;
+  }
+
+  /** Compares the file with the process, and ends the execution when one of them says so. */
+  async #look(held: Held): Promise<void> {
+    if (held.exit !== undefined) return;
+    const isRunning = held.process !== undefined && await isAlive(held.process, this.#bootId);
+    // Read after the process was looked at: a dead one writes nothing any more.
+    const state = await readState(held.folder);
+    const readable = state === "unreadable" ? undefined : state;
+    if (readable?.exit !== undefined && !(readable.isDying && isRunning)) {
+      return this.#end(held, readable.exit);
+    }
+    if (isRunning) return;
+    await this.#endDead(
+      held,
+      held.isStopping ? { kind: "stopped" } : interrupted("The process that ran the module is gone"),
+    );
+  }
+
+  #lookLater(): void {
+    if (this.#lookTimer !== undefined || this.#isClosed || this.#watched.size === 0) return;
+    this.#lookTimer = setTimeout(async () => {
+      for (const held of [...this.#watched]) await this.#look(held);
+      this.#lookTimer = undefined;
+      this.#lookMs = Math.min(this.#lookMs * 1.5, LOOK_LATER_MS);
+      this.#lookLater();
+    }, this.#lookMs);
+  }
+
+  async #killAdopted(process: ProcessIdentity): Promise<void> {
+    while (await isAlive(process, this.#bootId)) {
+      try {
+        Deno.kill(process.pid, "SIGKILL");
+      } catch (error) {
+        if (!(error instanceof Deno.errors.NotFound)) throw error;
+      }
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+  }
+}
+
+function exitOfDead(held: Held, end: ChildEnd): EngineExit {
+  if (held.isStopping) return { kind: "stopped" };
+  // V8 ends the process so when its own heap is full, which only a module that uses garbage collection brings about.
+  if (end.signal === "SIGTRAP" || end.signal === "SIGABRT" || end.signal === "SIGILL") {
+    return {
+      kind: "failed",
+      code: "memory_exceeded",
+      message: `The process that ran the module ran out of memory (${end.signal})`,
+      hint: "Give the task more memory, or let the module allocate less.",
+    };
+  }
+  return interrupted(
+    `The process that ran the module ended with ${end.signal ?? `exit code ${end.exitCode}`}`,
+  );
+}
+
+function interrupted(message: string): EngineExit {
+  return {
+    kind: "failed",
+    code: "interrupted",
+    message,
+    hint: "Somebody ended it, or the machine ran out of memory: the system's log may say more.",
+  };
+}
