@@ -48,6 +48,8 @@ export interface PlaceResult {
 }
 
 interface Fit extends Candidate {
+  /** Its place in the list of fitting nodes: what the heap holds. */
+  readonly index: number;
   readonly id: NodeId;
   readonly queueCapacity: Resources;
   readonly wishScore: number;
@@ -85,7 +87,7 @@ export function place(input: PlaceInput): PlaceResult {
         scores: scores(input.need, chosen),
       },
     });
-    take(input.need, { chosen, index: fitting.indexOf(chosen) });
+    take(input.need, chosen);
   }
   if (placements.length === input.slots.length) return { placements };
   const refusal = notEnoughNodes({
@@ -119,6 +121,7 @@ function sift(
     }
     const group = groupOf(byKey, { labels: facts.labels, spread, size: nodes.length });
     const fit: Fit = {
+      index: fitting.length,
       id: facts.id,
       capacity: facts.capacity,
       queueCapacity: facts.queueCapacity,
@@ -129,8 +132,8 @@ function sift(
       group,
     };
     group.count += fit.sameJobCount;
-    const index = fitting.push(fit) - 1;
-    if (hasRoomAtAll(need, fit)) group.heap.push(index, score(need, fit, fit.wishScore));
+    fitting.push(fit);
+    put(need, fit);
   }
   return { fitting, groups: [...byKey.values()] };
 }
@@ -168,7 +171,7 @@ function choose(
     } else chosen = best;
   }
   if (chosen !== undefined && fallback !== undefined) skipped.push(fallback);
-  for (const fit of skipped) put(need, fit, fitting.indexOf(fit));
+  for (const fit of skipped) put(need, fit);
   return chosen ?? fallback;
 }
 
@@ -186,13 +189,13 @@ function popBest(fitting: Fit[], groups: readonly Group[]): Fit | undefined {
   return index === undefined ? undefined : fitting[index];
 }
 
-function take(need: Need, { chosen, index }: { chosen: Fit; index: number }): void {
+function take(need: Need, chosen: Fit): void {
   chosen.used = add(chosen.used, need.resources);
   chosen.sameJobCount++;
   chosen.group.count++;
-  put(need, chosen, index);
+  put(need, chosen);
 }
 
-function put(need: Need, fit: Fit, index: number): void {
-  if (hasRoomAtAll(need, fit)) fit.group.heap.push(index, score(need, fit, fit.wishScore));
+function put(need: Need, fit: Fit): void {
+  if (hasRoomAtAll(need, fit)) fit.group.heap.push(fit.index, score(need, fit, fit.wishScore));
 }

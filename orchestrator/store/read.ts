@@ -167,9 +167,8 @@ function listHistory(
   store: Store,
   { jobRow, query }: { jobRow: JobRow; query: HistoryQuery },
 ): Page<HistoryItem> {
-  const [after] = query.cursor === undefined
-    ? [query.isReversed ? Number.MAX_SAFE_INTEGER : 0]
-    : decodeCursor(query.cursor);
+  const start = query.isReversed ? Number.MAX_SAFE_INTEGER : query.afterSeq ?? 0;
+  const [after] = query.cursor === undefined ? [start] : decodeCursor(query.cursor);
   const version = query.version ?? jobRow.job.version;
   const level = query.level ?? "all";
   const rows = store.database.all(
