@@ -23,12 +23,8 @@ export function step(job: Job, event: JobEvent, nowMs: number): Job {
   }
   switch (event.kind) {
     case "waiting":
-      if (job.message === event.message) return job;
-      return changed(job, {
-        phase: job.phase === "running" ? "running" : "queued",
-        message: event.message,
-        hint: event.hint,
-      }, nowMs);
+      if (job.phase === "running" || job.message === event.message) return job;
+      return changed(job, { phase: "queued", message: event.message, hint: event.hint }, nowMs);
     case "started":
       return job.phase === "running"
         ? job

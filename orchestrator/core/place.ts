@@ -9,7 +9,7 @@ import type { ExecutionId, NodeId } from "../../shared/model/ids.ts";
 import { add, type Resources } from "../../shared/model/resources.ts";
 import { type Need, rejection } from "./filters.ts";
 import { Heap } from "./heap.ts";
-import { heldByOthers, type NodeView } from "./node.ts";
+import { heldForOthers, type NodeView } from "./node.ts";
 import { type Candidate, hasRoomAtAll, score, scores, SPREAD_WEIGHT, wishes } from "./rankers.ts";
 import { notEnoughNodes, type Refusal } from "./refusal.ts";
 
@@ -126,7 +126,7 @@ function sift(
       capacity: facts.capacity,
       queueCapacity: facts.queueCapacity,
       labels: facts.labels,
-      used: add(view.allocated, heldByOthers(view)),
+      used: add(view.allocated, heldForOthers(view)),
       sameJobCount: sameJob.get(facts.id) ?? 0,
       wishScore: wishes(need, facts.labels),
       group,

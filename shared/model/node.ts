@@ -28,6 +28,8 @@ export const NodeLoad = z.object({
   queued: Resources,
   runningCount: z.number().int(),
   queuedCount: z.number().int(),
+  /** Of `allocated` and `queued`: what the node holds for other homes than the one it tells. Absent: nothing. */
+  heldForOthers: Resources.optional(),
   /** Set when the node takes no new work at the moment: disk full, draining. */
   refuses: z.string().optional(),
 });

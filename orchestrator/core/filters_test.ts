@@ -1,0 +1,82 @@
+import assert from "node:assert/strict";
+import { aNode, aSpec, aTask, aView, someResources } from "../../tests/support/builders.ts";
+import type { JobSpec } from "../../shared/model/job.ts";
+import { FILTERS, needOf, rejection } from "./filters.ts";
+import type { NodeView } from "./node.ts";
+
+const refusedBy = (spec: JobSpec, view: NodeView) => {
+  const no = rejection(needOf(spec), view);
+  return no && { name: no.filter.name, reason: no.reason };
+};
+const gib = 1024 ** 3;
+
+/** One row for each filter: what makes it reject, and the words. */
+const CASES: readonly { filter: string; spec?: JobSpec; view?: NodeView; reason: string }[] = [
+  {
+    filter: "membership",
+    view: { ...aView(), node: aNode({}, { membership: "pending" }) },
+    reason: "is not approved (pending)",
+  },
+  { filter: "engine", view: aView({ engines: [] }), reason: "does not support wasm" },
+  {
+    filter: "publisher",
+    spec: aSpec({ task: aTask({ publisher: { type: "s3", params: {} } }) }),
+    reason: "does not support s3",
+  },
+  {
+    filter: "inputs",
+    spec: aSpec({
+      task: aTask({ inputs: [{ source: { type: "ipfs", params: {} }, alias: "a", target: "/a" }] }),
+    }),
+    view: aView({ absent: { ipfs: "no IPFS node is configured" } }),
+    reason: "does not support ipfs: no IPFS node is configured",
+  },
+  {
+    filter: "constraints",
+    spec: aSpec({ constraints: [{ key: "zone", operator: "in", values: ["a", "b"] }] }),
+    view: aView({ labels: { zone: "c" } }),
+    reason: "labels don't match required selectors zone in (a,b) (zone=c)",
+  },
+  {
+    filter: "size",
+    spec: aSpec({ task: aTask({ resources: someResources({ cpuMillis: 8000, memoryBytes: 32 * gib }) }) }),
+    reason:
+      "job requires more CPU (8) than the maximum available (4), job requires more Memory (32 GiB) than the maximum available (8 GiB)",
+  },
+  {
+    filter: "connection",
+    view: { ...aView(), node: aNode({}, { connection: "disconnected" }) },
+    reason: "is not connected",
+  },
+  {
+    filter: "admission",
+    view: {
+      ...aView(),
+      node: aNode({}, {
+        load: {
+          allocated: someResources(),
+          queued: someResources(),
+          runningCount: 0,
+          queuedCount: 0,
+          refuses: "disk is full",
+        },
+      }),
+    },
+    reason: "disk is full",
+  },
+];
+
+for (const { filter, spec, view, reason } of CASES) {
+  Deno.test(`the ${filter} filter says why a node does not fit`, () => {
+    assert.deepEqual(refusedBy(spec ?? aSpec(), view ?? aView()), { name: filter, reason });
+  });
+}
+
+Deno.test("every filter has a case here", () => {
+  assert.deepEqual(CASES.map(({ filter }) => filter), FILTERS.map(({ name }) => name));
+});
+
+Deno.test("a wish never rejects a node", () => {
+  const spec = aSpec({ constraints: [{ key: "favour_zone", operator: "=", values: ["a"] }] });
+  assert.equal(refusedBy(spec, aView()), undefined);
+});

@@ -1,0 +1,55 @@
+import assert from "node:assert/strict";
+import { aSpec } from "../../tests/support/builders.ts";
+import type { JobId } from "../../shared/model/ids.ts";
+import { type Job, JobPhase } from "../../shared/model/job.ts";
+import { type JobEvent, step } from "./job.ts";
+
+const aJob = (change: Partial<Job> = {}): Job => ({
+  id: "j-1" as JobId,
+  spec: aSpec({ count: 2 }),
+  version: 1,
+  revision: 1,
+  phase: "pending",
+  completedCount: 0,
+  createdAtMs: 0,
+  modifiedAtMs: 0,
+  ...change,
+});
+const EVENTS: readonly JobEvent[] = [
+  { kind: "waiting", message: "busy", hint: "wait" },
+  { kind: "started" },
+  { kind: "partition_completed" },
+  { kind: "completed" },
+  { kind: "failed", code: "program_failed", message: "exit 1" },
+  { kind: "stopped", message: "by its user" },
+];
+
+Deno.test("every job phase answers every event", () => {
+  const matrix = JobPhase.options.map((phase) =>
+    [phase, ...EVENTS.map((event) => step(aJob({ phase }), event, 1).phase)].join(" ")
+  );
+  assert.deepEqual(matrix, [
+    "pending queued running pending completed failed stopped",
+    "queued queued running queued completed failed stopped",
+    "running running running running completed failed stopped",
+    "completed completed completed completed completed completed completed",
+    "failed failed failed failed failed failed failed",
+    "stopped stopped stopped stopped stopped stopped stopped",
+  ]);
+});
+
+Deno.test("waiting for the same reason changes nothing, and a running job keeps no reason to wait", () => {
+  const waiting = step(aJob(), EVENTS[0]!, 1);
+  assert.equal(step(waiting, EVENTS[0]!, 2), waiting);
+  const running = aJob({ phase: "running" });
+  assert.equal(step(running, EVENTS[0]!, 2), running);
+});
+
+Deno.test("a late result is counted, and the end of the job stays", () => {
+  const stopped = step(
+    aJob({ phase: "stopped", message: "by its user" }),
+    { kind: "partition_completed" },
+    1,
+  );
+  assert.deepEqual([stopped.phase, stopped.completedCount, stopped.message], ["stopped", 1, "by its user"]);
+});
