@@ -75,7 +75,17 @@ Deno.test("check refuses vague file names, deep folders, barrels, and core witho
 
 Deno.test("check refuses exports without a doc comment, and vague names", () => {
   match(rulesOf({ "shared/a.ts": "export const a = 1;\n" }), /a has no doc comment/);
-  match(rulesOf({ "shared/a.ts": "/** Doc. */\nexport class JobManager {}\n" }), /too vague/);
+  for (
+    const it of [
+      "class JobManager {}",
+      "interface NodeInfo {}",
+      "const data = 1;",
+      "function jobHandler() {}",
+    ]
+  ) {
+    match(rulesOf({ "shared/a.ts": `/** Doc. */\nexport ${it}\n` }), /too vague/);
+  }
+  equal(rulesOf({ "shared/a.ts": "/** Doc. */\nexport function printData() {}\n" }), "");
   equal(rulesOf({ "orchestrator/http/nodes.ts": "/** Doc. */\nexport interface NodeInfo {}\n" }), "");
 });
 

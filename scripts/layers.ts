@@ -42,7 +42,7 @@ const ADAPTER_FOLDERS = ["agent/engines", "agent/inputs", "agent/publishers", "a
 const BANNED_STEMS =
   /^(.*_)?(utils?|types|helpers?|constants|common|misc|index|managers?|services?|handlers?|data|info)$/;
 const BARE_WORKER = /^workers?$/;
-const BANNED_LAST_WORD = /(Manager|Service|Handler|Helper|Utils?|Data|Info)$/;
+const BANNED_LAST_WORD = /((Manager|Service|Handler|Helper|Utils?)|^[A-Z].*(Data|Info)|^(data|info))$/;
 
 const isTest = (path: string): boolean => path.endsWith("_test.ts");
 const folderOf = (path: string): string => path.slice(0, Math.max(0, path.lastIndexOf("/")));

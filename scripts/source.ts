@@ -79,7 +79,7 @@ export function lengthsOf(text: string): Length[] {
     if (!match || name === undefined || STATEMENTS.has(name)) return;
     const indent = match[1] ?? "";
     const end = lines.findIndex((it, at) =>
-      at > index && (it === `${indent}}` || it === `${indent}};` || it === `${indent});`)
+      at > index && it.startsWith(`${indent}}`) && /^[}),;]+$/.test(it.trim())
     );
     if (end > index) found.push({ name, line: index + 1, lineCount: end - index + 1 });
   });
