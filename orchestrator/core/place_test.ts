@@ -78,11 +78,13 @@ Deno.test("place() never uses an excluded node, and an avoided one only when no 
 
 Deno.test("place() counts what other homes hold on the node", () => {
   const view = aView({ id: n(1) });
+  const none = someResources({ cpuMillis: 0, memoryBytes: 0 });
   const load = {
-    allocated: someFacts().capacity,
-    queued: someResources({ cpuMillis: 0, memoryBytes: 0 }),
+    allocated: none,
+    queued: none,
     runningCount: 9,
     queuedCount: 0,
+    heldForOthers: someFacts().capacity,
   };
   assert.equal(placeOn([{ ...view, node: { ...view.node, load } }]).placements.length, 0);
 });

@@ -4,7 +4,7 @@ import type { Deadlines } from "../../shared/ledger/deadlines.ts";
 import { LIMITS } from "../../shared/limits.ts";
 import type { NodeId } from "../../shared/model/ids.ts";
 import type { Node } from "../../shared/model/node.ts";
-import { fits } from "../../shared/model/resources.ts";
+import { fits, NO_RESOURCES } from "../../shared/model/resources.ts";
 import type { Hello, PeerId } from "../../shared/wire/messages.ts";
 import { nodeOf } from "../../shared/wire/subjects.ts";
 import type { Store } from "../store/store.ts";
@@ -88,7 +88,6 @@ export class WatchNodes {
 }
 
 function hasMoreRoom({ load: before }: Node, { load: after }: Node): boolean {
-  if (before === undefined || after === undefined) return after !== before;
-  if (before.refuses !== undefined && after.refuses === undefined) return true;
-  return !fits(before.allocated, after.allocated) || !fits(before.queued, after.queued);
+  if (before?.refuses !== undefined && after?.refuses === undefined) return true;
+  return !fits(before?.heldForOthers ?? NO_RESOURCES, after?.heldForOthers ?? NO_RESOURCES);
 }
