@@ -152,9 +152,11 @@ Deno.test("lengthsOf() measures functions, methods and arrows, not statements", 
     "  a: number,",
     "): Promise<void> {",
     "}",
+    "const table = {",
+    "  five(a) {",
+    "  },",
+    "};",
   ].join("\n");
-  deepEqual(lengthsOf(text).map((it) => [it.name, it.lineCount]), [["one", 4], ["#two", 2], ["three", 2], [
-    "four",
-    4,
-  ]]);
+  const expected = [["one", 4], ["#two", 2], ["three", 2], ["four", 4], ["five", 2]];
+  deepEqual(lengthsOf(text).map((it) => [it.name, it.lineCount]), expected);
 });
