@@ -62,6 +62,7 @@ export const ERRORS = {
     "Who asks may not do this, or the request comes from a web page.",
   ),
   not_found: kind(404, "NotFound", EXIT.notFound, "The named thing does not exist here."),
+  wrong_method: kind(405, "BadRequest", EXIT.usage, "The path is known, the HTTP method is not."),
   ambiguous: kind(409, "MultipleJobsFound", EXIT.usage, "The given prefix fits several things."),
   conflict: kind(
     409,

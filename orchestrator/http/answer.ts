@@ -26,7 +26,10 @@ export class Answers {
   json(call: Pick<Call, "requestId" | "query">, value: unknown, status = 200): Response {
     const isPretty = call.query.has("pretty");
     const text = isPretty ? `${JSON.stringify(value, null, 2)}\n` : JSON.stringify(value);
-    return new Response(text, { status, headers: this.headers(call.requestId, "application/json; charset=UTF-8") });
+    return new Response(text, {
+      status,
+      headers: this.headers(call.requestId, "application/json; charset=UTF-8"),
+    });
   }
 
   redirect(requestId: string, location: string): Response {

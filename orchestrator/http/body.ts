@@ -19,13 +19,21 @@ export async function readObject(
   const isJson = /^application\/json\s*(;|$)/i.test(type);
   if (!isJson && (type !== "" || !isOptional)) {
     const is = type === "" ? "it is missing" : `current value is ${quote(type)}`;
-    throw new AppError("bad_request", `Cannot read the request: Content-Type must be application/json, ${is}`);
+    throw new AppError(
+      "bad_request",
+      `Cannot read the request: Content-Type must be application/json, ${is}`,
+    );
   }
   const text = await readText(request, clock);
   if (text === "" && isOptional) return {};
   const value = parse(text);
-  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
-  throw new AppError("bad_request", `Cannot read the request: the body must be a JSON object, it is ${quote(value)}`);
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) {
+    return value as Record<string, unknown>;
+  }
+  throw new AppError(
+    "bad_request",
+    `Cannot read the request: the body must be a JSON object, it is ${quote(value)}`,
+  );
 }
 
 function parse(text: string): unknown {
@@ -59,7 +67,12 @@ async function readText(request: Request, clock: Clock): Promise<string> {
       if (sizeBytes <= LIMITS.httpBodyBytes) chunks.push(next.value);
       else chunks.length = 0;
     }
-    if (isLate) throw new AppError("timed_out", `Cannot read the request: its body did not arrive in ${LIMITS.httpBodyMs} ms`);
+    if (isLate) {
+      throw new AppError(
+        "timed_out",
+        `Cannot read the request: its body did not arrive in ${LIMITS.httpBodyMs} ms`,
+      );
+    }
     if (sizeBytes > LIMITS.httpBodyBytes) throw tooLarge(sizeBytes);
     return decode(chunks, sizeBytes);
   } finally {

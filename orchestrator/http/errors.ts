@@ -41,7 +41,12 @@ export function envelopeOf(error: unknown, requestId: string): Envelope {
 /** Answers with the envelope. What clients are not told goes to the log. */
 export function answerError(
   error: unknown,
-  { requestId, answers, log, query }: { requestId: string; answers: Answers; log: Log; query: URLSearchParams },
+  { requestId, answers, log, query }: {
+    requestId: string;
+    answers: Answers;
+    log: Log;
+    query: URLSearchParams;
+  },
 ): Response {
   const envelope = envelopeOf(error, requestId);
   if (envelope.Status >= 500) log.error("request failed", { requestId, error });

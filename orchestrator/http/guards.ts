@@ -31,15 +31,23 @@ const bracketed = (host: string) => host.includes(":") && !host.startsWith("[") 
 export function checkOrigin(headers: Headers, own: OwnNames): void {
   const host = (headers.get("host") ?? "").toLowerCase();
   if (!isOwn(hostName(host), own)) {
-    throw new AppError("forbidden", `Cannot serve host "${printable(host)}": it must be a name of this server`, {
-      hint: "Address the server by its IP address, or add the name with --host-name",
-    });
+    throw new AppError(
+      "forbidden",
+      `Cannot serve host "${printable(host)}": it must be a name of this server`,
+      {
+        hint: "Address the server by its IP address, or add the name with --host-name",
+      },
+    );
   }
   const origin = headers.get("origin");
   if (origin !== null && !isOwnOrigin(origin, host)) {
-    throw new AppError("forbidden", `Cannot serve the web page of "${printable(origin)}": requests must be its own`, {
-      hint: "Only pages that this server itself serves may call it",
-    });
+    throw new AppError(
+      "forbidden",
+      `Cannot serve the web page of "${printable(origin)}": requests must be its own`,
+      {
+        hint: "Only pages that this server itself serves may call it",
+      },
+    );
   }
   const isAcross = ["cross-site", "same-site"].includes(headers.get("sec-fetch-site") ?? "");
   if (origin === null && isAcross && headers.get("sec-fetch-mode") !== "navigate") {
@@ -75,7 +83,10 @@ export function refuseVersion(written: string): Refusal | undefined {
   if (["", "v0.0.0-xxxxxxx", "v0.0.0"].includes(written) || written === BACALHAU_VERSION) return undefined;
   const version = parseVersion(written);
   if (!version) {
-    return { status: 400, body: { Error: `Invalid client version "${printable(written)}": it must be like v1.9.3` } };
+    return {
+      status: 400,
+      body: { Error: `Invalid client version "${printable(written)}": it must be like v1.9.3` },
+    };
   }
   if (!isOlder(version, MIN_CLIENT)) return undefined;
   const body = {

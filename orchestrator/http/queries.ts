@@ -18,7 +18,8 @@ export const Flag = z.string().transform((text, context) => {
 }).optional();
 
 /** A whole number ≥ 0. */
-export const Count = z.string().regex(/^\d{1,15}$/, { error: "must be a whole number" }).transform(Number).optional();
+export const Count = z.string().regex(/^\d{1,15}$/, { error: "must be a whole number" }).transform(Number)
+  .optional();
 
 /** How long the answer may be held back for news, in ms. */
 export const WaitMs = z.string().regex(/^\d{1,9}$/, { error: `must be ms from 0 to ${LIMITS.waitMsMax}` })
@@ -37,7 +38,10 @@ export const Since = z.string().transform((text, context) => {
 export const OrderBy = z.string().transform((text, context) => {
   if (/^(created_at|create_time)$/.test(text)) return "created" as const;
   if (/^(modified_at|modify_time)$/.test(text)) return "modified" as const;
-  context.addIssue({ code: "custom", message: "must be one of created_at, create_time, modified_at, modify_time" });
+  context.addIssue({
+    code: "custom",
+    message: "must be one of created_at, create_time, modified_at, modify_time",
+  });
   return z.NEVER;
 }).optional();
 
@@ -54,7 +58,10 @@ export const Phases = z.string().transform((text, context) => {
 export const JobVersion = Count;
 
 /** Any text. */
-export const AnyText = z.string().max(LIMITS.textCharsMax).optional();
+export const AnyText = z.string().max(LIMITS.pathCharsMax, {
+  error: `must be at most ${LIMITS.pathCharsMax} characters long`,
+})
+  .optional();
 
 /** Reads a query by its schema. Unknown names are passed over. Throws `bad_request`. */
 export function readQuery<T extends z.ZodObject>(schema: T, query: URLSearchParams): z.output<T> {
@@ -68,6 +75,8 @@ export function readQuery<T extends z.ZodObject>(schema: T, query: URLSearchPara
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
   const name = String(issue?.path[0] ?? "");
-  const message = `Cannot read the request: query "${name}" ${issue?.message}, current value is ${quote(given[name])}`;
+  const message = `Cannot read the request: query "${name}" ${issue?.message}, current value is ${
+    quote(given[name])
+  }`;
   throw new AppError("bad_request", message);
 }

@@ -15,7 +15,8 @@ export class Slots {
   /** A place, or `exhausted`. Giving it back twice counts once. */
   take(): () => void {
     if (this.#heldCount >= this.max) {
-      const message = `Cannot serve more ${this.what}: there must be at most ${this.max}, current value is ${this.max}`;
+      const message =
+        `Cannot serve more ${this.what}: there must be at most ${this.max}, current value is ${this.max}`;
       throw new AppError("exhausted", message, { hint: "Try again when some have ended" });
     }
     this.#heldCount++;

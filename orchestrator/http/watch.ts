@@ -27,6 +27,7 @@ export async function readUntil<Value>(
   try {
     while (!end.signal.aborted) {
       const changed = desk.changed(jobId, end.signal);
+      changed.catch(() => {}); // told by the await below, or of no interest any more
       value = read();
       if (isEnough(value)) break;
       await changed;

@@ -20,7 +20,9 @@ export function ageOf(observedAtMs: number, nowMs: number): { AgeMs: number; Obs
 }
 
 /** Amounts as numbers: cores, bytes, devices; zero is left out. */
-export function formatAmounts({ cpuMillis, memoryBytes, diskBytes, gpuCount }: Resources): Record<string, number> {
+export function formatAmounts(
+  { cpuMillis, memoryBytes, diskBytes, gpuCount }: Resources,
+): Record<string, number> {
   return {
     ...(cpuMillis > 0 && { CPU: cpuMillis / 1000 }),
     ...(memoryBytes > 0 && { Memory: memoryBytes }),
@@ -45,7 +47,10 @@ const COMPUTE_STATES: Readonly<Record<ExecutionPhase, number>> = {
 const DESIRED_STATES = { run: 1, stop: 2 } as const;
 
 /** An execution; `taskName` is the name of its job's task. */
-export function formatExecution(execution: Execution, { taskName, nowMs }: { taskName: string; nowMs: number }) {
+export function formatExecution(
+  execution: Execution,
+  { taskName, nowMs }: { taskName: string; nowMs: number },
+) {
   const { output } = execution;
   const details = {
     Phase: execution.phase,
@@ -117,7 +122,9 @@ export function formatHistoryItem(item: HistoryItem, { hasStateStubs = false } =
 }
 
 /** A release in the parts that Bacalhau's clients show. */
-export function formatVersion({ commit, buildDate, os, arch }: Pick<About, "commit" | "buildDate" | "os" | "arch">) {
+export function formatVersion(
+  { commit, buildDate, os, arch }: Pick<About, "commit" | "buildDate" | "os" | "arch">,
+) {
   const [major = "", minor = ""] = BACALHAU_VERSION.slice(1).split(".");
   return {
     Major: major,

@@ -18,7 +18,9 @@ export const JOB_STATES: Readonly<Record<JobPhase, string>> = {
 };
 
 /** An adapter's name and parameters; absent as Bacalhau writes it. */
-export function formatTyped(typed: Typed | undefined): { Type: string; Params: Record<string, unknown> | null } {
+export function formatTyped(
+  typed: Typed | undefined,
+): { Type: string; Params: Record<string, unknown> | null } {
   return { Type: typed?.type ?? "", Params: typed?.params ?? null };
 }
 
@@ -31,7 +33,14 @@ function formatResources({ cpuMillis, memoryBytes, diskBytes, gpuCount }: Resour
   };
 }
 
-const NETWORKS = { default: "Default", none: "None", host: "Host", full: "Full", http: "HTTP", bridge: "Bridge" };
+const NETWORKS = {
+  default: "Default",
+  none: "None",
+  host: "Host",
+  full: "Full",
+  http: "HTTP",
+  bridge: "Bridge",
+};
 
 function formatTask(task: Task): Record<string, unknown> {
   const { executionMs, queueMs, totalMs } = task.timeouts;

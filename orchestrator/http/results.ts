@@ -1,0 +1,101 @@
+/** Results: where they are, and those that nodes keep themselves as one archive. */
+import { z } from "zod";
+import { AppError } from "../../shared/errors.ts";
+import type { Execution } from "../../shared/model/execution.ts";
+import type { Job } from "../../shared/model/job.ts";
+import { LIMITS } from "../../shared/limits.ts";
+import type { Answers } from "./answer.ts";
+import type { Call, Door, Route } from "./door.ts";
+import { jobOf } from "./lookup.ts";
+import { AnyText, readQuery } from "./queries.ts";
+import * as shapes from "./shapes.ts";
+import { packResult } from "./tar.ts";
+import { ageOf } from "./wire.ts";
+
+const ListQuery = z.object({ namespace: AnyText });
+
+/** The routes of results. */
+export function resultRoutes(door: Door, answers: Answers): Route[] {
+  return [
+    {
+      method: "get",
+      path: "/orchestrator/jobs/{id}/results",
+      tag: "jobs",
+      summary: "Where the results of a job are: one item for each partition that left some",
+      query: ListQuery,
+      answer: shapes.Results,
+      handle: (call) => listResults(door, answers, call),
+    },
+    {
+      method: "get",
+      path: "/orchestrator/results/{file}",
+      tag: "jobs",
+      summary: "What one execution left: `<execution id>.tar.gz`. The same execution gives the same bytes",
+      handle: (call) => sendResult(door, answers, call),
+    },
+  ];
+}
+
+function listResults(door: Door, answers: Answers, call: Call): Response {
+  const job = jobOf(door, call, readQuery(ListQuery, call.query).namespace);
+  const nowMs = door.clock.wallMs();
+  const items = withResults(door, job).map((execution) => ({
+    ...formatResult(execution, call),
+    ExecutionID: execution.id,
+    PartitionIndex: execution.partition,
+    ...ageOf(execution.modifiedAtMs, nowMs),
+  }));
+  return answers.json(call, { NextToken: "", Items: items });
+}
+
+/** For each partition the completed execution, or else the last one that left results. */
+function withResults({ desk }: Door, job: Job): Execution[] {
+  const byPartition = new Map<number, Execution>();
+  let cursor: string | undefined;
+  do {
+    const page = desk.queries.listExecutions(job.id, { limit: LIMITS.pageMax, cursor });
+    for (const execution of page.items) {
+      const known = byPartition.get(execution.partition);
+      if (execution.result && (!known || isBetter(execution, known))) {
+        byPartition.set(execution.partition, execution);
+      }
+    }
+    cursor = page.next;
+  } while (cursor !== undefined);
+  return [...byPartition.values()].sort((a, b) => a.partition - b.partition);
+}
+
+function isBetter(execution: Execution, known: Execution): boolean {
+  if (execution.phase === "completed" || known.phase === "completed") return known.phase !== "completed";
+  return execution.attempt > known.attempt;
+}
+
+function formatResult({ id, result }: Execution, { request }: Call) {
+  if (result?.type !== "local") return { Type: result?.type ?? "", Params: result?.params ?? {} };
+  const host = request.headers.get("host") ?? "";
+  const scheme = new URL(request.url).protocol;
+  return {
+    Type: "urlDownload",
+    Params: { URL: `${scheme}//${host}/api/v1/orchestrator/results/${id}.tar.gz` },
+  };
+}
+
+async function sendResult({ desk }: Door, answers: Answers, call: Call): Promise<Response> {
+  const file = call.params.file ?? "";
+  if (!file.endsWith(".tar.gz")) {
+    throw new AppError("not_found", "Cannot find the result: its name must be <execution id>.tar.gz");
+  }
+  const { id, result } = desk.queries.getExecution(file.slice(0, -".tar.gz".length));
+  if (result?.type !== "local") {
+    const why = result ? `they were published by "${result.type}"` : "it has none";
+    throw new AppError("not_found", `Cannot send the results of execution "${id}": ${why}`);
+  }
+  const entries = await desk.listResult(id);
+  const { signal } = call.request;
+  const archive = packResult(entries, (path) => desk.readResult(id, path, signal));
+  const headers = [
+    ...answers.headers(call.requestId, "application/gzip"),
+    ["content-disposition", `attachment; filename="${id}.tar.gz"`] as [string, string],
+  ];
+  return new Response(archive, { headers });
+}

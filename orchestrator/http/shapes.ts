@@ -1,0 +1,250 @@
+/** Shapes of requests and answers for the API's document. Golden tests hold real answers against them. */
+import { z } from "zod";
+import { Job as WrittenJob } from "../../shared/spec/job_schema.ts";
+
+const Texts = z.record(z.string(), z.string());
+const Strings = z.array(z.string());
+const Time = z.string().describe("RFC 3339");
+const Nanos = z.number().describe("Nanoseconds since 1970; digits beyond 2^53 are exact in the text");
+const Age = { AgeMs: z.number(), ObservedAt: Time };
+
+const Typed = z.strictObject({ Type: z.string(), Params: z.record(z.string(), z.unknown()).nullable() });
+
+const JobState = z.strictObject({
+  StateType: z.enum(["Pending", "Queued", "Running", "Completed", "Failed", "Stopped"]),
+  Message: z.string(),
+  Details: Texts,
+});
+
+const Task = z.strictObject({
+  Name: z.string(),
+  Engine: Typed,
+  Publisher: Typed,
+  Env: Texts,
+  Meta: Texts,
+  InputSources: z.array(z.strictObject({ Source: Typed, Alias: z.string(), Target: z.string() })),
+  ResultPaths: z.array(z.strictObject({ Name: z.string(), Path: z.string() })),
+  Resources: z.strictObject({
+    CPU: z.string().optional(),
+    Memory: z.string().optional(),
+    Disk: z.string().optional(),
+    GPU: z.string().optional(),
+  }),
+  Network: z.strictObject({ Type: z.string(), Domains: Strings.optional() }),
+  Timeouts: z.strictObject({
+    ExecutionTimeout: z.number().optional(),
+    QueueTimeout: z.number().optional(),
+    TotalTimeout: z.number().optional(),
+  }),
+});
+
+/** A job with its state. */
+export const Job = z.strictObject({
+  ID: z.string(),
+  Name: z.string(),
+  Namespace: z.string(),
+  Type: z.string(),
+  Priority: z.number(),
+  Count: z.number(),
+  Constraints: z.array(z.strictObject({ Key: z.string(), Operator: z.string(), Values: Strings })),
+  Meta: Texts,
+  Labels: Texts,
+  Tasks: z.array(Task),
+  Retry: z.strictObject({ Attempts: z.number(), LostAttempts: z.number() }).optional(),
+  SuccessExitCodes: z.array(z.number()).optional(),
+  StopGrace: z.string().optional(),
+  Spread: Strings.optional(),
+  State: JobState,
+  Version: z.number(),
+  Revision: z.number(),
+  CreateTime: Nanos,
+  ModifyTime: Nanos,
+});
+
+const Amounts = z.strictObject({
+  CPU: z.number().optional(),
+  Memory: z.number().optional(),
+  Disk: z.number().optional(),
+  GPU: z.number().optional(),
+});
+
+/** An execution. Its states are numbers: Bacalhau's clients read nothing else here. */
+export const Execution = z.strictObject({
+  ID: z.string(),
+  Namespace: z.string(),
+  EvalID: z.string(),
+  Name: z.string(),
+  NodeID: z.string(),
+  JobID: z.string(),
+  JobVersion: z.number(),
+  AllocatedResources: z.strictObject({ Tasks: z.record(z.string(), Amounts) }),
+  DesiredState: z.strictObject({
+    StateType: z.number().describe("0 Pending, 1 Running, 2 Stopped"),
+    Message: z.string(),
+  }),
+  ComputeState: z.strictObject({
+    StateType: z.number().describe(
+      "2 AskForBid, 5 BidAccepted, 6 Running, 7 Publishing, 8 BidRejected, 9 Completed, 10 Failed, 11 Cancelled",
+    ),
+    Message: z.string(),
+    Details: Texts,
+  }),
+  PublishedResult: Typed,
+  RunOutput: z.strictObject({
+    Stdout: z.string(),
+    StdoutTruncated: z.boolean(),
+    stderr: z.string(),
+    StderrTruncated: z.boolean(),
+    ExitCode: z.number(),
+    ErrorMsg: z.string(),
+  }).nullable(),
+  PreviousExecution: z.string(),
+  NextExecution: z.string(),
+  FollowupEvalID: z.string(),
+  PartitionIndex: z.number().optional(),
+  Revision: z.number(),
+  CreateTime: Nanos,
+  ModifyTime: Nanos,
+  Attempt: z.number(),
+  Explanation: z.strictObject({
+    nodesKnown: z.number(),
+    nodesFit: z.number(),
+    rejectedBy: z.record(z.string(), z.number()),
+    scores: z.record(z.string(), z.number()),
+  }),
+  ...Age,
+});
+
+const HistoryItem = z.strictObject({
+  SeqNum: z.number(),
+  Type: z.enum(["JobLevel", "ExecutionLevel"]),
+  JobID: z.string(),
+  JobVersion: z.number(),
+  ExecutionID: z.string().optional(),
+  Event: z.strictObject({
+    Message: z.string(),
+    Topic: z.string(),
+    Timestamp: Time,
+    Details: Texts.optional(),
+  }),
+  Time,
+});
+
+const page = (item: z.ZodType) => z.strictObject({ NextToken: z.string(), Items: z.array(item) });
+
+export const Jobs = page(Job);
+export const Executions = page(Execution);
+export const History = page(HistoryItem);
+export const ExecutionAnswer = z.strictObject({ Execution });
+export const JobAnswer = z.strictObject({
+  Job,
+  History: History.optional(),
+  Executions: Executions.optional(),
+  ...Age,
+});
+
+const AnyJob = WrittenJob.describe("Keys match in any casing. Fields that the server sets are ignored");
+
+export const SubmitBody = z.object({
+  Job: AnyJob,
+  IdempotencyToken: z.string().optional(),
+  Force: z.boolean().optional().describe("A new version also when nothing changed"),
+});
+export const Submitted = z.strictObject({ JobID: z.string(), EvaluationID: z.string(), Warnings: Strings });
+export const DiffBody = z.object({ Job: AnyJob });
+export const Diff = z.strictObject({ Diff: z.string().describe("Empty: no change"), Warnings: Strings });
+export const StopBody = z.object({ reason: z.string().optional() });
+export const Stopped = z.strictObject({ EvaluationID: z.string().describe("Empty: it was stopped already") });
+
+export const Results = page(z.strictObject({
+  Type: z.string(),
+  Params: z.record(z.string(), z.unknown()),
+  ExecutionID: z.string(),
+  PartitionIndex: z.number(),
+  ...Age,
+}));
+
+const Release = {
+  Major: z.string(),
+  Minor: z.string(),
+  GitVersion: z.string(),
+  GitCommit: z.string(),
+  BuildDate: z.string(),
+  GOOS: z.string(),
+  GOARCH: z.string(),
+};
+
+const NullableStrings = Strings.nullable();
+
+export const NodeInfo = z.strictObject({
+  NodeID: z.string(),
+  NodeType: z.enum(["Requester", "Compute"]),
+  Labels: Texts,
+  SupportedProtocols: Strings,
+  ComputeNodeInfo: z.strictObject({
+    ExecutionEngines: NullableStrings,
+    Publishers: NullableStrings,
+    StorageSources: NullableStrings,
+    MaxCapacity: Amounts,
+    QueueCapacity: Amounts.describe("What waits in the node's queue"),
+    AvailableCapacity: Amounts,
+    MaxJobRequirements: Amounts,
+    RunningExecutions: z.number(),
+    EnqueuedExecutions: z.number(),
+    address: z.string(),
+  }),
+  BacalhauVersion: z.strictObject(Release),
+  SkerryVersion: z.string(),
+  Absent: Texts.optional().describe("Adapters that the node does not offer, and why"),
+});
+
+export const Node = z.strictObject({
+  Info: NodeInfo,
+  Membership: z.enum(["PENDING", "APPROVED", "REJECTED"]),
+  Connection: z.enum(["CONNECTED", "DISCONNECTED"]),
+  ConnectionState: z.strictObject({
+    Status: z.enum(["CONNECTED", "DISCONNECTED"]),
+    LastHeartbeat: Time,
+    ConnectedSince: Time,
+    DisconnectedSince: Time,
+    LastError: z.string().optional(),
+  }),
+  ...Age,
+});
+export const Nodes = z.strictObject({ NextToken: z.string(), Nodes: z.array(Node) });
+export const NodeAnswer = z.strictObject({ Node });
+
+export const Alive = z.strictObject({ Status: z.literal("OK") });
+export const Version = z.strictObject({ ...Release, SkerryVersion: z.string() });
+export const Config = z.strictObject({ config: z.record(z.string(), z.unknown()) });
+export const AuthConfig = z.strictObject({ Version: z.string(), Config: z.strictObject({}) });
+export const Debug = z.record(z.string(), z.record(z.string(), z.unknown()));
+
+const AuthMethod = z.strictObject({
+  type: z.literal("challenge"),
+  params: z.strictObject({
+    InputPhrase: z.string().describe("base64; to be signed with RSA PKCS#1 v1.5, SHA-256"),
+  }),
+});
+export const AuthMethods = z.strictObject({
+  NextToken: z.string(),
+  Methods: z.record(z.string(), AuthMethod),
+});
+export const AuthMethodAnswer = AuthMethod;
+export const AuthBody = z.object({
+  Name: z.string().optional(),
+  MethodData: z.string().describe("base64 of JSON with PhraseSignature and PublicKey"),
+});
+export const Authenticated = z.strictObject({
+  Authentication: z.strictObject({ success: z.boolean(), reason: z.string(), token: z.string() }),
+});
+
+export const ErrorEnvelope = z.strictObject({
+  Status: z.number(),
+  Message: z.string(),
+  RequestID: z.string(),
+  Code: z.string(),
+  Component: z.string(),
+  Hint: z.string().optional(),
+  Details: Texts.optional(),
+});
