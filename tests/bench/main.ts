@@ -1,0 +1,44 @@
+/** All benchmarks: a table for people, JSON for programs. `deno task bench [--quick] [--json FILE] [NAME…]` */
+import { parseArgs } from "node:util";
+import { benchCommandLine } from "./cli_bench.ts";
+import { benchJobs } from "./jobs_bench.ts";
+import { benchLargeStore } from "./large_store_bench.ts";
+import { type Figure, formatFigures } from "./report.ts";
+import { benchDurableScheduler, benchScheduler } from "./scheduler_bench.ts";
+
+const { values, positionals } = parseArgs({
+  args: Deno.args,
+  allowPositionals: true,
+  options: { quick: { type: "boolean" }, json: { type: "string" }, executable: { type: "string" } },
+});
+const executable = values.executable;
+
+const BENCHES: Readonly<Record<string, () => Promise<Figure[]>>> = {
+  scheduler: async () => [...benchScheduler(), ...await benchDurableScheduler()],
+  jobs: () => benchJobs({ isFull: !values.quick, executable }),
+  cli: () => benchCommandLine({ executable }),
+  store: () => benchLargeStore({ jobCount: values.quick ? 10_000 : 100_000 }),
+};
+
+function machine(): Record<string, unknown> {
+  const { totalmem, cpus } = { totalmem: Deno.systemMemoryInfo().total, cpus: navigator.hardwareConcurrency };
+  const model = /^model name\s*: (.*)$/m.exec(Deno.readTextFileSync("/proc/cpuinfo"))?.[1] ?? Deno.build.arch;
+  return {
+    cpu: model,
+    cores: cpus,
+    memoryGib: Math.round(totalmem / 2 ** 30),
+    os: Deno.osRelease(),
+    deno: Deno.version.deno,
+  };
+}
+
+const figures: Figure[] = [];
+for (const [name, bench] of Object.entries(BENCHES)) {
+  if (positionals.length > 0 && !positionals.includes(name)) continue;
+  const some = await bench();
+  figures.push(...some);
+  console.log(formatFigures(some) + "\n");
+}
+const report = JSON.stringify({ machine: machine(), figures }, null, 2);
+if (values.json === undefined) console.log(report);
+else await Deno.writeTextFile(values.json, report + "\n");
