@@ -109,7 +109,9 @@ async function reach(url: string, init: RequestInit, api: string): Promise<Respo
 
 /** Why nothing came back, in a few words, and what to do. */
 export function unreachable(error: unknown, api: string): AppError {
-  const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  // Newer Deno puts the reason into the cause.
+  const deepest = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+  const text = deepest instanceof Error ? `${deepest.name}: ${deepest.message}` : String(deepest);
   const isTimeout = /^TimeoutError/.test(text);
   const isRefused = /connection refused|os error 111/i.test(text);
   const isUnknown = /dns error|lookup/i.test(text);

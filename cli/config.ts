@@ -26,6 +26,8 @@ export interface ServeConfig {
   readonly listen: { readonly host: string; readonly port: number };
   /** Whether it may listen beyond loopback without access tokens. */
   readonly isInsecure: boolean;
+  /** Names beside its address that requests may call the server by. */
+  readonly hostNames: readonly string[];
   /** Folders and files of this machine that jobs may use as local inputs. Absolute. */
   readonly allowPaths: readonly AllowedPath[];
   /** Share of the machine that jobs may use, in (0, 1], where no amount below is set. */
@@ -114,6 +116,7 @@ export async function resolveServe(settings: Settings): Promise<ServeConfig> {
     dataDir: await settings.need("data_dir"),
     listen: await settings.need("listen"),
     isInsecure: await settings.need("insecure"),
+    hostNames: await settings.need("host_name"),
     allowPaths: await settings.need("allow_path"),
     capacityRatio: await settings.need("capacity_ratio"),
     cpuMillis: await settings.get("cpu"),

@@ -20,6 +20,7 @@ export function describeNode(
     ["Engines", node.engines.join(", ")],
     ["Inputs", node.inputs.join(", ")],
     ["Publishers", node.publishers.join(", ")],
+    ["Not here", Object.entries(node.absent).map(([adapter, why]) => `${adapter}: ${why}`).join("\n")],
     ["Capacity", amounts(node.capacity)],
     ["Available", amounts(node.available)],
     ["Executions", `${plural(node.running, "runs", "run")}, ${plural(node.queued, "waits", "wait")}`],

@@ -71,6 +71,12 @@ export const SETTINGS = {
     isList: true,
     read: (texts) => texts.map(parseAllowedPath),
   }),
+  host_name: setting({
+    summary: "Names beside its address under which the server may be addressed; others are refused",
+    placeholder: "NAME",
+    isList: true,
+    read: (texts) => texts,
+  }),
   capacity_ratio: setting({
     summary: "Share of the machine that jobs may use",
     placeholder: "RATIO",

@@ -4,8 +4,8 @@ import { colours, type Paint } from "./paint.ts";
 export interface Terminal {
   /** One or more lines of data. */
   print(text: string): void;
-  /** Data as it is. */
-  write(bytes: Uint8Array): void;
+  /** What a task printed, as it is. */
+  write(bytes: Uint8Array, options?: { isError?: boolean }): void;
   /** A message for people. */
   note(text: string): void;
   /** Replaces the progress line; nothing clears it. Does nothing unless stderr is a terminal. */
@@ -41,9 +41,9 @@ export function openTerminal(options: { isColourless: boolean }): Terminal {
       clear();
       writeAll(Deno.stdout, encoder.encode(`${text}\n`));
     },
-    write(bytes) {
+    write(bytes, { isError = false } = {}) {
       clear();
-      writeAll(Deno.stdout, bytes);
+      writeAll(isError ? Deno.stderr : Deno.stdout, bytes);
     },
     note(text) {
       clear();

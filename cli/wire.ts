@@ -69,6 +69,8 @@ export interface NodeView {
   readonly capacity: Wire;
   readonly available: Wire;
   readonly version: string;
+  /** Why an adapter is not offered: adapter → reason. */
+  readonly absent: Readonly<Record<string, string>>;
   readonly error: string;
   readonly wire: Wire;
 }
@@ -123,7 +125,8 @@ export function readExecution(value: unknown): ExecutionView {
   const observed = recordAt(value, "ComputeState");
   const desired = recordAt(value, "DesiredState");
   const output = recordAt(value, "RunOutput");
-  const state = stateOf(observed, EXECUTION_STATES);
+  // Skerry tells its own phase beside Bacalhau's coarser number.
+  const state = textAt(recordAt(observed, "Details"), "Phase") ?? stateOf(observed, EXECUTION_STATES);
   return {
     id: textAt(value, "ID") ?? "",
     jobId: textAt(value, "JobID") ?? "",
@@ -179,7 +182,8 @@ export function readNode(value: unknown): NodeView {
     queued: numberAt(compute, "EnqueuedExecutions") ?? 0,
     capacity: recordAt(compute, "MaxCapacity"),
     available: recordAt(compute, "AvailableCapacity"),
-    version: textAt(recordAt(node, "BacalhauVersion"), "GitVersion") ?? "",
+    version: textAt(node, "SkerryVersion") ?? textAt(recordAt(node, "BacalhauVersion"), "GitVersion") ?? "",
+    absent: textsAt(node, "Absent"),
     error: textAt(link, "LastError") ?? "",
     wire: asRecord(value),
   };

@@ -1,0 +1,17 @@
+/** `skerry job` */
+import type { Noun } from "./command.ts";
+import { DESCRIBE } from "./job_describe.ts";
+import { EXECUTIONS } from "./job_executions.ts";
+import { GET } from "./job_get.ts";
+import { HISTORY } from "./job_history.ts";
+import { LIST } from "./job_list.ts";
+import { LOGS } from "./job_logs.ts";
+import { RUN, VALIDATE } from "./job_run.ts";
+import { STOP } from "./job_stop.ts";
+import { WAIT } from "./job_wait.ts";
+
+export const JOB: Noun = {
+  name: "job",
+  summary: "Run, watch, stop and fetch jobs",
+  commands: [RUN, LIST, DESCRIBE, EXECUTIONS, HISTORY, LOGS, WAIT, GET, STOP, VALIDATE],
+};

@@ -1,0 +1,181 @@
+/** `skerry job describe` */
+import { type Call, defineCommand } from "./command.ts";
+import { openClient } from "./client.ts";
+import { text, whole } from "./flags.ts";
+import { columns as historyColumns } from "./job_history.ts";
+import { tintState } from "./job_list.ts";
+import { JOB_OPERAND } from "./job_operand.ts";
+import { lastLines } from "./outcome.ts";
+import { isData, OUTPUT_FLAGS, printData } from "./output.ts";
+import { badExits, countStates, currentOf, fetchExecutions } from "./partitions.ts";
+import { formatTable } from "./table.ts";
+import type { Terminal } from "./terminal.ts";
+import {
+  asRecord,
+  type EventView,
+  type ExecutionView,
+  isTerminal,
+  itemsOf,
+  type JobView,
+  readEvent,
+  readJob,
+  recordAt,
+  textAt,
+} from "./wire.ts";
+import { age, harmless, indent, moment, oneLine, plural, short } from "./words.ts";
+
+const FLAGS = {
+  jobVersion: whole({ placeholder: "N", short: "v", summary: "The job as it was submitted in this version", least: 1 }),
+  namespace: text({ placeholder: "NAME", summary: "Namespace in which the job's name is looked up" }),
+  ...OUTPUT_FLAGS,
+};
+
+export const DESCRIBE = defineCommand({
+  name: "describe",
+  summary: "Show all about one job: its state, partitions, output, and what to do next",
+  operands: [JOB_OPERAND],
+  flags: FLAGS,
+  examples: [
+    { line: "skerry job describe j-0123abcd", does: "For people" },
+    { line: "skerry job describe sea-breeze --output yaml", does: "The job as the server has it, by its name" },
+  ],
+  run,
+});
+
+/** Partitions that are shown one by one; with more, those that need a look come first. */
+const SHOWN_PARTITIONS = 20;
+const SHOWN_EVENTS = 5;
+const EVENTS_PAGE = 1000;
+
+async function run({ operands, flags, settings, terminal }: Call<typeof FLAGS>): Promise<void> {
+  const client = await openClient(settings);
+  const path = `/orchestrator/jobs/${encodeURIComponent(operands[0]!)}`;
+  const query = { namespace: client.namespace, job_version: flags.jobVersion, include: "history", limit: EVENTS_PAGE };
+  const answer = await client.get(path, { query });
+  const job = readJob(recordAt(answer, "Job"));
+  if (flags.output === "name") return terminal.print(job.id);
+  const executions = await fetchExecutions(client, job.id);
+  if (isData(flags.output)) {
+    const value = { ...asRecord(answer), Executions: { NextToken: "", Items: executions.map(({ wire }) => wire) } };
+    return await printData(terminal, { value, output: flags.output });
+  }
+  const events = itemsOf(recordAt(answer, "History")).map(readEvent);
+  terminal.print(describeJob({ job, executions, events, terminal, nowMs: client.nowMs() }));
+}
+
+export interface JobToDescribe {
+  readonly job: JobView;
+  readonly executions: readonly ExecutionView[];
+  readonly events: readonly EventView[];
+  readonly terminal: Pick<Terminal, "paint" | "columns">;
+  readonly nowMs: number;
+}
+
+/** Several paragraphs. */
+export function describeJob(it: JobToDescribe): string {
+  const current = currentOf(it.executions);
+  return [
+    facts(it, current),
+    ...partitions(it, current),
+    ...failures(it, current),
+    ...output(it, current),
+    ...recent(it),
+    next(it, current),
+  ].join("\n\n");
+}
+
+function facts({ job, terminal, nowMs, executions }: JobToDescribe, current: readonly ExecutionView[]): string {
+  const { paint } = terminal;
+  const task = asRecord(itemsOf(job.wire, "Tasks")[0]);
+  const counts = countStates(job, current).map(([state, count]) => `${count} ${state}`).join(", ");
+  const since = `${age(job.modifiedAtMs, nowMs)}`;
+  const replaced = executions.length - current.length;
+  const labels = Object.entries(job.labels).map(([key, value]) => `${key}=${value}`).join(", ");
+  const rows: [string, string][] = [
+    ["Job", `${job.id}${job.version > 1 ? ` (version ${job.version})` : ""}`],
+    ["Name", job.name === job.id ? "" : job.name],
+    ["State", job.state],
+    [isTerminal(job.state) ? "Why" : "Waits for", job.state === "completed" ? "" : job.message],
+    ["Hint", job.state === "completed" ? "" : job.hint],
+    ["Created", `${age(job.createdAtMs, nowMs)} (${moment(job.createdAtMs)})`],
+    ["Runs", `${textAt(recordAt(task, "Engine"), "Type") ?? "unknown"}, ${plural(job.count, "partition")}`],
+    ["Partitions", counts],
+    ["Attempts", replaced > 0 ? `${plural(executions.length, "execution")}, ${replaced} of them replaced` : ""],
+    ["Namespace", job.namespace === "default" ? "" : job.namespace],
+    ["Priority", job.priority ? String(job.priority) : ""],
+    ["Labels", labels],
+  ];
+  return rows.filter(([, value]) => value !== "").map(([title, value]) => {
+    const shown = title === "State" ? `${tintState(value, value, paint)}, ${since}` : oneLine(value);
+    return `${paint.dim(`${title}:`.padEnd(12))}${shown}`;
+  }).join("\n");
+}
+
+function partitions({ job, terminal, nowMs }: JobToDescribe, current: readonly ExecutionView[]): readonly string[] {
+  if (current.length === 0) return [];
+  const { paint } = terminal;
+  const bad = new Set(badExits(job, current).map(({ id }) => id));
+  const needsLook = (it: ExecutionView) => bad.has(it.id) || !["completed", "running"].includes(it.state);
+  const sorted = current.length <= SHOWN_PARTITIONS
+    ? current
+    : [...current].sort((a, b) => Number(needsLook(b)) - Number(needsLook(a)) || a.partition - b.partition);
+  const table = formatTable(sorted.slice(0, SHOWN_PARTITIONS), {
+    terminal: { ...terminal, columns: terminal.columns - 2 },
+    columns: [
+      { title: "PARTITION", cell: ({ partition }) => String(partition), isNumber: true },
+      { title: "STATE", cell: ({ state }) => state, tint: ({ state }, text) => tintState(state, text, paint) },
+      { title: "SINCE", cell: ({ modifiedAtMs }) => age(modifiedAtMs, nowMs) },
+      {
+        title: "EXIT",
+        cell: ({ exitCode }) => exitCode === undefined ? "-" : String(exitCode),
+        tint: ({ id }, text) => bad.has(id) ? paint.bad(text) : text,
+        isNumber: true,
+      },
+      { title: "NODE", cell: ({ nodeId }) => short(nodeId) },
+      { title: "EXECUTION", cell: ({ id }) => short(id) },
+    ],
+  });
+  const hidden = current.length - SHOWN_PARTITIONS;
+  const more = hidden > 0 ? `\n  and ${plural(hidden, "more partition")}: skerry job executions ${short(job.id)}` : "";
+  return [`${paint.bold("Partitions")}\n${indent(table)}${more}`];
+}
+
+function failures({ job, terminal }: JobToDescribe, current: readonly ExecutionView[]): readonly string[] {
+  const { paint } = terminal;
+  const told = current.filter(({ message, state }) => message && ["failed", "refused", "lost", "stopped"].includes(state));
+  if (told.length === 0) return [];
+  const same = Map.groupBy(told, ({ state, message }) => `${state}: ${message}`);
+  const lines = [...same.values()].slice(0, SHOWN_EVENTS).flatMap((alike) => {
+    const { message, hint, state } = alike[0]!;
+    const names = alike.slice(0, 8).map(({ partition }) => partition).join(", ");
+    const who = job.count === 1 ? "" : `${alike.length === 1 ? "partition" : "partitions"} ${names}${alike.length > 8 ? ", …" : ""} `;
+    return [`  ${who}${paint.bad(state)}: ${oneLine(message)}`, ...(hint ? [`    ${paint.accent("Hint:")} ${oneLine(hint)}`] : [])];
+  });
+  return [[paint.bold("Failures"), ...lines].join("\n")];
+}
+
+function output({ job, terminal }: JobToDescribe, current: readonly ExecutionView[]): readonly string[] {
+  const shown = badExits(job, current)[0] ?? current.find(({ stdout, stderr }) => stdout || stderr);
+  if (!shown) return [];
+  const lines = lastLines(shown, { count: job.count, paint: terminal.paint });
+  return lines.length ? [`${terminal.paint.bold("Output")}\n${indent(lines.join("\n"))}`] : [];
+}
+
+function recent({ events, terminal, nowMs }: JobToDescribe): readonly string[] {
+  if (events.length === 0) return [];
+  const shown = events.slice(-SHOWN_EVENTS);
+  const table = formatTable(shown, {
+    terminal: { ...terminal, columns: terminal.columns - 2 },
+    columns: historyColumns(nowMs).filter((column) => !("isWide" in column)),
+  });
+  const title = events.length > shown.length ? `Last ${SHOWN_EVENTS} of ${events.length} events` : "Events";
+  return [`${terminal.paint.bold(title)}\n${indent(table)}`];
+}
+
+function next({ job, terminal }: JobToDescribe, current: readonly ExecutionView[]): string {
+  const hasResults = current.some(({ state, wire }) => state === "completed" && textAt(recordAt(wire, "PublishedResult"), "Type"));
+  const verbs = isTerminal(job.state)
+    ? ["logs", ...(hasResults ? ["get"] : []), "history"]
+    : ["wait", "logs --follow", "stop"];
+  return terminal.paint.dim(`Next: ${verbs.map((verb) => `skerry job ${verb} ${harmless(short(job.id))}`).join(" · ")}`);
+}

@@ -1,0 +1,63 @@
+/** `skerry job executions` */
+import { type Call, defineCommand } from "./command.ts";
+import { openClient } from "./client.ts";
+import { text, whole } from "./flags.ts";
+import { JOB_OPERAND } from "./job_operand.ts";
+import { tintState } from "./job_list.ts";
+import { OUTPUT_FLAGS, printList } from "./output.ts";
+import { fetchExecutions } from "./partitions.ts";
+import type { ExecutionView } from "./wire.ts";
+import { age, moment, plural, short } from "./words.ts";
+
+const FLAGS = {
+  partition: whole({ placeholder: "N", summary: "Only executions of this partition" }),
+  limit: whole({ placeholder: "N", short: "n", summary: "At most so many (default: all)", least: 1 }),
+  namespace: text({ placeholder: "NAME", summary: "Namespace in which the job's name is looked up" }),
+  ...OUTPUT_FLAGS,
+};
+
+export const EXECUTIONS = defineCommand({
+  name: "executions",
+  summary: "List the executions of a job: every attempt at every partition",
+  operands: [JOB_OPERAND],
+  flags: FLAGS,
+  examples: [
+    { line: "skerry job executions j-0123abcd", does: "Where each partition runs or ran" },
+    { line: "skerry job executions j-0123abcd --partition 3 -o wide", does: "All attempts at one partition" },
+  ],
+  async run({ operands, flags, settings, terminal }: Call<typeof FLAGS>) {
+    const client = await openClient(settings);
+    const all = await fetchExecutions(client, operands[0]!);
+    const rows = all.filter(({ partition }) => flags.partition === undefined || partition === flags.partition)
+      .sort((a, b) => a.partition - b.partition || a.createdAtMs - b.createdAtMs);
+    const shown = rows.slice(0, flags.limit ?? rows.length);
+    const nowMs = client.nowMs();
+    const { paint } = terminal;
+    await printList(terminal, {
+      rows: shown,
+      output: flags.output,
+      wireOf: ({ wire }) => wire,
+      nameOf: ({ id }) => id,
+      empty: "No executions yet",
+      columns: [
+        { title: "ID", cell: ({ id }: ExecutionView) => short(id) },
+        { title: "PARTITION", cell: ({ partition }) => String(partition), isNumber: true },
+        { title: "NODE", cell: ({ nodeId }) => short(nodeId) },
+        { title: "STATE", cell: ({ state }) => state, tint: ({ state }, text) => tintState(state, text, paint) },
+        { title: "SINCE", cell: ({ modifiedAtMs }) => age(modifiedAtMs, nowMs) },
+        { title: "DESIRED", cell: ({ desired }) => desired, isWide: true },
+        { title: "CREATED AT", cell: ({ createdAtMs }) => moment(createdAtMs), isWide: true },
+        { title: "REPLACES", cell: ({ previousId }) => previousId ? short(previousId) : "-", isWide: true },
+        {
+          title: "EXIT",
+          cell: ({ exitCode }) => exitCode === undefined ? "-" : String(exitCode),
+          tint: ({ exitCode }, text) => exitCode ? paint.bad(text) : text,
+          isNumber: true,
+        },
+        { title: "MESSAGE", cell: ({ message }) => message },
+      ],
+    });
+    const hidden = rows.length - shown.length;
+    if (hidden > 0 && flags.output === "table") terminal.note(`${plural(hidden, "more execution")} not shown`);
+  },
+});

@@ -1,0 +1,238 @@
+/** `skerry job get` */
+import { dirname, join, resolve } from "node:path";
+import { AppError, EXIT } from "../shared/errors.ts";
+import { quote } from "../shared/spec/problems.ts";
+import { type Call, defineCommand } from "./command.ts";
+import { type Client, openClient } from "./client.ts";
+import { duration, text, toggle } from "./flags.ts";
+import { onInterrupt } from "./interrupt.ts";
+import { download } from "./result_fetch.ts";
+import { mergeResults, namesIn, type PartitionFolder } from "./result_merge.ts";
+import { innerPath, unpack } from "./result_unpack.ts";
+import { currentOf, fetchExecutions } from "./partitions.ts";
+import type { Terminal } from "./terminal.ts";
+import { isTerminal, itemsOf, type JobView, numberAt, readJob, recordAt, textAt } from "./wire.ts";
+import { amountOfBytes, plural, short } from "./words.ts";
+
+const FLAGS = {
+  outputDir: text({ placeholder: "DIR", summary: "Where results go (default: ./job-<short ID>)", completes: "folder" }),
+  raw: toggle({ summary: "Keep the archives as they are, in DIR/raw" }),
+  force: toggle({ summary: "Replace files of the same name" }),
+  timeout: duration({ placeholder: "DURATION", summary: "Give up after this (default: never)" }),
+  downloadTimeoutSecs: duration({ placeholder: "SECONDS", summary: "The same", isHidden: true }),
+  namespace: text({ placeholder: "NAME", summary: "Namespace in which the job's name is looked up" }),
+};
+
+export const GET = defineCommand({
+  name: "get",
+  summary: "Fetch the results of a job",
+  about: "One partition: stdout, stderr, exitCode and a folder for each result path. Several: the same, put together\n" +
+    "(stdout and stderr in the order of the partitions, exitCode the first that is not 0), and what each partition\n" +
+    "printed in partition-N. Where partitions wrote files of the same name into a result path, each keeps its own in\n" +
+    "partition-N. A fetch that broke off goes on where it stopped; nothing appears in DIR before all is there.",
+  operands: [{ name: "JOB[/PATH]", summary: "ID, its beginning, or name; a path fetches only that", completes: "job" }],
+  flags: FLAGS,
+  examples: [
+    { line: "skerry job get j-0123abcd", does: "Everything, into ./job-0123abcd" },
+    { line: "skerry job get j-0123abcd/outputs --output-dir today", does: "Only one result path" },
+    { line: "skerry job get --raw j-0123abcd", does: "The archives themselves" },
+  ],
+  run,
+});
+
+/** Downloads at the same time. */
+const LANES = 4;
+
+async function run({ operands, flags, settings, terminal }: Call<typeof FLAGS>): Promise<number> {
+  const [id = "", ...path] = operands[0]!.split("/");
+  const wanted = innerPath(path.join("/"));
+  const client = await openClient(settings);
+  using interrupt = onInterrupt();
+  const timeoutMs = flags.timeout ?? flags.downloadTimeoutSecs;
+  const limits = timeoutMs === undefined ? [interrupt.signal] : [interrupt.signal, AbortSignal.timeout(timeoutMs)];
+  const signal = AbortSignal.any(limits);
+  try {
+    const query = { namespace: client.namespace };
+    const job = readJob(recordAt(await client.get(`/orchestrator/jobs/${encodeURIComponent(id)}`, { query }), "Job"));
+    const results = await findResults(client, job, terminal);
+    const folder = resolve(flags.outputDir ?? `job-${short(job.id).replace(/^j-/, "")}`);
+    const work = await openWork(folder, job);
+    const options = { folder, work, wanted, signal, isRaw: flags.raw, isForced: flags.force };
+    const told = await fetchAll(client, results, { ...options, terminal });
+    terminal.progress();
+    terminal.print(folder);
+    terminal.note(told);
+    return EXIT.ok;
+  } catch (error) {
+    terminal.progress();
+    if (interrupt.signal.aborted) {
+      terminal.note("Interrupted: the same command goes on where it stopped");
+      return EXIT.interrupted;
+    }
+    if (!signal.aborted) throw error;
+    throw new AppError("timed_out", "Stopped fetching: the time-out is over", {
+      hint: "The same command goes on where it stopped",
+    });
+  }
+}
+
+interface Result {
+  readonly partition: number;
+  readonly executionId: string;
+  readonly url: string;
+}
+
+/** What can be fetched. Throws when that is nothing. */
+async function findResults(client: Client, job: JobView, terminal: Terminal): Promise<readonly Result[]> {
+  const answer = await client.get(`/orchestrator/jobs/${job.id}/results`, { query: { namespace: job.namespace } });
+  const executions = currentOf(await fetchExecutions(client, job.id));
+  const results = itemsOf(answer).map((item, at) => readResult(item, { at, executions, client }));
+  if (results.length === 0) throw nothingToFetch(job, executions.length);
+  if (results.length < job.count) {
+    const left = isTerminal(job.state) ? "the others have no results" : "the others are not done yet";
+    terminal.note(`Results of ${results.length} of ${plural(job.count, "partition")}: ${left}`);
+  }
+  return results;
+}
+
+function readResult(
+  item: unknown,
+  { at, executions, client }: { at: number; executions: ReturnType<typeof currentOf>; client: Client },
+): Result {
+  const params = recordAt(item, "Params");
+  const type = textAt(item, "Type") ?? "";
+  const written = textAt(params, "URL") ?? textAt(params, "PreSignedURL");
+  if (!written) {
+    const where = textAt(params, "CID") ? `ipfs://${textAt(params, "CID")}` : JSON.stringify(params);
+    throw new AppError("unsupported", `Cannot fetch results of the kind ${quote(type)}`, { hint: `They are at ${where}` });
+  }
+  const url = new URL(written, client.urlOf("/")).href;
+  const told = textAt(params, "ExecutionID");
+  const execution = executions.find(({ id }) => id === told || url.includes(id));
+  const partition = numberAt(params, "PartitionIndex") ?? execution?.partition ?? at;
+  return { partition, executionId: execution?.id ?? `result-${at}`, url };
+}
+
+function nothingToFetch(job: JobView, executionCount: number): AppError {
+  const id = short(job.id);
+  if (!isTerminal(job.state)) {
+    return new AppError("unavailable", `Job ${id} has no results yet: it is ${job.state}`, {
+      hint: `\`skerry job wait ${id}\` waits for its end`,
+    });
+  }
+  const why = executionCount === 0 ? "it never ran" : "none were published";
+  return new AppError("not_found", `Job ${id} has no results: it has ${job.state === "completed" ? "completed" : `been ${job.state}`}, and ${why}`, {
+    hint: `\`skerry job describe ${id}\` shows why; \`skerry job logs ${id}\` shows what it printed`,
+  });
+}
+
+interface Fetching {
+  readonly folder: string;
+  readonly work: string;
+  /** Path within the results; empty for all. */
+  readonly wanted: string;
+  readonly signal: AbortSignal;
+  readonly isRaw: boolean;
+  readonly isForced: boolean;
+  readonly terminal: Terminal;
+}
+
+/** Downloads, unpacks, merges and puts into place. Returns what to tell people. */
+async function fetchAll(client: Client, results: readonly Result[], fetching: Fetching): Promise<string> {
+  const { folder, work, isRaw, isForced } = fetching;
+  await downloadAll(client, results, fetching);
+  const merged = join(work, "merged");
+  await Deno.remove(merged, { recursive: true }).catch(() => {});
+  const told = isRaw ? await keepRaw(results, { work, merged }) : await unpackAll(results, { ...fetching, merged });
+  await putIntoPlace(merged, { folder, isForced });
+  await Deno.remove(work, { recursive: true });
+  return told;
+}
+
+const archiveOf = (work: string, { executionId }: Result) => join(work, `${executionId}.tar.gz`);
+
+async function downloadAll(client: Client, results: readonly Result[], { work, signal, terminal }: Fetching): Promise<void> {
+  let [doneCount, gotBytes] = [0, 0];
+  const onBytes = (count: number) => {
+    gotBytes += count;
+    terminal.progress(`Fetching ${doneCount} of ${plural(results.length, "partition")}: ${amountOfBytes(gotBytes)}`);
+  };
+  const queue = [...results];
+  const lane = async () => {
+    for (let next = queue.shift(); next; next = queue.shift()) {
+      await download(client, { url: next.url, path: archiveOf(work, next), signal, onBytes });
+      doneCount++;
+    }
+  };
+  await Promise.all(Array.from({ length: LANES }, lane));
+}
+
+async function keepRaw(
+  results: readonly Result[],
+  { work, merged }: { work: string; merged: string },
+): Promise<string> {
+  await Deno.mkdir(join(merged, "raw"), { recursive: true });
+  for (const result of results) {
+    await Deno.rename(archiveOf(work, result), join(merged, "raw", `partition-${result.partition}.tar.gz`));
+  }
+  return `${plural(results.length, "archive")} in raw`;
+}
+
+async function unpackAll(
+  results: readonly Result[],
+  { work, merged, wanted }: Fetching & { merged: string },
+): Promise<string> {
+  let [fileCount, sizeBytes, skippedCount] = [0, 0, 0];
+  const partitions: PartitionFolder[] = [];
+  const isWanted = (path: string) => wanted === "" || path === wanted || path.startsWith(`${wanted}/`);
+  for (const result of results) {
+    const target = join(work, "unpacked", String(result.partition));
+    await Deno.remove(target, { recursive: true }).catch(() => {});
+    const unpacked = await unpack(archiveOf(work, result), { folder: target, wanted: isWanted });
+    [fileCount, sizeBytes] = [fileCount + unpacked.fileCount, sizeBytes + unpacked.sizeBytes];
+    skippedCount += unpacked.skippedCount;
+    partitions.push({ partition: result.partition, folder: target });
+  }
+  if (wanted !== "" && fileCount === 0) {
+    throw new AppError("not_found", `Cannot find ${quote(wanted)} in the results`, {
+      hint: "Without a path, `job get` fetches everything",
+    });
+  }
+  const { kept } = await mergeResults(partitions, merged);
+  return [
+    `${plural(results.length, "partition")}, ${plural(fileCount, "file")}, ${amountOfBytes(sizeBytes)}`,
+    ...kept.map((name) => `Several partitions wrote the same files in ${quote(name)}: each keeps its own in partition-N`),
+    ...(skippedCount ? [`${plural(skippedCount, "link")} left out: results hold files and folders only`] : []),
+  ].join("\n");
+}
+
+/** A folder for what is not complete yet, on the same disk: beside a new folder, inside an old one. */
+async function openWork(folder: string, job: JobView): Promise<string> {
+  const isThere = await Deno.stat(folder).then(({ isDirectory }) => {
+    if (isDirectory) return true;
+    throw new AppError("in_use", `Cannot write results to ${quote(folder)}: it is a file`);
+  }, () => false);
+  const name = `.skerry-${short(job.id)}.partial`;
+  const work = join(isThere ? folder : dirname(folder), name);
+  try {
+    await Deno.mkdir(work, { recursive: true });
+    return work;
+  } catch (cause) {
+    throw new AppError("io", `Cannot write results to ${quote(folder)}: ${(cause as Error).message}`, { cause });
+  }
+}
+
+/** A new folder appears at once, complete. In an old one nothing of the same name is touched unless forced. */
+async function putIntoPlace(merged: string, { folder, isForced }: { folder: string; isForced: boolean }): Promise<void> {
+  const present = await namesIn(folder).catch(() => undefined);
+  if (!present) return await Deno.rename(merged, folder);
+  const names = await namesIn(merged);
+  const taken = names.filter((name) => present.includes(name));
+  if (taken.length && !isForced) {
+    throw new AppError("in_use", `Cannot write results to ${quote(folder)}: ${taken.slice(0, 3).join(", ")} is there already`, {
+      hint: "Name another folder with --output-dir, or replace what is there with --force",
+    });
+  }
+  for (const name of taken) await Deno.remove(join(folder, name), { recursive: true });
+  for (const name of names) await Deno.rename(join(merged, name), join(folder, name));
+}

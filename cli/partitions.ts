@@ -1,0 +1,57 @@
+/** What became of each partition of a job, from its executions. */
+import type { Client } from "./client.ts";
+import { asRecord, type ExecutionView, hasEnded, itemsOf, type JobView, readExecution, textAt } from "./wire.ts";
+
+const PAGE = 1000;
+
+/** Every execution of the job's latest version, oldest first. */
+export async function fetchExecutions(
+  client: Client,
+  id: string,
+  options: { signal?: AbortSignal } = {},
+): Promise<readonly ExecutionView[]> {
+  const all: ExecutionView[] = [];
+  let token = "";
+  do {
+    const query = { limit: PAGE, next_token: token, namespace: client.namespace };
+    const page = await client.get(`/orchestrator/jobs/${encodeURIComponent(id)}/executions`, { query, ...options });
+    all.push(...itemsOf(page).map(readExecution));
+    token = textAt(page, "NextToken") ?? "";
+  } while (token);
+  return all;
+}
+
+/** The execution that counts for each partition: a completed one, else the newest. Sorted by partition. */
+export function currentOf(executions: readonly ExecutionView[]): readonly ExecutionView[] {
+  const current = new Map<number, ExecutionView>();
+  for (const execution of executions) {
+    const other = current.get(execution.partition);
+    if (!other || isBetter(execution, other)) current.set(execution.partition, execution);
+  }
+  return [...current.values()].sort((a, b) => a.partition - b.partition);
+}
+
+function isBetter(a: ExecutionView, b: ExecutionView): boolean {
+  const [aDone, bDone] = [a.state === "completed", b.state === "completed"];
+  if (aDone !== bDone) return aDone;
+  if (a.previousId === b.id || b.nextId === a.id) return true;
+  return b.previousId !== a.id && a.createdAtMs >= b.createdAtMs;
+}
+
+/** How many partitions are in which state, in the order of a partition's life. */
+export function countStates(job: JobView, current: readonly ExecutionView[]): readonly [string, number][] {
+  const counts = new Map<string, number>();
+  for (const { state } of current) counts.set(state, (counts.get(state) ?? 0) + 1);
+  const unplaced = Math.max(0, job.count - current.length);
+  if (unplaced > 0) counts.set("waiting", unplaced);
+  const order = ["completed", "publishing", "running", "preparing", "queued", "placed", "waiting"];
+  const rank = (state: string) => order.includes(state) ? order.indexOf(state) : order.length;
+  return [...counts].sort(([a], [b]) => rank(a) - rank(b));
+}
+
+/** Partitions that ended with an exit code that the job does not take for success. */
+export function badExits(job: JobView, current: readonly ExecutionView[]): readonly ExecutionView[] {
+  const accepted = new Set(itemsOf(asRecord(job.wire), "SuccessExitCodes").map(Number));
+  const isGood = (code: number) => accepted.size ? accepted.has(code) : code === 0;
+  return current.filter(({ state, exitCode }) => hasEnded(state) && exitCode !== undefined && !isGood(exitCode));
+}

@@ -1,0 +1,101 @@
+/** Waiting for the end of a job, whatever happens to the link meanwhile. */
+import { AppError } from "../shared/errors.ts";
+import type { Client } from "./client.ts";
+import { pause } from "./interrupt.ts";
+import { countStates, currentOf, fetchExecutions } from "./partitions.ts";
+import type { Terminal } from "./terminal.ts";
+import { isTerminal, type JobView, readJob, recordAt } from "./wire.ts";
+import { oneLine, plural, short, span } from "./words.ts";
+
+export interface WaitOptions {
+  readonly terminal: Terminal;
+  readonly signal: AbortSignal;
+  /** Absent: for ever. */
+  readonly timeoutMs?: number;
+}
+
+/** How long the server may hold an answer back. */
+const HELD_MS = 25_000;
+/** The same while a progress line is shown. */
+const PROGRESS_MS = 1000;
+/** A server that does not hold answers back is asked again after this. */
+const POLL_MS = 400;
+/** A lost server is asked again after this, for as long as the user waits. */
+const LOST_PAUSE_MS = 2000;
+/** Above this many partitions the progress line does not ask for them. */
+const COUNTED_MAX = 2000;
+
+/** The job once it has ended. Throws `timed_out`; an abort makes it throw the signal's reason. */
+export async function waitForJob(client: Client, id: string, options: WaitOptions): Promise<JobView> {
+  const { terminal, signal, timeoutMs = Number.POSITIVE_INFINITY } = options;
+  const startedAtMs = performance.now();
+  const link = watchLink(terminal);
+  for (;;) {
+    const elapsedMs = performance.now() - startedAtMs;
+    const leftMs = timeoutMs - elapsedMs;
+    const heldMs = Math.max(0, Math.min(leftMs, terminal.isErrTerminal ? PROGRESS_MS : HELD_MS));
+    const askedAtMs = performance.now();
+    const job = await link(() => getJob(client, id, { signal, heldMs }));
+    signal.throwIfAborted();
+    if (job && isTerminal(job.state)) {
+      terminal.progress();
+      return job;
+    }
+    if (leftMs <= 0) throw tooLong(id, { timeoutMs, job });
+    if (job && terminal.isErrTerminal) terminal.progress(await progressLine(client, job, { signal, elapsedMs }));
+    const restMs = job ? POLL_MS - (performance.now() - askedAtMs) : LOST_PAUSE_MS;
+    if (restMs > 0) await pause(Math.min(restMs, Math.max(0, leftMs)), signal);
+  }
+}
+
+async function getJob(
+  client: Client,
+  id: string,
+  { signal, heldMs }: { signal: AbortSignal; heldMs: number },
+): Promise<JobView> {
+  const query = { wait: "terminal", wait_ms: Math.round(heldMs), namespace: client.namespace };
+  const answer = await client.get(`/orchestrator/jobs/${encodeURIComponent(id)}`, { query, signal, heldMs });
+  return readJob(recordAt(answer, "Job"));
+}
+
+/** Runs a request; a lost link is said once and is no error: the job does not need us. */
+function watchLink(terminal: Terminal) {
+  let isLost = false;
+  let hasAnswered = false;
+  return async <Value>(request: () => Promise<Value>): Promise<Value | undefined> => {
+    try {
+      const value = await request();
+      if (isLost) terminal.note("The server answers again");
+      [isLost, hasAnswered] = [false, true];
+      return value;
+    } catch (error) {
+      if (!hasAnswered || !(error instanceof AppError) || !error.kind.isRetryable) throw error;
+      if (!isLost) terminal.note(`${error.message}; the job does not need this link, still trying (Ctrl-C to leave)`);
+      isLost = true;
+      return undefined;
+    }
+  };
+}
+
+async function progressLine(
+  client: Client,
+  job: JobView,
+  { signal, elapsedMs }: { signal: AbortSignal; elapsedMs: number },
+): Promise<string> {
+  const since = span(elapsedMs);
+  if (job.message && ["pending", "queued"].includes(job.state)) return `${job.state} ${since}: ${oneLine(job.message)}`;
+  if (job.count > COUNTED_MAX) return `${job.state} ${since}: ${plural(job.count, "partition")}`;
+  try {
+    const counts = countStates(job, currentOf(await fetchExecutions(client, job.id, { signal })));
+    return `${job.state} ${since}: ${counts.map(([state, count]) => `${count} ${state}`).join(", ")}`;
+  } catch {
+    return `${job.state} ${since}`;
+  }
+}
+
+function tooLong(id: string, { timeoutMs, job }: { timeoutMs: number; job: JobView | undefined }): AppError {
+  const state = job ? `it is ${job.state}${job.message ? ` (${oneLine(job.message)})` : ""}` : "the server is away";
+  return new AppError("timed_out", `Stopped waiting for job ${short(id)} after ${span(timeoutMs)}: ${state}`, {
+    hint: `The job goes on; \`skerry job wait ${short(id)}\` waits again, \`skerry job stop ${short(id)}\` ends it`,
+  });
+}

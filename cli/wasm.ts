@@ -1,0 +1,204 @@
+/** `skerry wasm run` */
+import { AppError } from "../shared/errors.ts";
+import { LIMITS } from "../shared/limits.ts";
+import { quote } from "../shared/spec/problems.ts";
+import { type Call, defineCommand, type Noun } from "./command.ts";
+import { duration, list, text, whole } from "./flags.ts";
+import { parseInput, parsePairs, parsePublisher, parseResultPath, parseSource, type WireInput } from "./input_grammar.ts";
+import { FORMAT_FLAGS } from "./output.ts";
+import { checkJob, RUN_FLAGS, runJob } from "./submit.ts";
+
+const FLAGS = {
+  input: list({
+    placeholder: "INPUT",
+    short: "i",
+    summary: "URI[:PATH] or src=URI,dst=PATH; kinds: file, http, https, s3, ipfs",
+  }),
+  output: list({ placeholder: "NAME:PATH", short: "o", summary: "Folder that is kept as a result, under a name" }),
+  env: list({ placeholder: "KEY=VALUE", short: "e", summary: "Environment variable" }),
+  importModules: list({ placeholder: "MODULE", short: "I", summary: "Module to import, written like MODULE" }),
+  entryPoint: text({ placeholder: "FUNCTION", summary: "Function to start (default: _start)" }),
+  publisher: text({ placeholder: "PUBLISHER", short: "p", summary: "Where results go: local, s3://BUCKET/KEY, ipfs" }),
+  cpu: text({ placeholder: "CORES", summary: "Cores of each partition, such as 500m or 2" }),
+  memory: text({ placeholder: "BYTES", summary: "Memory of each partition, such as 512Mb" }),
+  disk: text({ placeholder: "BYTES", summary: "What each partition may write" }),
+  gpu: text({ placeholder: "N", summary: "GPUs of each partition" }),
+  count: whole({ placeholder: "N", summary: "Number of partitions (default: 1)" }),
+  concurrency: whole({ placeholder: "N", summary: "The same", isHidden: true }),
+  constraints: text({ placeholder: "SELECTOR", short: "s", summary: "Labels that a node must have: region=eu,disk!=hdd" }),
+  timeout: duration({ placeholder: "DURATION", summary: "The job may take this long in all" }),
+  queueTimeout: duration({ placeholder: "DURATION", summary: "The job may wait this long for a node" }),
+  name: text({ placeholder: "NAME", summary: "Name of the job; the same name again makes a new version" }),
+  namespace: text({ placeholder: "NAME", summary: "Namespace of the job" }),
+  priority: whole({ placeholder: "N", summary: "Higher goes first (default: 0)" }),
+  labels: list({ placeholder: "KEY=VALUE", short: "l", summary: "Label of the job" }),
+  taskName: text({ placeholder: "NAME", summary: "Name of the task (default: main)" }),
+  network: text({ placeholder: "TYPE", summary: "None, HTTP or Host" }),
+  domain: list({ placeholder: "DOMAIN", summary: "Domain that may be reached with --network HTTP" }),
+  ...RUN_FLAGS,
+  ...FORMAT_FLAGS,
+};
+
+type Flags = Call<typeof FLAGS>["flags"];
+
+const RUN = defineCommand({
+  name: "run",
+  summary: "Run a WebAssembly (WASI) module as a job, and wait for its end",
+  about: "MODULE is a file of this machine, a URI that the node fetches (file, http, https, s3, ipfs), or the path of an\n" +
+    "-i input. MODULE:PATH says where the task sees it. Arguments of the module follow after --.",
+  operands: [
+    { name: "MODULE", summary: "The module", completes: "file" },
+    { name: "ARGS", summary: "Its arguments", isOptional: true, isRepeated: true },
+  ],
+  flags: FLAGS,
+  examples: [
+    { line: "skerry wasm run hello.wasm -- --name Ada", does: "Send a module from here and show what it prints" },
+    {
+      line: "skerry wasm run -i file:///srv/data:/inputs -o outputs:/outputs --count 4 sum.wasm",
+      does: "Four partitions over a folder of the node, with results",
+    },
+    {
+      line: "skerry wasm run --id-only --wait=false https://example.org/app.wasm",
+      does: "A module from the web, for scripts",
+    },
+  ],
+  run,
+});
+
+export const WASM: Noun = { name: "wasm", summary: "Run WebAssembly modules as jobs", commands: [RUN] };
+
+async function run(call: Call<typeof FLAGS>): Promise<number> {
+  const { flags, settings } = call;
+  const [module = "", ...parameters] = call.operands;
+  const inputs = flags.input.map(parseInput);
+  const entry = await resolveModule(module, { inputs, fallback: "/main.wasm" });
+  const imports: Resolved[] = [];
+  for (const written of flags.importModules) {
+    const fallback = `/imports/${written.split(/[/:]/).filter((part) => part.endsWith(".wasm")).at(-1) ?? "module.wasm"}`;
+    imports.push(await resolveModule(written, { inputs, fallback }));
+  }
+  const added = [entry, ...imports].flatMap(({ input }) => input ? [input] : []);
+  const wire = withoutEmpty({
+    Name: flags.name,
+    Namespace: flags.namespace ?? await settings.get("namespace"),
+    Type: "batch",
+    Count: flags.count ?? flags.concurrency ?? 1,
+    Priority: flags.priority,
+    Labels: flags.labels.length ? parsePairs(flags.labels, "--labels") : undefined,
+    Constraints: flags.constraints === undefined ? undefined : await constraintsOf(flags.constraints),
+    Tasks: [taskOf(flags, { inputs: [...inputs, ...added], engine: engineOf(flags, { entry, imports, parameters }) })],
+  });
+  return await runJob(call, { wire, parsed: await checkJob(wire), output: flags.format });
+}
+
+interface Resolved {
+  /** Where the task sees it. */
+  readonly target: string;
+  /** Absent when an `-i` input brings it. */
+  readonly input?: WireInput;
+}
+
+interface ResolveOptions {
+  readonly inputs: readonly WireInput[];
+  readonly fallback: string;
+}
+
+/** A module: the target of an input, a URI, or a file that is sent along. */
+async function resolveModule(written: string, { inputs, fallback }: ResolveOptions): Promise<Resolved> {
+  if (inputs.some(({ Target }) => written === Target || written.startsWith(`${Target.replace(/\/$/, "")}/`))) {
+    return { target: written };
+  }
+  const { source, target = fallback } = splitTarget(written);
+  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(source)) {
+    return { target, input: { Source: parseSource(source), Alias: source, Target: target } };
+  }
+  const bytes = await readModule(source);
+  const url = `data:application/wasm;base64,${toBase64(bytes)}`;
+  return { target, input: { Source: { Type: "inline", Params: { URL: url } }, Alias: target, Target: target } };
+}
+
+/** `path:target`, where the target is absolute or looks like a module. */
+function splitTarget(written: string): { source: string; target?: string } {
+  const found = /^(.+?):((?:\/[^:]*)|(?:[^:/]+\.wasm))$/.exec(written);
+  if (!found || found[2]!.startsWith("//")) return { source: written };
+  return { source: found[1]!, target: found[2]!.startsWith("/") ? found[2]! : `/${found[2]}` };
+}
+
+async function readModule(path: string): Promise<Uint8Array> {
+  let bytes: Uint8Array;
+  try {
+    bytes = await Deno.readFile(path);
+  } catch (error) {
+    const why = error instanceof Deno.errors.NotFound
+      ? "there is no such file"
+      : error instanceof Deno.errors.IsADirectory
+      ? "it is a folder"
+      : (error as Error).message;
+    throw new AppError("not_found", `Cannot read the module ${quote(path)}: ${why}`, {
+      hint: "Name a .wasm file of this machine, a URI such as https://…, or the path of an -i input",
+      cause: error,
+    });
+  }
+  const hint = "A module begins with \\0asm; compile for the target wasm32-wasi (preview 1)";
+  if (bytes.length < 8 || bytes[0] !== 0 || bytes[1] !== 0x61 || bytes[2] !== 0x73 || bytes[3] !== 0x6d) {
+    throw new AppError("bad_request", `Cannot use the module ${quote(path)}: it is no WebAssembly`, { hint });
+  }
+  const sentBytes = bytes.length * 4 / 3;
+  if (sentBytes > LIMITS.httpBodyBytes) {
+    throw new AppError("too_large", `Cannot send the module ${quote(path)}: it has ${bytes.length} bytes`, {
+      hint: "Put it where nodes can fetch it, and name it by its URI (file, http, https, s3 or ipfs)",
+    });
+  }
+  return bytes;
+}
+
+function toBase64(bytes: Uint8Array): string {
+  const parts: string[] = [];
+  // A multiple of three, so that the parts join without padding.
+  const step = 0x6000;
+  for (let at = 0; at < bytes.length; at += step) parts.push(btoa(String.fromCharCode(...bytes.subarray(at, at + step))));
+  return parts.join("");
+}
+
+function engineOf(
+  flags: Flags,
+  { entry, imports, parameters }: { entry: Resolved; imports: readonly Resolved[]; parameters: readonly string[] },
+) {
+  const params = withoutEmpty({
+    EntryModule: entry.target,
+    Entrypoint: flags.entryPoint,
+    Parameters: parameters.length ? parameters : undefined,
+    ImportModules: imports.length ? imports.map(({ target }) => target) : undefined,
+  });
+  return { Type: "wasm", Params: params };
+}
+
+function taskOf(flags: Flags, { inputs, engine }: { inputs: readonly WireInput[]; engine: unknown }) {
+  const results = flags.output.map(parseResultPath);
+  return withoutEmpty({
+    Name: flags.taskName ?? "main",
+    Engine: engine,
+    Publisher: flags.publisher === undefined ? undefined : parsePublisher(flags.publisher),
+    Env: flags.env.length ? parsePairs(flags.env, "--env") : undefined,
+    InputSources: inputs,
+    ResultPaths: results.length ? results : undefined,
+    Resources: withoutEmpty({ CPU: flags.cpu, Memory: flags.memory, Disk: flags.disk, GPU: flags.gpu }),
+    Network: flags.network === undefined && flags.domain.length === 0 ? undefined : withoutEmpty({
+      Type: flags.network ?? "HTTP",
+      Domains: flags.domain.length ? flags.domain : undefined,
+    }),
+    Timeouts: withoutEmpty({ TotalTimeout: seconds(flags.timeout), QueueTimeout: seconds(flags.queueTimeout) }),
+  });
+}
+
+/** Whole seconds, as job specs have them. */
+const seconds = (ms: number | undefined) => ms === undefined ? undefined : Math.ceil(ms / 1000);
+
+async function constraintsOf(selector: string) {
+  const { parseSelector } = await import("../shared/spec/selector.ts");
+  return parseSelector(selector).map(({ key, operator, values }) => ({ Key: key, Operator: operator, Values: values }));
+}
+
+function withoutEmpty(record: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(record).filter(([, value]) => value !== undefined));
+}
