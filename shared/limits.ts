@@ -84,6 +84,21 @@ export const LIMITS = {
   diskReserveBytes: 256 * MIB,
   /** Executions that may wait in an agent's queue. Beyond: refused as busy. */
   agentQueueMax: 1024,
+  /** Executions that an agent runs at once, whatever little they ask for: each is a thread of a process. Beyond: they wait. */
+  agentRunningMax: 1024,
+  /** Requests for output that an agent keeps open until there is more. Beyond: answered at once with nothing. */
+  logWaitersMax: 256,
+  /** How long an ended execution's logs and fetched results are kept on its node. On a disk that gets full: less. */
+  executionKeptMs: 7 * 86_400_000,
+  /** Ended executions removed in one transaction: keeps a tick short. */
+  executionsRemovedPerTick: 64,
+  /** Contents and unpacked archives that no execution uses: kept for the next one up to this. Oldest go first. */
+  contentCacheBytes: 1024 * MIB,
+  /** Bytes and files of an inline archive once unpacked: a small archive must not fill a disk. Beyond: the input fails. */
+  archiveBytes: 256 * MIB,
+  archiveFilesMax: 10_000,
+  /** How long content is asked for again when its home does not answer. Beyond: the input fails, and is retried elsewhere. */
+  contentWaitMs: 600_000,
   /** Silence after which a node is shown as disconnected: three missed signs of life. */
   nodeSilentMs: 35_000,
   /** Silence after which a node's executions are given up and placed anew; late results are still accepted. */

@@ -1,0 +1,89 @@
+/** What an engine's exit means to the job: completed, failed or stopped. */
+import type { ErrorCode } from "../../shared/errors.ts";
+
+/** Why something failed or was refused: what is told to the user. */
+export interface Failure {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly hint?: string;
+}
+
+/** How an execution ended. */
+export type Outcome =
+  | { readonly kind: "completed" }
+  | ({ readonly kind: "failed" | "stopped" | "refused" } & Failure);
+
+/** How a task ended, in the words of the engine port. */
+export type Exit =
+  | { readonly kind: "exited"; readonly exitCode: number }
+  | { readonly kind: "stopped"; readonly exitCode?: number }
+  | ({ readonly kind: "failed"; readonly exitCode?: number } & Failure);
+
+/** Why a task is being ended. The first reason stays. */
+export type Stopping =
+  | { readonly because: "order"; readonly message: string; readonly graceMs: number }
+  | { readonly because: "time_out"; readonly timeoutMs: number; readonly graceMs: number };
+
+/** In a record where no exit code is known. */
+export const NO_EXIT_CODE = -1;
+
+/**
+ * The outcome of a task that ended by itself. Without `successExitCodes` every exit code completes it: Bacalhau's
+ * meaning. A task that somebody else ended was interrupted.
+ */
+export function outcomeOf(exit: Exit, successExitCodes: readonly number[] | undefined): Outcome {
+  switch (exit.kind) {
+    case "exited":
+      if (successExitCodes === undefined || successExitCodes.includes(exit.exitCode)) {
+        return { kind: "completed" };
+      }
+      return {
+        kind: "failed",
+        code: "program_failed",
+        message: `Program exited with code ${exit.exitCode}`,
+        hint: `The job accepts ${listed(successExitCodes)}: look at its logs`,
+      };
+    case "stopped":
+      return interrupted("The task was ended from outside");
+    case "failed":
+      return { kind: "failed", ...failureOf(exit) };
+  }
+}
+
+/** The outcome of a task that is being ended. */
+export function outcomeOfStopping(stopping: Stopping): Outcome {
+  if (stopping.because === "order") return { kind: "stopped", code: "stopped", message: stopping.message };
+  return {
+    kind: "failed",
+    code: "execution_timed_out",
+    message: `Execution timed out after ${formatSeconds(stopping.timeoutMs)}`,
+    hint: "Increase the task timeout or allocate more resources",
+  };
+}
+
+/** The outcome of a task that is gone without a trace. */
+export function interrupted(why: string): Outcome {
+  return {
+    kind: "failed",
+    code: "interrupted",
+    message: why,
+    hint: "The node or its agent stopped meanwhile: the job's retry policy decides about another attempt",
+  };
+}
+
+function failureOf({ code, message, hint }: Failure): Failure {
+  return hint === undefined ? { code, message } : { code, message, hint };
+}
+
+function listed(codes: readonly number[]): string {
+  return `${codes.length === 1 ? "exit code" : "exit codes"} ${codes.join(", ")}`;
+}
+
+/** `5s`, `1m30s`, `2h`: as Bacalhau prints durations; fractions of a second stay. */
+export function formatSeconds(durationMs: number): string {
+  const seconds = durationMs / 1000;
+  const [hours, minutes] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60];
+  const rest = Math.round((seconds - hours * 3600 - minutes * 60) * 1000) / 1000;
+  const parts = [hours > 0 ? `${hours}h` : "", minutes > 0 ? `${minutes}m` : "", rest > 0 ? `${rest}s` : ""];
+  return parts.join("") || "0s";
+}

@@ -1,0 +1,168 @@
+/** The agent's program over its ports, without timers of its own: `main.ts` and the simulator both build on it. */
+import type { Bus } from "../../shared/bus/bus.ts";
+import type { Clock } from "../../shared/clock.ts";
+import type { Database } from "../../shared/ledger/database.ts";
+import { Deadlines } from "../../shared/ledger/deadlines.ts";
+import { Outbox } from "../../shared/ledger/outbox.ts";
+import { Sync } from "../../shared/ledger/sync.ts";
+import { LIMITS } from "../../shared/limits.ts";
+import type { Log } from "../../shared/log.ts";
+import type { IdSource } from "../../shared/model/ids.ts";
+import type { NodeFacts, NodeLoad } from "../../shared/model/node.ts";
+import type { Stage } from "../../shared/supervise.ts";
+import type { PeerId } from "../../shared/wire/messages.ts";
+import { agentPeer } from "../../shared/wire/subjects.ts";
+import type { Engine } from "../engines/engine.ts";
+import type { ContentStore, Machine, Workspace } from "../host/host.ts";
+import type { Input } from "../inputs/input.ts";
+import type { Publisher } from "../publishers/publisher.ts";
+import { Journal } from "../store/journal.ts";
+import { DiskWatch } from "./disk_watch.ts";
+import { Executions } from "./executions.ts";
+import { Join } from "./join.ts";
+import { Receive } from "./receive.ts";
+import { Run } from "./run.ts";
+import { Serve } from "./serve.ts";
+import { Sweep } from "./sweep.ts";
+import { TailLogs } from "./tail_logs.ts";
+
+export type StageName = "sync" | "run" | "join" | "sweep";
+
+export interface ComposeOptions {
+  readonly database: Database;
+  readonly bus: Bus;
+  readonly clock: Clock;
+  readonly ids: IdSource;
+  readonly log: Log;
+  /** Whose orders are taken; the first is the hub. */
+  readonly homes: readonly PeerId[];
+  /** What the node is. A change is told with `setFacts`. */
+  readonly facts: NodeFacts;
+  readonly engines: readonly Engine[];
+  readonly inputs: readonly Input[];
+  readonly publishers: readonly Publisher[];
+  readonly workspace: Workspace;
+  readonly contents: ContentStore;
+  readonly machine: Machine;
+  /** Host variables that tasks may be given. */
+  readonly envAllowed?: readonly string[];
+  /** Free bytes below which new work is refused; `LIMITS.diskReserveBytes` unless given. */
+  readonly diskReserveBytes?: number;
+  /** A stage has work. */
+  readonly nudge: (stage: StageName) => void;
+}
+
+/** An agent whose stages are ticked by somebody else. */
+export interface AgentProgram {
+  readonly peer: PeerId;
+  readonly stages: readonly (Stage & { readonly name: StageName })[];
+  readonly executions: Executions;
+  /** Starts to listen; says hello when the link comes up. */
+  open(): void;
+  facts(): NodeFacts;
+  setFacts(facts: NodeFacts): void;
+  load(): NodeLoad;
+  /** Running tasks go on, queued ones stay queued. Writes what is decided; the database stays open. */
+  close(): void;
+}
+
+/** Builds the stages over the given ports. Nothing runs before a stage is ticked. */
+export function composeAgent(options: ComposeOptions): AgentProgram {
+  const { database, bus, clock, ids, log, nudge, workspace, machine } = options;
+  let { facts } = options;
+  const peer = agentPeer(facts.id);
+  const homes = new Set(options.homes);
+  const journal = new Journal(database);
+  const outbox = new Outbox({ database, clock, process: ids.uuid() });
+  const deadlines = new Deadlines({ database, clock, nudge: () => nudge("sweep") });
+  const disk = new DiskWatch({
+    machine,
+    clock,
+    reserveBytes: options.diskReserveBytes ?? LIMITS.diskReserveBytes,
+  });
+  const inputs = new Map(
+    options.inputs.flatMap((input) => input.types.map((type) => [type, input] as const)),
+  );
+  const publishers = new Map(options.publishers.map((publisher) => [publisher.type, publisher]));
+  const keepsResultsHere = new Set(
+    options.publishers.filter((it) => it.keepsResultsHere).map(({ type }) => type),
+  );
+  const closing = new AbortController();
+
+  const send: Sync["send"] = (to, message) => sync.send(to, message);
+  const executions = new Executions({
+    ...{ database, journal, deadlines, clock, keepsResultsHere, send },
+    capacity: facts.capacity,
+    nudge: () => nudge("run"),
+  });
+  const load = () => executions.load(disk.refuses()?.message);
+  const receive: Receive = new Receive({
+    ...{ executions, journal, inputs, homes, load, send, log },
+    publishers: new Set(publishers.keys()),
+    envAllowed: options.envAllowed ?? [],
+    facts: () => facts,
+    refuses: () => disk.refuses(),
+    factsMessage: () => join.message(),
+  });
+  const sync: Sync = new Sync({
+    ...{ self: peer, bus, database, outbox, clock, program: receive },
+    nudge: () => nudge("sync"),
+  });
+  const run = new Run({
+    ...{ executions, inputs, publishers, workspace, clock, log },
+    engines: new Map(options.engines.map((engine) => [engine.type, engine])),
+    nodeId: facts.id,
+    onDiskFull: () => disk.onDiskFull(),
+    nudge: () => nudge("run"),
+  });
+  const join: Join = new Join({
+    ...{ database, journal, sync, clock, homes },
+    facts: () => facts,
+    nudge: () => nudge("join"),
+  });
+  const sweep = new Sweep({
+    ...{ database, journal, executions, deadlines, workspace, disk, clock },
+    contents: options.contents,
+    push: (id, event) => run.push(id, event),
+    onRefusalChanged: () => join.helloSoon(),
+    nudge: () => nudge("sweep"),
+  });
+  const tail = new TailLogs({
+    ...{ workspace, clock, signal: closing.signal },
+    isLive: (id) => executions.find(id) !== undefined,
+  });
+  const serve = new Serve({ ...{ self: peer, bus, database, journal, executions, workspace, tail } });
+
+  const stages = [
+    { name: "sync" as const, tick: () => sync.tick() },
+    { name: "run" as const, tick: () => run.tick() },
+    { name: "join" as const, tick: () => join.tick() },
+    { name: "sweep" as const, tick: () => sweep.tick() },
+  ];
+  return {
+    peer,
+    stages,
+    executions,
+    open() {
+      serve.open();
+      sync.open([...homes]);
+    },
+    facts: () => facts,
+    setFacts(changed) {
+      facts = changed;
+      nudge("join");
+    },
+    load,
+    close() {
+      closing.abort();
+      serve.close();
+      run.close();
+      sync.close();
+      join.close();
+      sweep.close();
+      deadlines.close();
+      executions.flush();
+      deadlines.checkpoint({ isForced: true });
+    },
+  };
+}

@@ -1,0 +1,40 @@
+/** An order in the words of the engine port. */
+import { LIMITS } from "../../shared/limits.ts";
+import type { RunOrder } from "../../shared/wire/messages.ts";
+import type { EngineTask, Mount } from "../engines/engine.ts";
+import type { ExecutionFolder } from "../host/host.ts";
+
+/** Everything that the engine needs. */
+export function engineTask(order: RunOrder, folder: ExecutionFolder, inputs: readonly Mount[]): EngineTask {
+  const { task } = order;
+  return {
+    executionId: order.executionId,
+    folder: folder.path,
+    params: task.engine.params,
+    env: { ...task.env, ...systemEnv(order) },
+    inputs,
+    results: task.resultPaths.map(({ path }, at) => ({
+      hostPath: folder.resultPaths[at]!,
+      target: path,
+      isReadOnly: false,
+    })),
+    memoryBytes: task.resources.memoryBytes,
+    cpuMillis: task.resources.cpuMillis,
+    diskBytes: task.resources.diskBytes,
+    logBytes: LIMITS.logBytes,
+  };
+}
+
+/** What every task is told of itself, under Bacalhau's names and under ours. */
+function systemEnv(order: RunOrder): Record<string, string> {
+  const env: Record<string, string> = {};
+  const told = {
+    EXECUTION_ID: order.executionId,
+    JOB_ID: order.jobId,
+    JOB_TYPE: order.jobType,
+    PARTITION_INDEX: String(order.partition),
+    PARTITION_COUNT: String(order.partitionCount),
+  };
+  for (const [name, value] of Object.entries(told)) env[`BACALHAU_${name}`] = env[`SKERRY_${name}`] = value;
+  return env;
+}

@@ -1,0 +1,321 @@
+/**
+ * The executions that have not ended, in memory, and their way to the journal. An event is decided on at once; state,
+ * report and history are then written in one transaction, which many executions share. What was decided and is not
+ * written is told to nobody, and recovery from the older state does the same again.
+ */
+import type { Clock } from "../../shared/clock.ts";
+import { invariant } from "../../shared/invariant.ts";
+import type { Database } from "../../shared/ledger/database.ts";
+import type { Deadlines } from "../../shared/ledger/deadlines.ts";
+import { appendEvent } from "../../shared/ledger/ledger.ts";
+import type { Message } from "../../shared/ledger/outbox.ts";
+import { LIMITS } from "../../shared/limits.ts";
+import type { HistoryEvent } from "../../shared/model/history.ts";
+import type { ExecutionId } from "../../shared/model/ids.ts";
+import type { NodeLoad } from "../../shared/model/node.ts";
+import { add, NO_RESOURCES, type Resources, subtract } from "../../shared/model/resources.ts";
+import type { PeerId, Report, RunOrder } from "../../shared/wire/messages.ts";
+import { Allocations, compareWaiting, grant, type Waiting } from "../core/capacity.ts";
+import {
+  type Effect,
+  type ExecutionEvent,
+  type ExecutionState,
+  holdsAllocation,
+  step,
+} from "../core/execution.ts";
+import type { Failure } from "../core/outcome.ts";
+import type { Journal } from "../store/journal.ts";
+import { happenedMessage, phaseOf, reportMessage, toReport } from "./report.ts";
+
+/** One execution that has not ended, or whose end is not written yet. */
+export interface Live {
+  readonly row: number;
+  readonly id: ExecutionId;
+  readonly home: PeerId;
+  readonly order: RunOrder;
+  readonly state: ExecutionState;
+  readonly revision: number;
+}
+
+interface Kept {
+  readonly row: number;
+  readonly id: ExecutionId;
+  readonly home: PeerId;
+  readonly order: RunOrder;
+  state: ExecutionState;
+  revision: number;
+  reported: Report["phase"] | undefined;
+  /** Its row has been committed. */
+  isStored: boolean;
+  /** Uptime of the oldest decision that is not written. */
+  dirtyAtMs: number | undefined;
+  untold: HistoryEvent[];
+  overtakenCount: number;
+}
+
+/** An effect and whose it is. */
+export interface Due {
+  readonly live: Live;
+  readonly effect: Effect;
+}
+
+export interface ExecutionsOptions {
+  readonly database: Database;
+  readonly journal: Journal;
+  readonly deadlines: Deadlines;
+  readonly clock: Clock;
+  readonly capacity: Resources;
+  /** Publisher types whose results stay here until they are fetched. */
+  readonly keepsResultsHere: ReadonlySet<string>;
+  readonly send: (peer: PeerId, message: Message) => void;
+  /** A stage has work. */
+  readonly nudge: () => void;
+}
+
+/** Deadline of a running task. */
+export const EXECUTION_DEADLINE = "execution";
+/** A decision that is not an end may wait this long for another to be written with: short tasks then cost one commit. */
+const WRITE_WITHIN_MS = 20;
+
+export class Executions {
+  readonly #options: ExecutionsOptions;
+  readonly #live = new Map<ExecutionId, Kept>();
+  readonly #dirty = new Set<Kept>();
+  readonly allocations: Allocations;
+  /** Sorted by `compareWaiting`. */
+  readonly #queue: Kept[] = [];
+  #queued: Resources = NO_RESOURCES;
+  #effects: Due[] = [];
+  #nextRow: number;
+  #isUrgent = false;
+
+  constructor(options: ExecutionsOptions) {
+    this.#options = options;
+    this.allocations = new Allocations(options.capacity, { countMax: LIMITS.agentRunningMax });
+    this.#nextRow = options.journal.nextRow();
+    for (const { order, ...record } of options.journal.loadLive()) {
+      const kept: Kept = { ...record, order, ...fresh(), reported: phaseOf(record.state), isStored: true };
+      this.#live.set(kept.id, kept);
+      if (kept.state.phase === "queued") {
+        this.#enqueue(kept);
+        // Whether it was told is not known: tell it.
+        kept.reported = undefined;
+        this.#touch(kept);
+      }
+      if (holdsAllocation(kept.state)) this.allocations.hold(kept.id, order.task.resources);
+    }
+  }
+
+  find(id: ExecutionId): Live | undefined {
+    return this.#live.get(id);
+  }
+
+  all(): readonly Live[] {
+    return [...this.#live.values()];
+  }
+
+  get queued(): Resources {
+    return this.#queued;
+  }
+
+  get queuedCount(): number {
+    return this.#queue.length;
+  }
+
+  /** Whether it could start at once, ahead of nobody. */
+  hasRoomFor(resources: Resources): boolean {
+    const { room } = this.allocations;
+    return this.#queue.length === 0 && grant([{ ...NOBODY, resources }], room, 1).granted.length === 1;
+  }
+
+  load(refuses: string | undefined): NodeLoad {
+    return {
+      allocated: this.allocations.total,
+      queued: this.#queued,
+      runningCount: this.allocations.count,
+      queuedCount: this.#queue.length,
+      ...(refuses !== undefined && { refuses }),
+    };
+  }
+
+  /** Takes an execution into the queue, or as refused; written in the caller's transaction. */
+  admit(order: RunOrder, home: PeerId, refusal?: Failure): void {
+    const state: ExecutionState = refusal === undefined
+      ? { phase: "queued" }
+      : { phase: "ended", outcome: { kind: "refused", ...refusal } };
+    const kept: Kept = {
+      row: this.#nextRow++,
+      id: order.executionId,
+      home,
+      order,
+      state,
+      revision: 0,
+      ...fresh(),
+    };
+    this.#live.set(kept.id, kept);
+    this.#touch(kept);
+    if (refusal === undefined) this.#enqueue(kept);
+    // What waits for room is told with the next write; with room it will have started by then.
+    this.#write(kept, { isReported: refusal !== undefined });
+  }
+
+  /** Applies an event; its effects wait in `takeEffects`. Answers whether the state changed; an unknown id ignores it. */
+  decide(id: ExecutionId, event: ExecutionEvent): boolean {
+    const kept = this.#live.get(id);
+    if (kept === undefined) return false;
+    const { next, effects } = step(kept.state, event);
+    const isChanged = next !== kept.state;
+    if (isChanged && kept.state.phase === "queued") this.#dequeue(kept);
+    kept.state = next;
+    for (const effect of effects) this.#note(kept, effect);
+    if (isChanged) this.#touch(kept);
+    else if (effects.length > 0) this.#options.nudge();
+    return isChanged;
+  }
+
+  #note(kept: Kept, effect: Effect): void {
+    switch (effect.type) {
+      case "hold":
+        return this.allocations.hold(kept.id, kept.order.task.resources);
+      case "release":
+        return this.allocations.release(kept.id);
+      case "tell":
+        kept.untold.push(effect.event);
+        return this.#touch(kept);
+      default:
+        this.#effects.push({ live: kept, effect });
+    }
+  }
+
+  #touch(kept: Kept): void {
+    kept.dirtyAtMs ??= this.#options.clock.uptimeMs();
+    this.#dirty.add(kept);
+    if (kept.state.phase === "ended") this.#isUrgent = true;
+    this.#options.nudge();
+  }
+
+  /** Lets those of the queue start for whom there is room. Only what is on disk starts. */
+  grantRoom(): void {
+    if (this.#queue.length === 0) return;
+    const waiting = this.#queue.filter(({ isStored }) => isStored).map(toWaiting);
+    const { granted, blocked } = grant(
+      waiting,
+      this.allocations.room,
+      LIMITS.agentRunningMax - this.allocations.count,
+    );
+    if (blocked !== undefined) {
+      this.#live.get(blocked.id as ExecutionId)!.overtakenCount = blocked.overtakenCount;
+    }
+    for (const { id } of granted) this.decide(id as ExecutionId, { type: "granted" });
+  }
+
+  takeEffects(): readonly Due[] {
+    const effects = this.#effects;
+    this.#effects = [];
+    return effects;
+  }
+
+  /** Ms until what was decided must be written; 0 is now, undefined that there is nothing. */
+  writeWithinMs(): number | undefined {
+    if (this.#dirty.size === 0) return undefined;
+    if (this.#isUrgent) return 0;
+    let oldestMs = Infinity;
+    for (const { dirtyAtMs } of this.#dirty) oldestMs = Math.min(oldestMs, dirtyAtMs ?? Infinity);
+    return Math.max(0, oldestMs + WRITE_WITHIN_MS - this.#options.clock.uptimeMs());
+  }
+
+  /** Writes everything that was decided, in one transaction. */
+  flush(): void {
+    if (this.#dirty.size === 0) return;
+    this.#options.database.transaction(() => {
+      for (const kept of this.#dirty) this.#write(kept, { isReported: true });
+    });
+  }
+
+  /** Writes what was decided of one execution in the caller's transaction. */
+  writeNow(id: ExecutionId): void {
+    const kept = this.#live.get(id);
+    if (kept !== undefined && this.#dirty.has(kept)) this.#write(kept, { isReported: true });
+  }
+
+  #write(kept: Kept, { isReported }: { isReported: boolean }): void {
+    const { database, journal, clock } = this.#options;
+    const { state, untold } = kept;
+    const revision = ++kept.revision;
+    journal.put({ ...kept, state, revision }, {
+      endedAtMs: state.phase === "ended" ? Math.round(clock.wallMs()) : undefined,
+      keepsResults: this.#keepsResults(state),
+    });
+    if (!kept.isStored) journal.putOrder(kept.row, kept.order);
+    this.#writeDeadline(kept, state);
+    const phase = phaseOf(state);
+    if (isReported && phase !== kept.reported) {
+      this.#options.send(kept.home, reportMessage(toReport(kept.id, revision, state)));
+    }
+    for (const event of untold) this.#tell(kept, event);
+    database.afterCommit(() => {
+      kept.isStored = true;
+      if (isReported) kept.reported = phase;
+      kept.untold = kept.untold.slice(untold.length);
+      // Decided on further meanwhile, or not told yet: it is written again.
+      if (kept.state !== state || kept.untold.length > 0 || phase !== kept.reported) {
+        return this.#options.nudge();
+      }
+      this.#settle(kept);
+    });
+  }
+
+  #settle(kept: Kept): void {
+    kept.dirtyAtMs = undefined;
+    this.#dirty.delete(kept);
+    if (this.#dirty.size === 0) this.#isUrgent = false;
+    if (kept.state.phase === "ended") this.#live.delete(kept.id);
+  }
+
+  #keepsResults(state: ExecutionState): boolean {
+    return state.phase === "ended" && state.result !== undefined &&
+      this.#options.keepsResultsHere.has(state.result.type);
+  }
+
+  #writeDeadline(kept: Kept, state: ExecutionState): void {
+    const { deadlines } = this.#options;
+    const { executionMs } = kept.order.task.timeouts;
+    if (executionMs === 0) return;
+    const isTimed = state.phase === "running" && state.stopping === undefined;
+    if (isTimed) deadlines.set(kept.id, EXECUTION_DEADLINE, executionMs);
+    else deadlines.clear(kept.id, EXECUTION_DEADLINE);
+  }
+
+  #tell(kept: Kept, event: HistoryEvent): void {
+    const { database, clock, send } = this.#options;
+    const { jobVersion } = kept.order;
+    appendEvent(database, clock, { subject: kept.row, jobVersion, executionId: kept.id, event });
+    send(kept.home, happenedMessage(kept.id, event));
+  }
+
+  #enqueue(kept: Kept): void {
+    let at = this.#queue.length;
+    while (at > 0 && compareWaiting(toWaiting(this.#queue[at - 1]!), toWaiting(kept)) > 0) at--;
+    this.#queue.splice(at, 0, kept);
+    this.#queued = add(this.#queued, kept.order.task.resources);
+  }
+
+  #dequeue(kept: Kept): void {
+    const at = this.#queue.indexOf(kept);
+    invariant(at >= 0, "a queued execution is not in the queue");
+    this.#queue.splice(at, 1);
+    this.#queued = this.#queue.length === 0
+      ? NO_RESOURCES
+      : subtract(this.#queued, kept.order.task.resources);
+  }
+}
+
+function fresh() {
+  return { reported: undefined, isStored: false, dirtyAtMs: undefined, untold: [], overtakenCount: 0 };
+}
+
+function toWaiting({ id, row, order, overtakenCount }: Kept): Waiting {
+  return { id, row, priority: order.priority, resources: order.task.resources, overtakenCount };
+}
+
+const NOBODY = { id: "", priority: 0, row: 0, overtakenCount: 0 };

@@ -1,0 +1,291 @@
+/**
+ * RUN and PUBLISH: grants room, performs what was decided, and collects what comes of it. One tick decides on all
+ * that happened since the last and writes it in one transaction.
+ */
+import type { Clock } from "../../shared/clock.ts";
+import { AppError, asAppError } from "../../shared/errors.ts";
+import type { Log } from "../../shared/log.ts";
+import type { ExecutionId } from "../../shared/model/ids.ts";
+import type { Stage } from "../../shared/supervise.ts";
+import type { Effect, ExecutionEvent } from "../core/execution.ts";
+import { type Exit, type Failure, NO_EXIT_CODE, outcomeOf } from "../core/outcome.ts";
+import { type Held, recover } from "../core/recover.ts";
+import type { Engine, Mount } from "../engines/engine.ts";
+import type { Workspace } from "../host/host.ts";
+import type { Input } from "../inputs/input.ts";
+import { type Publisher, PUBLISHES_NOTHING } from "../publishers/publisher.ts";
+import type { Executions, Live } from "./executions.ts";
+import { engineTask } from "./engine_task.ts";
+import { pause } from "./pause.ts";
+
+export interface RunOptions {
+  readonly executions: Executions;
+  readonly engines: ReadonlyMap<string, Engine>;
+  readonly inputs: ReadonlyMap<string, Input>;
+  readonly publishers: ReadonlyMap<string, Publisher>;
+  readonly workspace: Workspace;
+  readonly nodeId: string;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Called when a transaction found the disk full: gives up the bytes kept for that. */
+  readonly onDiskFull: () => void;
+  readonly nudge: () => void;
+}
+
+/** Pauses between attempts to publish while the other side cannot be reached, and their number. */
+const PUBLISH_PAUSE_MS = 1_000;
+const PUBLISH_PAUSE_MAX_MS = 60_000;
+const PUBLISH_ATTEMPTS_MAX = 1_000;
+/** Pause before a failed stop is tried again. */
+const STOP_PAUSE_MS = 1_000;
+
+export class Run implements Stage {
+  readonly name = "run";
+  readonly #options: RunOptions;
+  #events: { id: ExecutionId; event: ExecutionEvent }[] = [];
+  /** Ended by closing, and by an abandoned execution. */
+  readonly #aborts = new Map<ExecutionId, AbortController>();
+  readonly #waiting = new Set<ExecutionId>();
+  /** Ends of this write: their engines forget them once they are on disk. */
+  #forgets: Live[] = [];
+  readonly #closing = new AbortController();
+  #bug: unknown;
+  #isRecovered = false;
+  #cancelTimer: (() => void) | undefined;
+
+  constructor(options: RunOptions) {
+    this.#options = options;
+  }
+
+  /** Something happened to an execution: decided on at the next tick. */
+  push(id: ExecutionId, event: ExecutionEvent): void {
+    if (this.#closing.signal.aborted) return;
+    this.#events.push({ id, event });
+    this.#options.nudge();
+  }
+
+  async tick(): Promise<boolean> {
+    if (this.#bug !== undefined) throw this.#bug;
+    if (!this.#isRecovered) await this.#recover();
+    if (this.#closing.signal.aborted) return false;
+    const { executions } = this.#options;
+    const events = this.#events;
+    this.#events = [];
+    for (const { id, event } of events) executions.decide(id, event);
+    executions.grantRoom();
+    // Recovery from what is on disk would do these again, so they need not wait for the commit.
+    for (const { live, effect } of executions.takeEffects()) this.#perform(live, effect);
+    this.#writeWhenDue();
+    return this.#events.length > 0;
+  }
+
+  #writeWhenDue(): void {
+    const { executions, clock, nudge, onDiskFull } = this.#options;
+    const withinMs = executions.writeWithinMs();
+    if (withinMs === undefined) return;
+    if (withinMs > 0) {
+      this.#cancelTimer ??= clock.after(withinMs, () => {
+        this.#cancelTimer = undefined;
+        nudge();
+      });
+      return;
+    }
+    try {
+      executions.flush();
+    } catch (error) {
+      if (error instanceof AppError && error.code === "disk_full") onDiskFull();
+      throw error;
+    }
+    this.#forgetEnded();
+  }
+
+  #forgetEnded(): void {
+    for (const live of this.#forgets) {
+      this.#engineOf(live)?.forget(live.id);
+      this.#aborts.delete(live.id);
+    }
+    this.#forgets = [];
+  }
+
+  #engineOf(live: Live): Engine | undefined {
+    return this.#options.engines.get(live.order.task.engine.type);
+  }
+
+  #perform(live: Live, effect: Effect): void {
+    switch (effect.type) {
+      case "prepare":
+        return this.#spawn(this.#prepare(live));
+      case "wait":
+        return this.#spawn(this.#wait(live));
+      case "stop":
+        return this.#spawn(this.#stop(live, effect.graceMs));
+      case "publish":
+        return this.#spawn(this.#publish(live));
+      case "abandon":
+        this.#aborts.get(live.id)?.abort();
+        return void this.#aborts.delete(live.id);
+      case "forget":
+        return void this.#forgets.push(live);
+    }
+  }
+
+  /** What rejects here is a bug: everything that may fail is told as an event. */
+  #spawn(work: Promise<void>): void {
+    work.catch((error) => {
+      this.#bug ??= error;
+      this.#options.nudge();
+    });
+  }
+
+  #signalOf(id: ExecutionId): AbortSignal {
+    let abort = this.#aborts.get(id);
+    if (abort === undefined) this.#aborts.set(id, abort = new AbortController());
+    return abort.signal;
+  }
+
+  async #prepare(live: Live): Promise<void> {
+    const signal = this.#signalOf(live.id);
+    const { order } = live;
+    try {
+      const engine = this.#engineOf(live);
+      if (engine === undefined) throw new AppError(ENGINE_GONE.code, ENGINE_GONE.message);
+      const folder = this.#options.workspace.create(live.id, order.task.resultPaths.map(({ name }) => name));
+      const inputs = await this.#prepareInputs(live, folder.path, signal);
+      signal.throwIfAborted();
+      await engine.start(engineTask(order, folder, inputs));
+    } catch (error) {
+      return this.push(live.id, { type: "start_failed", failure: failureOf(error, "input_failed") });
+    }
+    this.push(live.id, { type: "started" });
+  }
+
+  async #prepareInputs(live: Live, folder: string, signal: AbortSignal): Promise<Mount[]> {
+    const mounts: Mount[] = [];
+    for (const [index, input] of live.order.task.inputs.entries()) {
+      const adapter = this.#options.inputs.get(input.source.type);
+      if (adapter === undefined) {
+        throw new AppError("input_refused", `this node does not have the input type "${input.source.type}"`);
+      }
+      mounts.push(await adapter.prepare(input, { folder, index, home: live.home, signal }));
+    }
+    return mounts;
+  }
+
+  async #wait(live: Live): Promise<void> {
+    if (this.#waiting.has(live.id)) return;
+    this.#waiting.add(live.id);
+    let exit: Exit;
+    try {
+      const engine = this.#engineOf(live);
+      exit = engine === undefined
+        ? { kind: "failed", ...ENGINE_GONE }
+        : await engine.wait(live.id, this.#closing.signal);
+    } catch (error) {
+      exit = { kind: "failed", ...failureOf(error, "internal") };
+    }
+    this.#waiting.delete(live.id);
+    if (!this.#closing.signal.aborted) this.#pushExit(live, exit);
+  }
+
+  #pushExit(live: Live, exit: Exit): void {
+    const output = this.#options.workspace.readPreview(live.id, exit.exitCode ?? NO_EXIT_CODE);
+    const outcome = outcomeOf(exit, live.order.successExitCodes);
+    this.push(live.id, { type: "exited", outcome, output });
+  }
+
+  async #stop(live: Live, graceMs: number): Promise<void> {
+    const engine = this.#engineOf(live);
+    while (engine !== undefined && !this.#closing.signal.aborted) {
+      try {
+        return await engine.stop(live.id, { graceMs });
+      } catch (error) {
+        this.#options.log.warn("Cannot stop a task and tries again", {
+          executionId: live.id,
+          error: asAppError(error),
+        });
+        await pause(this.#options.clock, STOP_PAUSE_MS, this.#closing.signal);
+      }
+    }
+  }
+
+  async #publish(live: Live): Promise<void> {
+    const { publisher } = live.order.task;
+    if (publisher === undefined || PUBLISHES_NOTHING.has(publisher.type)) {
+      return this.push(live.id, { type: "published" });
+    }
+    const adapter = this.#options.publishers.get(publisher.type);
+    if (adapter === undefined) {
+      const message = `this node does not have the publisher "${publisher.type}"`;
+      return this.push(live.id, { type: "publish_failed", failure: { code: "publish_failed", message } });
+    }
+    const signal = this.#signalOf(live.id);
+    const request = {
+      executionId: live.id,
+      jobId: live.order.jobId,
+      nodeId: this.#options.nodeId,
+      publisher,
+      folder: this.#options.workspace.pathOf(live.id),
+      signal,
+    };
+    let pauseMs = PUBLISH_PAUSE_MS;
+    for (let attempt = 1; !signal.aborted; attempt++) {
+      try {
+        const result = await adapter.publish(request);
+        return this.push(live.id, { type: "published", result });
+      } catch (error) {
+        const failure = failureOf(error, "publish_failed");
+        const isLast = !asAppError(error).kind.isRetryable || failure.code === "publish_failed" ||
+          attempt >= PUBLISH_ATTEMPTS_MAX;
+        if (isLast) return this.push(live.id, { type: "publish_failed", failure });
+        await pause(this.#options.clock, pauseMs, signal);
+        pauseMs = Math.min(pauseMs * 2, PUBLISH_PAUSE_MAX_MS);
+      }
+    }
+  }
+
+  /** Compares the journal with what the engines hold. Nothing is granted before. */
+  async #recover(): Promise<void> {
+    const { executions, engines, workspace, log } = this.#options;
+    const live = executions.all().filter(({ state }) => state.phase !== "ended");
+    const held = new Map<string, Held>();
+    for (const [type, engine] of engines) {
+      const own = live.filter(({ order }) => order.task.engine.type === type);
+      if (own.length === 0) continue;
+      for (const found of await engine.list(new Map(own.map(({ id }) => [id, workspace.pathOf(id)])))) {
+        const { exit } = found;
+        if (found.isRunning) held.set(found.executionId, { isRunning: true });
+        else if (exit !== undefined) {
+          const output = workspace.readPreview(found.executionId, exit.exitCode ?? NO_EXIT_CODE);
+          held.set(found.executionId, { isRunning: false, exit, output });
+        }
+      }
+    }
+    this.#isRecovered = true;
+    for (const { id, state, order } of live) {
+      const event = recover(state, held.get(id), order.successExitCodes);
+      if (event !== undefined) executions.decide(id, event);
+    }
+    for (const [id, { isRunning }] of held) this.#stopUnwanted(id as ExecutionId, isRunning);
+    if (live.length > 0) log.info("Resumed executions", { count: live.length, held: held.size });
+  }
+
+  /** It was stopped in the queue before the engine said that it had started it. */
+  #stopUnwanted(id: ExecutionId, isRunning: boolean): void {
+    const live = this.#options.executions.find(id);
+    if (isRunning && live?.state.phase === "ended") this.#spawn(this.#stop(live, 0));
+  }
+
+  /** Running tasks go on; nothing more is decided. */
+  close(): void {
+    this.#cancelTimer?.();
+    this.#closing.abort();
+    for (const abort of this.#aborts.values()) abort.abort();
+  }
+}
+
+const ENGINE_GONE: Failure = { code: "engine_missing", message: "this node no longer has the engine" };
+
+function failureOf(error: unknown, otherwise: "input_failed" | "publish_failed" | "internal"): Failure {
+  const { code, message, hint } = asAppError(error, otherwise);
+  return hint === undefined ? { code, message } : { code, message, hint };
+}

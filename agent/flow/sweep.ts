@@ -1,0 +1,113 @@
+/** What is due by time: execution time-outs, old executions, the disk's reserve. */
+import type { Clock } from "../../shared/clock.ts";
+import type { Database } from "../../shared/ledger/database.ts";
+import type { Deadlines } from "../../shared/ledger/deadlines.ts";
+import { LIMITS } from "../../shared/limits.ts";
+import type { ExecutionId } from "../../shared/model/ids.ts";
+import type { Stage } from "../../shared/supervise.ts";
+import type { ExecutionEvent } from "../core/execution.ts";
+import type { ContentStore, Workspace } from "../host/host.ts";
+import type { Journal } from "../store/journal.ts";
+import type { DiskWatch } from "./disk_watch.ts";
+import { EXECUTION_DEADLINE, type Executions } from "./executions.ts";
+
+export interface SweepOptions {
+  readonly database: Database;
+  readonly journal: Journal;
+  readonly executions: Executions;
+  readonly deadlines: Deadlines;
+  readonly workspace: Workspace;
+  readonly contents: ContentStore;
+  readonly disk: DiskWatch;
+  readonly clock: Clock;
+  readonly push: (id: ExecutionId, event: ExecutionEvent) => void;
+  /** The node began or ceased to take new work. */
+  readonly onRefusalChanged: () => void;
+  readonly nudge: () => void;
+}
+
+/** Between two looks at the disk and at old executions. */
+const LOOK_MS = 30_000;
+
+export class Sweep implements Stage {
+  readonly name = "sweep";
+  readonly #options: SweepOptions;
+  #lookAtMs = 0;
+  #cancel: (() => void) | undefined;
+  #isRefusing = false;
+  /** Timed out and told: the engine is on it. */
+  readonly #told = new Set<string>();
+
+  constructor(options: SweepOptions) {
+    this.#options = options;
+  }
+
+  async tick(): Promise<boolean> {
+    this.#timeOut();
+    this.#options.deadlines.checkpoint({ isForced: false });
+    const { clock } = this.#options;
+    let isMore = false;
+    if (clock.uptimeMs() >= this.#lookAtMs) {
+      this.#watchDisk();
+      isMore = await this.#removeOld();
+      if (!isMore) this.#lookAtMs = clock.uptimeMs() + LOOK_MS;
+    }
+    this.#cancel ??= clock.after(LOOK_MS, () => {
+      this.#cancel = undefined;
+      this.#options.nudge();
+    });
+    return isMore;
+  }
+
+  #timeOut(): void {
+    const { deadlines, executions, push } = this.#options;
+    const passed = deadlines.passed().filter(({ kind }) => kind === EXECUTION_DEADLINE);
+    for (const { about } of passed) {
+      const live = executions.find(about as ExecutionId);
+      if (live === undefined || this.#told.has(about)) continue;
+      this.#told.add(about);
+      const { task, stopGraceMs } = live.order;
+      push(live.id, { type: "timed_out", timeoutMs: task.timeouts.executionMs, graceMs: stopGraceMs });
+    }
+    const still = new Set(passed.map(({ about }) => about));
+    for (const about of this.#told) if (!still.has(about)) this.#told.delete(about);
+  }
+
+  #watchDisk(): void {
+    const { disk, onRefusalChanged } = this.#options;
+    disk.restore();
+    const isRefusing = disk.refuses() !== undefined;
+    if (isRefusing !== this.#isRefusing) onRefusalChanged();
+    this.#isRefusing = isRefusing;
+  }
+
+  /** Folders first: a row without a folder does no harm, a folder without a row would stay for ever. */
+  async #removeOld(): Promise<boolean> {
+    const { journal, workspace, contents, database, disk, clock, executions } = this.#options;
+    const keptMs = disk.isTight ? 0 : LIMITS.executionKeptMs;
+    const limit = LIMITS.executionsRemovedPerTick;
+    const old = journal.listOld({ endedBeforeMs: clock.wallMs() - keptMs, limit });
+    if (old.length > 0) {
+      for (const { id } of old) await workspace.remove(id);
+      database.transaction(() => {
+        for (const { row } of old) journal.remove(row);
+      });
+    }
+    if (old.length < limit) {
+      contents.sweep(new Set(executions.all().flatMap(({ order }) => digestsOf(order))));
+    }
+    return old.length === limit;
+  }
+
+  close(): void {
+    this.#cancel?.();
+  }
+}
+
+function digestsOf(
+  { task }: { task: { inputs: readonly { source: { params: Record<string, unknown> } }[] } },
+): string[] {
+  return task.inputs.flatMap(({ source }) =>
+    typeof source.params.Digest === "string" ? [source.params.Digest] : []
+  );
+}

@@ -1,0 +1,50 @@
+/** What a node tells of itself. */
+import type { NodeId } from "../../shared/model/ids.ts";
+import type { NodeFacts } from "../../shared/model/node.ts";
+import { type Resources, scale } from "../../shared/model/resources.ts";
+import { VERSION } from "../../shared/version.ts";
+import type { Machine } from "./host.ts";
+
+/** What the node's owner sets. */
+export interface NodeSettings {
+  /** Part of the machine that executions may use; 0.8 unless given. */
+  readonly capacityRatio?: number;
+  /** Absolute amounts, in place of the part. */
+  readonly capacity?: Partial<Resources>;
+  /** How many times the capacity may wait in the queue; 16 unless given. */
+  readonly queueRatio?: number;
+  /** Beside `os_type`, `os_arch` and `name`, and in place of them. */
+  readonly labels?: Readonly<Record<string, string>>;
+}
+
+/** Adapters by what they serve. */
+export interface Offered {
+  readonly engines: readonly string[];
+  readonly inputs: readonly string[];
+  readonly publishers: readonly string[];
+  /** Adapter → why it is not offered. */
+  readonly absent: Readonly<Record<string, string>>;
+}
+
+const CAPACITY_RATIO = 0.8;
+const QUEUE_RATIO = 16;
+
+export function nodeFacts(id: NodeId, machine: Machine, settings: NodeSettings, offered: Offered): NodeFacts {
+  const capacity = {
+    ...scale(machine.total, settings.capacityRatio ?? CAPACITY_RATIO),
+    ...settings.capacity,
+  };
+  return {
+    id,
+    labels: { os_type: machine.os, os_arch: machine.arch, name: machine.hostname, ...settings.labels },
+    engines: [...offered.engines].sort(),
+    inputs: [...offered.inputs].sort(),
+    publishers: [...offered.publishers].sort(),
+    capacity,
+    queueCapacity: scale(capacity, settings.queueRatio ?? QUEUE_RATIO),
+    version: VERSION,
+    os: machine.os,
+    arch: machine.arch,
+    absent: { ...offered.absent },
+  };
+}

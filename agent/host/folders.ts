@@ -1,0 +1,194 @@
+/**
+ * Folders of executions on disk. `<root>/<execution id>/` holds what the engine writes (stdout, stderr, exitCode,
+ * log.index, .engine), `results/` with a folder for each result path, and `inputs/`.
+ */
+import { AppError } from "../../shared/errors.ts";
+import { LIMITS } from "../../shared/limits.ts";
+import type { RunOutput } from "../../shared/model/result.ts";
+import type { ExecutionFolder, OutputPage, ResultFile, Workspace } from "./host.ts";
+
+/** Files beside the results that belong to them. */
+const STREAM_FILES = ["exitCode", "stderr", "stdout"];
+const RESULTS = "results";
+/** Entries of one list of results. Beyond: refused, because the answer is one message. */
+const LISTED_MAX = 5_000;
+
+/** Reads pages of output as the engines write it. */
+export type ReadOutput = (folder: string, cursor: string) => Promise<OutputPage>;
+
+export class Folders implements Workspace {
+  readonly #root: string;
+  readonly #readOutput: ReadOutput;
+
+  constructor(root: string, options: { readOutput: ReadOutput }) {
+    this.#root = root;
+    this.#readOutput = options.readOutput;
+    Deno.mkdirSync(root, { recursive: true, mode: 0o700 });
+  }
+
+  pathOf(executionId: string): string {
+    return `${this.#root}/${executionId}`;
+  }
+
+  create(executionId: string, resultNames: readonly string[]): ExecutionFolder {
+    const path = this.pathOf(executionId);
+    const resultPaths = resultNames.map((name) => `${path}/${RESULTS}/${name}`);
+    try {
+      makeFolder(path);
+      if (resultPaths.length > 0) makeFolder(`${path}/${RESULTS}`);
+      for (const resultPath of resultPaths) makeFolder(resultPath);
+    } catch (cause) {
+      throw recogniseIo(cause, `Cannot make the folder of execution "${executionId}"`);
+    }
+    return { path, resultPaths };
+  }
+
+  async remove(executionId: string): Promise<void> {
+    try {
+      await Deno.remove(this.pathOf(executionId), { recursive: true });
+    } catch (cause) {
+      if (cause instanceof Deno.errors.NotFound) return;
+      throw recogniseIo(cause, `Cannot remove the folder of execution "${executionId}"`);
+    }
+  }
+
+  readPreview(executionId: string, exitCode: number): RunOutput {
+    const folder = this.pathOf(executionId);
+    const [stdout, stdoutIsTruncated] = readStart(`${folder}/stdout`);
+    const [stderr, stderrIsTruncated] = readStart(`${folder}/stderr`);
+    return { stdout, stdoutIsTruncated, stderr, stderrIsTruncated, exitCode };
+  }
+
+  readOutput(executionId: string, cursor: string): Promise<OutputPage> {
+    return this.#readOutput(this.pathOf(executionId), cursor);
+  }
+
+  async listResults(executionId: string): Promise<readonly ResultFile[]> {
+    const folder = this.pathOf(executionId);
+    const found: ResultFile[] = [];
+    for (const name of STREAM_FILES) {
+      const info = await lstatOrNothing(`${folder}/${name}`);
+      if (info?.isFile) found.push({ path: name, kind: "file", sizeBytes: info.size });
+    }
+    await collect(`${folder}/${RESULTS}`, "", found);
+    return found.sort((a, b) => a.path < b.path ? -1 : 1);
+  }
+
+  async readResult(executionId: string, at: { path: string; offset: number; bytesMax: number }) {
+    const hostPath = await this.#locate(executionId, at.path);
+    try {
+      using file = await Deno.open(hostPath);
+      const { size: sizeBytes } = await file.stat();
+      const bytes = new Uint8Array(Math.max(0, Math.min(at.bytesMax, sizeBytes - at.offset)));
+      if (bytes.length > 0) await file.seek(at.offset, Deno.SeekMode.Start);
+      let length = 0;
+      while (length < bytes.length) {
+        const count = await file.read(bytes.subarray(length));
+        if (count === null) break;
+        length += count;
+      }
+      return { bytes: bytes.subarray(0, length), sizeBytes };
+    } catch (cause) {
+      throw recogniseIo(cause, `Cannot read "${at.path}" of execution "${executionId}"`);
+    }
+  }
+
+  /** Every step of the path must be a real folder of the results: no "..", no link. */
+  async #locate(executionId: string, path: string): Promise<string> {
+    const parts = path.split("/");
+    const isStream = STREAM_FILES.includes(path);
+    let at = isStream ? this.pathOf(executionId) : `${this.pathOf(executionId)}/${RESULTS}`;
+    for (const [index, part] of parts.entries()) {
+      if (part === "" || part === "." || part === ".." || part.includes("\0")) {
+        throw missing(executionId, path);
+      }
+      at += `/${part}`;
+      const info = await lstatOrNothing(at);
+      const isLast = index === parts.length - 1;
+      if (info === undefined || !(isLast ? info.isFile : info.isDirectory)) throw missing(executionId, path);
+    }
+    return at;
+  }
+}
+
+function missing(executionId: string, path: string): AppError {
+  return new AppError("not_found", `Cannot find "${path}" among the results of execution "${executionId}"`, {
+    hint: "List the results first",
+  });
+}
+
+async function collect(folder: string, prefix: string, found: ResultFile[]): Promise<void> {
+  if (await lstatOrNothing(folder) === undefined) return;
+  for await (const { name, isDirectory, isFile } of Deno.readDir(folder)) {
+    if (found.length >= LISTED_MAX) {
+      throw new AppError("too_large", `Cannot list the results: they must be at most ${LISTED_MAX} files`, {
+        hint: "Let the task pack them into an archive",
+      });
+    }
+    const path = `${prefix}${name}`;
+    if (isDirectory) {
+      found.push({ path, kind: "folder", sizeBytes: 0 });
+      await collect(`${folder}/${name}`, `${path}/`, found);
+    } else if (isFile) {
+      const info = await lstatOrNothing(`${folder}/${name}`);
+      if (info?.isFile) found.push({ path, kind: "file", sizeBytes: info.size });
+    }
+  }
+}
+
+async function lstatOrNothing(path: string): Promise<Deno.FileInfo | undefined> {
+  try {
+    return await Deno.lstat(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) return undefined;
+    throw recogniseIo(error, `Cannot look at "${path}"`);
+  }
+}
+
+function makeFolder(path: string): void {
+  try {
+    Deno.mkdirSync(path, { mode: 0o755 });
+  } catch (error) {
+    if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
+  }
+}
+
+/** The first bytes as text, cut before a character that is not whole; and whether there is more. */
+function readStart(path: string): [text: string, isTruncated: boolean] {
+  let file: Deno.FsFile;
+  try {
+    file = Deno.openSync(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return ["", false];
+    throw recogniseIo(error, `Cannot read "${path}"`);
+  }
+  try {
+    const bytes = new Uint8Array(LIMITS.outputPreviewBytes + 1);
+    let length = 0;
+    for (let count; length < bytes.length && (count = file.readSync(bytes.subarray(length))) !== null;) {
+      length += count;
+    }
+    const isTruncated = length > LIMITS.outputPreviewBytes;
+    const kept = bytes.subarray(0, Math.min(length, LIMITS.outputPreviewBytes));
+    // A stream decoder keeps back the beginning of a character that is cut.
+    return [new TextDecoder().decode(kept, { stream: isTruncated }), isTruncated];
+  } finally {
+    file.close();
+  }
+}
+
+/** Foreign errors of the file system, recognised once. */
+export function recogniseIo(cause: unknown, what: string): AppError {
+  if (cause instanceof AppError) return cause;
+  const text = cause instanceof Error ? cause.message : String(cause);
+  if (/ENOSPC|No space left|os error 28|EDQUOT|os error 122/.test(text)) {
+    return new AppError("disk_full", `${what}: the disk is full`, {
+      hint: "Free some space on the node",
+      cause,
+    });
+  }
+  return new AppError("io", `${what}: ${text}`, {
+    hint: "Check the folder's owner, its permissions and the mount",
+    cause,
+  });
+}

@@ -1,0 +1,85 @@
+/** Ports of the machine: its disk, folders of executions, stored contents. The simulator has its own. */
+import type { RunOutput } from "../../shared/model/result.ts";
+import type { Resources } from "../../shared/model/resources.ts";
+
+/** The folder of one execution. */
+export interface ExecutionFolder {
+  readonly path: string;
+  /** Folder of each result, in the order of the names given. */
+  readonly resultPaths: readonly string[];
+}
+
+/** A file or folder of an execution's results, as its user sees it. `path` is relative, with `/`. */
+export interface ResultFile {
+  readonly path: string;
+  readonly kind: "file" | "folder";
+  readonly sizeBytes: number;
+}
+
+/** A piece of an execution's output. Never ends inside a UTF-8 character unless the output does. */
+export interface OutputPiece {
+  readonly stream: "stdout" | "stderr";
+  readonly text: string;
+  readonly atMs: number;
+  /** Output is missing here because of the limit: how many bytes. */
+  readonly cutBytes?: number;
+}
+
+export interface OutputPage {
+  readonly pieces: readonly OutputPiece[];
+  readonly cursor: string;
+  /** The task has ended and this is the last of its output. */
+  readonly isComplete: boolean;
+}
+
+/** Folders of executions. Synchronous where it is a few small calls. */
+export interface Workspace {
+  /** Makes the execution's folder with one folder for each result. Idempotent. Errors: `io`, `disk_full`. */
+  create(executionId: string, resultNames: readonly string[]): ExecutionFolder;
+  /** Where the folder is, whether it is there or not. */
+  pathOf(executionId: string): string;
+  /** Removes everything of the execution. Idempotent. */
+  remove(executionId: string): Promise<void>;
+  /** The first bytes of each stream; empty where there is none. */
+  readPreview(executionId: string, exitCode: number): RunOutput;
+  /** From an earlier page's cursor; "" is the beginning. Errors: `bad_request` for a cursor that is none. */
+  readOutput(executionId: string, cursor: string): Promise<OutputPage>;
+  /** stdout, stderr, exitCode and one folder for each result, sorted by path. Links are left out. */
+  listResults(executionId: string): Promise<readonly ResultFile[]>;
+  /** At most `bytesMax` from `offset` on; empty at the end. Errors: `not_found`, also for what is no result. */
+  readResult(
+    executionId: string,
+    at: { readonly path: string; readonly offset: number; readonly bytesMax: number },
+  ): Promise<{ readonly bytes: Uint8Array; readonly sizeBytes: number }>;
+}
+
+/** Contents by digest (`sha256:<hex>`), each stored once and never changed. */
+export interface ContentStore {
+  /** Where the content is, when it is here whole. Marks it as used now. */
+  find(digest: string): string | undefined;
+  /** How much of an unfinished content is here. */
+  partialBytes(digest: string): number;
+  /** Appends to an unfinished content. */
+  append(digest: string, bytes: Uint8Array): void;
+  /** Verifies the digest and answers the path. Errors: `input_failed` when it does not match; the piece is dropped. */
+  finish(digest: string): string;
+  /** Stores a whole content. Idempotent. */
+  put(bytes: Uint8Array): { readonly digest: string; readonly path: string };
+  /** Folder unpacked from a stored content, made once by `unpack`; what fails leaves nothing. */
+  tree(contentPath: string, unpack: (folder: string) => void): string;
+  /** Removes what was not used lately and is not in `keep`, down to the bound. */
+  sweep(keep: ReadonlySet<string>): void;
+}
+
+/** What the machine is and has. */
+export interface Machine {
+  readonly os: string;
+  readonly arch: string;
+  readonly hostname: string;
+  readonly total: Resources;
+  /** Bytes free where the agent keeps its data. */
+  diskFreeBytes(): number;
+  /** Gives up, or takes again, the bytes kept for a full disk. */
+  releaseReserve(): void;
+  keepReserve(): void;
+}

@@ -1,0 +1,139 @@
+/** The agent: runs what homes order. Composed here, and here only; nothing happens at import. */
+import type { Bus } from "../shared/bus/bus.ts";
+import type { Clock } from "../shared/clock.ts";
+import { Database } from "../shared/ledger/database.ts";
+import type { Log } from "../shared/log.ts";
+import { type IdSource, newNodeId, NodeId } from "../shared/model/ids.ts";
+import type { NodeFacts, NodeLoad } from "../shared/model/node.ts";
+import { supervise, type Supervised } from "../shared/supervise.ts";
+import type { PeerId } from "../shared/wire/messages.ts";
+import type { Engine } from "./engines/engine.ts";
+import { composeAgent, type StageName } from "./flow/compose.ts";
+import { Contents } from "./flow/contents.ts";
+import { ContentFolder } from "./host/content_store.ts";
+import { nodeFacts, type NodeSettings } from "./host/facts.ts";
+import { Folders } from "./host/folders.ts";
+import { openMachine } from "./host/machine.ts";
+import { readOutputPage } from "./host/output.ts";
+import type { AllowPath } from "./inputs/allow_list.ts";
+import { inlineInput } from "./inputs/inline.ts";
+import { localInput } from "./inputs/local.ts";
+import { localPublisher } from "./publishers/local.ts";
+import { Journal } from "./store/journal.ts";
+import { AGENT_APPLICATION_ID, AGENT_MIGRATIONS } from "./store/migrations.ts";
+
+export interface AgentOptions {
+  /** The agent's own folder: made when it is not there. */
+  readonly dataDir: string;
+  readonly bus: Bus;
+  readonly clock: Clock;
+  readonly ids: IdSource;
+  readonly log: Log;
+  /** The node's id, when its process knows it; made once and kept in the store otherwise. */
+  readonly nodeId?: NodeId;
+  /** The orchestrator whose orders are taken. */
+  readonly home: PeerId;
+  /** Made by the caller, who knows how to run a child process of this executable. */
+  readonly engines: readonly Engine[];
+  readonly settings?: NodeSettings;
+  /** Local paths that tasks may see. */
+  readonly allowPaths?: readonly AllowPath[];
+  /** Names of host variables that tasks may be given. */
+  readonly envAllowed?: readonly string[];
+  /** Free bytes below which new work is refused. */
+  readonly diskReserveBytes?: number;
+  /** A bug was found: the process should end. */
+  readonly onBug: (error: unknown) => void;
+}
+
+export interface Agent {
+  readonly nodeId: NodeId;
+  readonly peer: PeerId;
+  facts(): NodeFacts;
+  load(): NodeLoad;
+  /** An orderly end: running tasks go on and are found again at the next start, queued ones stay queued. */
+  close(): Promise<void>;
+}
+
+/** Errors: `in_use` when another process has the data folder, `store` when it cannot be used. */
+export async function startAgent(options: AgentOptions): Promise<Agent> {
+  const { dataDir, bus, clock, ids, log } = options;
+  Deno.mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  const machine = openMachine(dataDir);
+  const database = openStore(`${dataDir}/agent.db`);
+  try {
+    const nodeId = options.nodeId ?? ownNodeId(database, ids);
+    const workspace = new Folders(`${dataDir}/executions`, { readOutput: readOutputPage });
+    const store = new ContentFolder(`${dataDir}/contents`, clock);
+    const contents = new Contents({ bus, store, clock });
+    const inputs = [inlineInput({ contents, store }), localInput({ allowPaths: options.allowPaths ?? [] })];
+    const publishers = [localPublisher];
+    const { usable, absent } = await probe(options.engines, log);
+    machine.keepReserve();
+
+    const running = new Map<StageName, Supervised>();
+    const program = composeAgent({
+      ...{ database, bus, clock, ids, log, inputs, publishers, workspace, machine },
+      homes: [options.home],
+      facts: nodeFacts(nodeId, machine, options.settings ?? {}, {
+        engines: usable,
+        inputs: inputs.flatMap(({ types }) => types),
+        publishers: publishers.map(({ type }) => type),
+        absent,
+      }),
+      engines: options.engines,
+      contents: store,
+      envAllowed: options.envAllowed,
+      diskReserveBytes: options.diskReserveBytes,
+      nudge: (stage) => running.get(stage)?.nudge(),
+    });
+    program.open();
+    for (const stage of program.stages) {
+      running.set(stage.name, supervise(stage, { log, onBug: options.onBug }));
+    }
+    return {
+      nodeId,
+      peer: program.peer,
+      facts: program.facts,
+      load: program.load,
+      async close() {
+        await Promise.all([...running.values()].map((stage) => stage.close()));
+        program.close();
+        await Promise.all(options.engines.map((engine) => engine.close()));
+        database.checkpoint();
+        database.close();
+      },
+    };
+  } catch (error) {
+    database.close();
+    throw error;
+  }
+}
+
+function openStore(path: string): Database {
+  return Database.open({ path, migrations: AGENT_MIGRATIONS, applicationId: AGENT_APPLICATION_ID });
+}
+
+/** The node's id is made once and stays with the data folder. */
+function ownNodeId(database: Database, ids: IdSource): NodeId {
+  const journal = new Journal(database);
+  const known = journal.findMeta("node_id", NodeId);
+  if (known !== undefined) return known;
+  const fresh = newNodeId(ids);
+  database.transaction(() => journal.putMeta("node_id", fresh));
+  return fresh;
+}
+
+async function probe(engines: readonly Engine[], log: Log) {
+  const usable: string[] = [];
+  const absent: Record<string, string> = {};
+  for (const engine of engines) {
+    const answer = await engine.probe();
+    if (answer.isAvailable) usable.push(engine.type);
+    else {
+      absent[engine.type] = answer.reason;
+      log.warn(`The engine "${engine.type}" is not available: ${answer.reason}`, { hint: answer.hint });
+    }
+  }
+  return { usable, absent };
+}

@@ -1,0 +1,167 @@
+/**
+ * The agent's journal: every execution it was given, with its order and how far it has come. Writes belong to the
+ * caller's transaction.
+ */
+import { z } from "zod";
+import type { Database, SqlRow } from "../../shared/ledger/database.ts";
+import { encodeBody, parseBody } from "../../shared/ledger/body.ts";
+import type { ErrorCode } from "../../shared/errors.ts";
+import type { ExecutionId } from "../../shared/model/ids.ts";
+import { PublishedResult, RunOutput } from "../../shared/model/result.ts";
+import { Order, type PeerId, type RunOrder } from "../../shared/wire/messages.ts";
+import type { ExecutionState } from "../core/execution.ts";
+
+const Failure = {
+  code: z.custom<ErrorCode>((value) => typeof value === "string"),
+  message: z.string(),
+  hint: z.string().optional(),
+};
+const Outcome = z.discriminatedUnion("kind", [
+  z.object({ kind: z.literal("completed") }),
+  z.object({ kind: z.enum(["failed", "stopped", "refused"]), ...Failure }),
+]);
+const Stopping = z.discriminatedUnion("because", [
+  z.object({ because: z.literal("order"), message: z.string(), graceMs: z.number() }),
+  z.object({ because: z.literal("time_out"), timeoutMs: z.number(), graceMs: z.number() }),
+]);
+/** The states of `core/execution.ts`, as they are stored. */
+const State = z.discriminatedUnion("phase", [
+  z.object({ phase: z.literal("queued") }),
+  z.object({ phase: z.enum(["preparing", "running"]), stopping: Stopping.optional() }),
+  z.object({ phase: z.literal("publishing"), outcome: Outcome, output: RunOutput }),
+  z.object({
+    phase: z.literal("ended"),
+    outcome: Outcome,
+    output: RunOutput.optional(),
+    result: PublishedResult.optional(),
+  }),
+]);
+
+/** One execution as stored. */
+export interface JournalRecord {
+  readonly row: number;
+  readonly id: ExecutionId;
+  readonly home: PeerId;
+  readonly revision: number;
+  readonly state: ExecutionState;
+}
+
+/** An ended execution that its home has recorded. */
+export interface OldExecution {
+  readonly row: number;
+  readonly id: ExecutionId;
+}
+
+export class Journal {
+  readonly #database: Database;
+
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  /** First free row: rows are numbered by the caller, so that a record has its row before it is written. */
+  nextRow(): number {
+    return Number(this.#database.get("SELECT max(row) AS row FROM executions")?.row ?? 0) + 1;
+  }
+
+  /** Everything that has not ended, oldest first, with its order. */
+  loadLive(): readonly (JournalRecord & { readonly order: RunOrder })[] {
+    return this.#database.all(
+      `SELECT executions.*, orders.body AS order_body FROM executions JOIN orders ON orders.row = executions.row
+       WHERE ended_at_ms IS NULL ORDER BY executions.row`,
+    ).map((row) => ({ ...fromRow(row), order: toRunOrder(row.order_body) }));
+  }
+
+  /** Everything of this home that it has not confirmed to have recorded. */
+  loadUnconfirmed(home: PeerId): readonly JournalRecord[] {
+    return this.#database.all(
+      "SELECT * FROM executions WHERE home = ? AND is_forgettable = 0 ORDER BY row",
+      home,
+    ).map(fromRow);
+  }
+
+  find(id: ExecutionId): JournalRecord | undefined {
+    const row = this.#database.get("SELECT * FROM executions WHERE id = ?", id);
+    return row && fromRow(row);
+  }
+
+  /** Writes the whole record. `endedAtMs` is Unix time once it has ended. */
+  put(record: JournalRecord, options: { endedAtMs: number | undefined; keepsResults: boolean }): void {
+    this.#database.run(
+      `INSERT INTO executions (row, id, home, phase, revision, body, ended_at_ms, is_forgettable, keeps_results)
+       VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?)
+       ON CONFLICT (row) DO UPDATE SET phase = excluded.phase, revision = excluded.revision, body = excluded.body,
+         ended_at_ms = excluded.ended_at_ms, keeps_results = excluded.keeps_results`,
+      record.row,
+      record.id,
+      record.home,
+      record.state.phase,
+      record.revision,
+      encodeBody(record.state),
+      options.endedAtMs ?? null,
+      options.keepsResults ? 1 : 0,
+    );
+  }
+
+  /** Once, with the first `put`. */
+  putOrder(row: number, order: RunOrder): void {
+    this.#database.run("INSERT OR IGNORE INTO orders (row, body) VALUES (?, ?)", row, encodeBody(order));
+  }
+
+  /** Its home has recorded the end. Nothing happens when it has not ended. */
+  setForgettable(id: ExecutionId): void {
+    this.#database.run(
+      "UPDATE executions SET is_forgettable = 1 WHERE id = ? AND ended_at_ms IS NOT NULL AND is_forgettable = 0",
+      id,
+    );
+  }
+
+  setFetched(id: ExecutionId): void {
+    this.#database.run("UPDATE executions SET keeps_results = 0 WHERE id = ?", id);
+  }
+
+  /** Ended before the given Unix time, recorded by their homes, their results fetched or none: oldest first. */
+  listOld(options: { endedBeforeMs: number; limit: number }): readonly OldExecution[] {
+    return this.#database.all(
+      `SELECT row, id FROM executions WHERE is_forgettable = 1 AND ended_at_ms < ? AND keeps_results = 0
+       ORDER BY ended_at_ms LIMIT ?`,
+      options.endedBeforeMs,
+      options.limit,
+    ).map((row) => ({ row: Number(row.row), id: String(row.id) as ExecutionId }));
+  }
+
+  /** Forgets one execution and its ledger entries. */
+  remove(row: number): void {
+    this.#database.run("DELETE FROM executions WHERE row = ?", row);
+    this.#database.run("DELETE FROM orders WHERE row = ?", row);
+    this.#database.run("DELETE FROM ledger WHERE subject = ?", row);
+  }
+
+  /** A value of the agent itself, such as its node's id. */
+  findMeta<Schema extends z.ZodType>(key: string, schema: Schema): z.infer<Schema> | undefined {
+    const row = this.#database.get("SELECT body FROM meta WHERE key = ?", key);
+    return row && parseBody(schema, row.body);
+  }
+
+  putMeta(key: string, value: unknown): void {
+    this.#database.run(
+      "INSERT INTO meta (key, body) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET body = excluded.body",
+      key,
+      encodeBody(value),
+    );
+  }
+}
+
+function fromRow(row: SqlRow): JournalRecord {
+  return {
+    row: Number(row.row),
+    id: String(row.id) as ExecutionId,
+    home: String(row.home),
+    revision: Number(row.revision),
+    state: parseBody(State, row.body) as ExecutionState,
+  };
+}
+
+function toRunOrder(body: unknown): RunOrder {
+  return parseBody(Order, body) as RunOrder;
+}

@@ -1,0 +1,32 @@
+/** The agent's store, format by format. Only ever append. */
+import { DEADLINE_TABLES } from "../../shared/ledger/deadlines.ts";
+import { LEDGER_TABLES } from "../../shared/ledger/ledger.ts";
+
+/** Marks the file as an agent's store. */
+export const AGENT_APPLICATION_ID = 0x5ce44a6e;
+
+export const AGENT_MIGRATIONS: readonly string[] = [
+  `
+CREATE TABLE executions (
+  row INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  home TEXT NOT NULL,            -- the peer that owns its job
+  phase TEXT NOT NULL,
+  revision INTEGER NOT NULL,     -- of the newest report
+  body TEXT NOT NULL,            -- state: rewritten at every step, so the order is kept apart
+  ended_at_ms INTEGER,           -- Unix time
+  is_forgettable INTEGER NOT NULL, -- 1: its home has recorded the end
+  keeps_results INTEGER NOT NULL   -- 1: published here, and not fetched yet
+) STRICT;
+CREATE INDEX executions_live ON executions (row) WHERE ended_at_ms IS NULL;
+CREATE INDEX executions_old ON executions (ended_at_ms) WHERE is_forgettable = 1;
+CREATE TABLE orders (
+  row INTEGER PRIMARY KEY,       -- of the execution
+  body TEXT NOT NULL
+) STRICT;
+CREATE TABLE meta (
+  key TEXT PRIMARY KEY,
+  body TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+` + LEDGER_TABLES + DEADLINE_TABLES,
+];

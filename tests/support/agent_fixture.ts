@@ -1,0 +1,373 @@
+/** An agent over simulated ports: engine, folders, machine. With a home that is a bare sync peer. */
+import { openEmbeddedBus } from "../../shared/bus/embedded_bus.ts";
+import type { Bus } from "../../shared/bus/bus.ts";
+import { type Clock, systemClock } from "../../shared/clock.ts";
+import { Database } from "../../shared/ledger/database.ts";
+import { LEDGER_TABLES } from "../../shared/ledger/ledger.ts";
+import { Outbox } from "../../shared/ledger/outbox.ts";
+import { Sync } from "../../shared/ledger/sync.ts";
+import { silentLog } from "../../shared/log.ts";
+import type { ExecutionId, IdSource, JobId, NodeId } from "../../shared/model/ids.ts";
+import type { NodeFacts } from "../../shared/model/node.ts";
+import { NO_RESOURCES, type Resources } from "../../shared/model/resources.ts";
+import { systemIds } from "../../shared/random.ts";
+import type { Task } from "../../shared/model/job.ts";
+import {
+  type ExecutionHappened,
+  Order,
+  type PeerId,
+  Report,
+  type RunOrder,
+} from "../../shared/wire/messages.ts";
+import { orchestratorPeer } from "../../shared/wire/subjects.ts";
+import type { Engine, EngineExit, EngineTask } from "../../agent/engines/engine.ts";
+import { type AgentProgram, composeAgent } from "../../agent/flow/compose.ts";
+import type { ContentStore, Machine, Workspace } from "../../agent/host/host.ts";
+import type { Input } from "../../agent/inputs/input.ts";
+import { localPublisher } from "../../agent/publishers/local.ts";
+import type { Publisher } from "../../agent/publishers/publisher.ts";
+import { AGENT_APPLICATION_ID, AGENT_MIGRATIONS } from "../../agent/store/migrations.ts";
+
+/** An engine whose tasks end when the test says so, or by themselves. It survives restarts of the agent. */
+export class SimulatedEngine implements Engine {
+  readonly type = "wasm";
+  readonly started: EngineTask[] = [];
+  readonly stopped: string[] = [];
+  readonly forgotten: string[] = [];
+  /** Tasks that run or have ended, by execution. */
+  readonly held = new Map<string, { exit?: EngineExit; waiters: ((exit: EngineExit) => void)[] }>();
+  /** What a task does: an exit ends it at once, undefined lets it run. */
+  behave: (task: EngineTask) => EngineExit | undefined = () => undefined;
+  startError: unknown;
+
+  probe() {
+    return Promise.resolve({ isAvailable: true as const, version: "simulated" });
+  }
+
+  start(task: EngineTask): Promise<void> {
+    if (this.startError !== undefined) return Promise.reject(this.startError);
+    if (this.held.has(task.executionId)) return Promise.resolve();
+    this.started.push(task);
+    const exit = this.behave(task);
+    this.held.set(task.executionId, { exit, waiters: [] });
+    return Promise.resolve();
+  }
+
+  wait(executionId: string, signal?: AbortSignal): Promise<EngineExit> {
+    const held = this.held.get(executionId);
+    if (held === undefined) {
+      return Promise.resolve({ kind: "failed", code: "interrupted", message: "It is gone" });
+    }
+    if (held.exit !== undefined) return Promise.resolve(held.exit);
+    return new Promise((resolve, reject) => {
+      held.waiters.push(resolve);
+      signal?.addEventListener("abort", () => reject(signal.reason), { once: true });
+    });
+  }
+
+  /** Ends a running task. */
+  end(executionId: string, exit: EngineExit = { kind: "exited", exitCode: 0 }): void {
+    const held = this.held.get(executionId);
+    if (held === undefined || held.exit !== undefined) return;
+    held.exit = exit;
+    for (const waiter of held.waiters) waiter(exit);
+  }
+
+  stop(executionId: string, _options: { graceMs: number }): Promise<void> {
+    this.stopped.push(executionId);
+    this.end(executionId, { kind: "stopped" });
+    return Promise.resolve();
+  }
+
+  list(folders: ReadonlyMap<string, string>) {
+    return Promise.resolve(
+      [...folders.keys()].flatMap((executionId) => {
+        const held = this.held.get(executionId);
+        if (held === undefined) return [];
+        return [{ executionId, isRunning: held.exit === undefined, ...(held.exit && { exit: held.exit }) }];
+      }),
+    );
+  }
+
+  forget(executionId: string): void {
+    this.forgotten.push(executionId);
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+}
+
+/** Folders without a disk. */
+export function simulatedWorkspace(): Workspace & { readonly removed: string[] } {
+  const removed: string[] = [];
+  return {
+    removed,
+    create: (id, names) => ({
+      path: `/x/${id}`,
+      resultPaths: names.map((name) => `/x/${id}/results/${name}`),
+    }),
+    pathOf: (id) => `/x/${id}`,
+    remove(id) {
+      removed.push(id);
+      return Promise.resolve();
+    },
+    readPreview: (id, exitCode) => ({
+      stdout: `out of ${id}`,
+      stdoutIsTruncated: false,
+      stderr: "",
+      stderrIsTruncated: false,
+      exitCode,
+    }),
+    readOutput: (_id, cursor) => Promise.resolve({ pieces: [], cursor, isComplete: false }),
+    listResults: () => Promise.resolve([{ path: "stdout", kind: "file" as const, sizeBytes: 3 }]),
+    readResult: (_id, { offset }) =>
+      Promise.resolve({ bytes: new TextEncoder().encode("out").subarray(offset), sizeBytes: 3 }),
+  };
+}
+
+export const noContents: ContentStore = {
+  find: () => undefined,
+  partialBytes: () => 0,
+  append() {},
+  finish: () => "",
+  put: () => ({ digest: "", path: "" }),
+  tree: () => "",
+  sweep() {},
+};
+
+export function simulatedMachine(): Machine & { freeBytes: number; reserve: string[] } {
+  return {
+    os: "linux",
+    arch: "amd64",
+    hostname: "here",
+    total: { cpuMillis: 4000, memoryBytes: 4e9, diskBytes: 1e12, gpuCount: 0 },
+    freeBytes: 1e12,
+    reserve: [],
+    diskFreeBytes() {
+      return this.freeBytes;
+    },
+    releaseReserve() {
+      this.reserve.push("released");
+    },
+    keepReserve() {
+      this.reserve.push("kept");
+    },
+  };
+}
+
+export function someFacts(overrides: Partial<NodeFacts> = {}): NodeFacts {
+  const capacity: Resources = { cpuMillis: 4000, memoryBytes: 4e9, diskBytes: 1e12, gpuCount: 0 };
+  return {
+    id: "n-1" as NodeId,
+    labels: {},
+    engines: ["wasm"],
+    inputs: ["inline", "local"],
+    publishers: ["local"],
+    capacity,
+    queueCapacity: { cpuMillis: 4e6, memoryBytes: 4e12, diskBytes: 1e15, gpuCount: 0 },
+    version: "0",
+    os: "linux",
+    arch: "amd64",
+    absent: {},
+    ...overrides,
+  };
+}
+
+/** A small task; give only what the test is about. */
+export function aTask(overrides: Partial<Task> = {}): Task {
+  return {
+    name: "main",
+    engine: { type: "wasm", params: {} },
+    publisher: { type: "local", params: {} },
+    env: {},
+    meta: {},
+    inputs: [],
+    resultPaths: [],
+    resources: { ...NO_RESOURCES, cpuMillis: 1000 },
+    network: { type: "none", domains: [] },
+    timeouts: { executionMs: 0, queueMs: 0, totalMs: 0 },
+    ...overrides,
+  };
+}
+
+export function anOrder(id: string, overrides: Partial<RunOrder> = {}): RunOrder {
+  return {
+    desired: "run",
+    executionId: id as ExecutionId,
+    jobId: "j-1" as JobId,
+    jobVersion: 1,
+    jobType: "batch",
+    namespace: "default",
+    evaluationId: "v" as RunOrder["evaluationId"],
+    partition: 0,
+    partitionCount: 1,
+    priority: 0,
+    task: aTask(),
+    stopGraceMs: 10_000,
+    ...overrides,
+  };
+}
+
+/** A home that only sends orders and remembers reports. */
+export class SimulatedHome {
+  readonly peer: PeerId = orchestratorPeer("n-hub");
+  readonly reports: Report[] = [];
+  readonly happened: ExecutionHappened[] = [];
+  readonly facts: NodeFacts[] = [];
+  readonly sync: Sync;
+  readonly #database: Database;
+  readonly #agent: PeerId;
+
+  constructor(options: { bus: Bus; clock: Clock; ids: IdSource; agent: PeerId; nudge?: () => void }) {
+    const { bus, clock, ids, agent } = options;
+    this.#agent = agent;
+    this.#database = Database.open({ path: ":memory:", migrations: [LEDGER_TABLES], applicationId: 1 });
+    this.sync = new Sync({
+      self: this.peer,
+      bus,
+      database: this.#database,
+      outbox: new Outbox({ database: this.#database, clock, process: ids.uuid() }),
+      clock,
+      nudge: options.nudge ?? (() => {}),
+      program: {
+        accepts: () => true,
+        snapshot: () => [],
+        apply: (_from, _lane, { kind, body }) => {
+          if (kind === "report") this.reports.push(Report.parse(body));
+          else if (kind === "node") this.facts.push(body as NodeFacts);
+          else this.happened.push(body as ExecutionHappened);
+        },
+      },
+    });
+  }
+
+  open(): void {
+    this.sync.open([this.#agent]);
+  }
+
+  order(...orders: readonly Order[]): void {
+    this.#database.transaction(() => {
+      for (const order of orders) {
+        const body = Order.parse(order);
+        this.sync.send(this.#agent, { lane: "state", kind: "order", about: order.executionId, body });
+      }
+    });
+  }
+
+  census(...executionIds: readonly string[]): void {
+    this.#database.transaction(() =>
+      this.sync.send(this.#agent, { lane: "state", kind: "census", about: "", body: { executionIds } })
+    );
+  }
+
+  /** The newest report of an execution. */
+  phaseOf(id: string): Report["phase"] | undefined {
+    return this.reports.findLast(({ executionId }) => executionId === id)?.phase;
+  }
+
+  reportOf(id: string): Report | undefined {
+    return this.reports.findLast(({ executionId }) => executionId === id);
+  }
+
+  close(): void {
+    this.sync.close();
+    this.#database.close();
+  }
+}
+
+export interface AgentFixture {
+  readonly program: AgentProgram;
+  readonly engine: SimulatedEngine;
+  readonly home: SimulatedHome;
+  readonly database: Database;
+  readonly bus: Bus;
+  readonly workspace: ReturnType<typeof simulatedWorkspace>;
+  readonly machine: ReturnType<typeof simulatedMachine>;
+  /** Ticks everything until nothing has changed for a few turns. */
+  settle(): Promise<void>;
+  /** Closes the agent, and starts one again on the same journal. `isKilled`: without an orderly end. */
+  restart(options?: { isKilled?: boolean; facts?: Partial<NodeFacts> }): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface FixtureOptions {
+  readonly path?: string;
+  readonly clock?: Clock;
+  readonly facts?: Partial<NodeFacts>;
+  readonly inputs?: readonly Input[];
+  readonly publishers?: readonly Publisher[];
+}
+
+/** An agent and a home on an embedded bus, ticked by hand. */
+export async function anAgent(options: FixtureOptions = {}): Promise<AgentFixture> {
+  const clock = options.clock ?? systemClock;
+  const bus = openEmbeddedBus();
+  const engine = new SimulatedEngine();
+  const workspace = simulatedWorkspace();
+  const machine = simulatedMachine();
+  const open = () =>
+    Database.open({
+      path: options.path ?? ":memory:",
+      migrations: AGENT_MIGRATIONS,
+      applicationId: AGENT_APPLICATION_ID,
+    });
+  const home = new SimulatedHome({ bus, clock, ids: systemIds, agent: "n-1/agent" });
+  const compose = (database: Database, facts: Partial<NodeFacts> | undefined) =>
+    composeAgent({
+      ...{ database, bus, clock, ids: systemIds, log: silentLog, workspace, machine },
+      homes: [home.peer],
+      facts: someFacts(facts),
+      engines: [engine],
+      inputs: options.inputs ?? [],
+      publishers: options.publishers ?? [localPublisher],
+      contents: noContents,
+      nudge: () => {},
+    });
+  let database = open();
+  let program = compose(database, options.facts);
+  home.open();
+  program.open();
+  const fixture = {
+    engine,
+    home,
+    bus,
+    workspace,
+    machine,
+    get database() {
+      return database;
+    },
+    get program() {
+      return program;
+    },
+    async settle() {
+      for (let turn = 0; turn < 12; turn++) {
+        for (const stage of program.stages) while (await stage.tick());
+        while (home.sync.tick());
+        await new Promise((resolve) => setTimeout(resolve, 0));
+      }
+    },
+    async restart(
+      { isKilled = false, facts = options.facts }: { isKilled?: boolean; facts?: Partial<NodeFacts> } = {},
+    ) {
+      if (isKilled) {
+        // What was decided and not written is lost, as by kill -9: nothing of it can be written any more.
+        database.transaction = () => undefined as never;
+      }
+      program.close();
+      database.close();
+      database = open();
+      program = compose(database, facts);
+      program.open();
+      await fixture.settle();
+    },
+    async close() {
+      program.close();
+      home.close();
+      database.close();
+      await bus.close();
+    },
+  };
+  await fixture.settle();
+  return fixture;
+}
