@@ -1,47 +1,113 @@
-/** `skerry serve`: a node in this process. */
-import { type Call, defineCommand, type Noun } from "./command.ts";
-import { resolveServe } from "./config.ts";
-import { type Flag, list, text, toggle } from "./flags.ts";
-import { SETTING_KEYS, type SettingKey, SETTINGS } from "./settings.ts";
+/** Composes a node of both roles in this process, joined by the embedded bus, and runs it until it is told to end. */
+import { startAgent } from "../agent/main.ts";
+import { openWasmEngine } from "../agent/engines/wasm_engine.ts";
+import { wasmChildCommand } from "../agent/engines/wasm_protocol.ts";
+import { startApi, startOrchestrator } from "../orchestrator/main.ts";
+import { openEmbeddedBus } from "../shared/bus/embedded_bus.ts";
+import { systemClock } from "../shared/clock.ts";
+import { openDiskGuard } from "../shared/disk.ts";
+import { EXIT } from "../shared/errors.ts";
+import { type Log, openFileSink, openLog, stderrSink } from "../shared/log.ts";
+import type { Resources } from "../shared/model/resources.ts";
+import { shortId } from "../shared/model/ids.ts";
+import { systemIds } from "../shared/random.ts";
+import { VERSION } from "../shared/version.ts";
+import { orchestratorPeer } from "../shared/wire/subjects.ts";
+import type { ServeConfig } from "./config.ts";
+import { openDataFolder } from "./data_folder.ts";
 
-/** Settings that only clients use. */
-const CLIENT_KEYS: ReadonlySet<SettingKey> = new Set(["api", "api_timeout", "namespace"]);
+/** Bytes of one file of the node's own log, and how many older ones are kept. */
+const LOG_BYTES = 16 * 1024 * 1024;
+const LOGS_KEPT = 4;
 
-const FLAGS = Object.fromEntries(
-  SETTING_KEYS.filter((key) => !CLIENT_KEYS.has(key)).map((key) => [camel(key), flagOf(key)]),
-);
-
-const serve = defineCommand({
-  name: "serve",
-  summary: "Run a node: orchestrator and agent in one process",
-  about: "Takes jobs on its API, runs them on this machine, and keeps everything in its data folder. Every flag is\n" +
-    "also a setting: see `skerry config list`. Stop it with Ctrl-C or SIGTERM: running work is found again.",
-  operands: [],
-  flags: FLAGS,
-  examples: [
-    { line: "skerry serve", does: "Listen on 127.0.0.1:1234, with everything by default" },
-    { line: "skerry serve --allow-path /srv/measurements --cpu 2", does: "Let jobs read a folder, and use two cores" },
-    { line: "skerry serve --listen 0.0.0.0:1234 --insecure", does: "Serve a network on which you trust everybody" },
-  ],
-  run,
-});
-
-export const SERVE: Noun = { name: serve.name, summary: serve.summary, command: serve };
-
-async function run({ settings }: Call): Promise<number> {
-  const config = await resolveServe(settings);
-  console.log(config);
-  return 0;
+/** Returns the exit code once the node has ended in order. */
+export async function serve(config: ServeConfig): Promise<number> {
+  const ended = Promise.withResolvers<number>();
+  const node = await startNode(config, {
+    onBug(error) {
+      console.error("A bug in Skerry ends this process; its state is safe on disk.", error);
+      ended.resolve(EXIT.failed);
+    },
+  });
+  console.log(
+    `Skerry ${VERSION} listens on ${node.url} (node ${shortId(node.nodeId)}, data in ${config.dataDir})`,
+  );
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    Deno.addSignalListener(signal, () => {
+      node.log.info("Stopping: running work goes on and is found again at the next start", { signal });
+      ended.resolve(EXIT.ok);
+    });
+  }
+  const code = await ended.promise;
+  await node.close();
+  return code;
 }
 
-function flagOf(key: SettingKey): Flag<unknown> {
-  const { summary, placeholder, choices, isList, initial } = SETTINGS[key];
-  if (placeholder === "BOOL") return toggle({ summary });
-  const shown = initial ? `${summary} (default: ${initial()})` : summary;
-  if (isList) return list({ summary, placeholder });
-  return { ...text({ summary: shown, placeholder }), choices };
+interface RunningNode {
+  readonly nodeId: string;
+  /** Where the API is: `http://127.0.0.1:1234`. */
+  readonly url: string;
+  readonly log: Log;
+  /** Running tasks go on and are found again at the next start. */
+  close(): Promise<void>;
 }
 
-function camel(key: string): string {
-  return key.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
+/** Errors: `in_use` for the data folder or the port, `store` when the folder cannot be used. */
+async function startNode(
+  config: ServeConfig,
+  options: { onBug: (error: unknown) => void },
+): Promise<RunningNode> {
+  await using started = new AsyncDisposableStack();
+  const folder = openDataFolder(config.dataDir, systemIds);
+  started.defer(() => folder.close());
+  const sink = config.logFile === undefined
+    ? stderrSink
+    : started.use(openFileSink({ path: config.logFile, maxBytes: LOG_BYTES, keep: LOGS_KEPT }));
+  const log = openLog({ level: config.logLevel, format: config.logFormat, sink, wallMs: () => Date.now() });
+
+  const bus = openEmbeddedBus();
+  started.defer(() => bus.close());
+  const self = orchestratorPeer(folder.nodeId);
+  const ports = { bus, clock: systemClock, ids: systemIds, log, onBug: options.onBug };
+  const refuses = openDiskGuard({ folder: config.dataDir, uptimeMs: systemClock.uptimeMs });
+  const orchestrator = startOrchestrator({
+    ...ports,
+    folder: `${config.dataDir}/orchestrator`,
+    self,
+    refuses,
+  });
+  started.defer(() => orchestrator.close());
+  const agent = await startAgent({
+    ...ports,
+    dataDir: `${config.dataDir}/agent`,
+    nodeId: folder.nodeId,
+    home: self,
+    engines: [await openWasmEngine({ command: wasmChildCommand() })],
+    allowPaths: config.allowPaths,
+    settings: {
+      capacityRatio: config.capacityRatio,
+      capacity: amounts(config),
+      labels: { ...config.labels, ...(config.name !== undefined && { name: config.name }) },
+    },
+  });
+  started.defer(() => agent.close());
+  const api = startApi({
+    desk: orchestrator.desk,
+    nodeId: folder.nodeId,
+    listen: config.listen,
+    clock: systemClock,
+    log,
+    config: () => Object.fromEntries(config.settings.map(({ key, text }) => [key, text])),
+  });
+  started.defer(() => api.close());
+  const all = started.move();
+  return { nodeId: folder.nodeId, url: api.url, log, close: () => all.disposeAsync() };
+}
+
+/** The amounts that were set, in place of a share of the machine. */
+function amounts({ cpuMillis, memoryBytes, diskBytes, gpuCount }: ServeConfig): Partial<Resources> {
+  const set = Object.entries({ cpuMillis, memoryBytes, diskBytes, gpuCount }).filter(([, value]) =>
+    value !== undefined
+  );
+  return Object.fromEntries(set);
 }

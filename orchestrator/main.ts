@@ -1,15 +1,17 @@
 /** Composes the orchestrator of a process: files, supervised stages, an orderly end. */
 import type { Bus } from "../shared/bus/bus.ts";
 import type { Clock } from "../shared/clock.ts";
-import type { AppError } from "../shared/errors.ts";
+import { AppError } from "../shared/errors.ts";
 import { Database } from "../shared/ledger/database.ts";
 import type { Log } from "../shared/log.ts";
-import type { IdSource } from "../shared/model/ids.ts";
+import type { IdSource, NodeId } from "../shared/model/ids.ts";
 import { supervise, type Supervised } from "../shared/supervise.ts";
+import { BUILD_DATE, COMMIT, VERSION } from "../shared/version.ts";
 import type { PeerId } from "../shared/wire/messages.ts";
 import { composeOrchestrator } from "./flow/compose.ts";
 import type { Desk } from "./flow/desk.ts";
 import { openContents } from "./store/contents.ts";
+import { createApp } from "./http/app.ts";
 import { APPLICATION_ID, MIGRATIONS } from "./store/migrations.ts";
 
 export interface OrchestratorOptions {
@@ -62,4 +64,52 @@ export function startOrchestrator(options: OrchestratorOptions): RunningOrchestr
       database.close();
     },
   };
+}
+
+export interface ApiOptions {
+  readonly desk: Desk;
+  readonly nodeId: NodeId;
+  /** Port 0 takes any free one. */
+  readonly listen: { readonly host: string; readonly port: number };
+  readonly config: () => Readonly<Record<string, unknown>>;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** Requests that are under way get so long to end. */
+const CLOSE_MS = 2_000;
+
+/** Listens and answers. Errors: `in_use` when the port is taken. */
+export function startApi(options: ApiOptions): { readonly url: string; close(): Promise<void> } {
+  const { desk, nodeId, listen, config, clock, log } = options;
+  const os = Deno.build.os;
+  const arch = Deno.build.arch === "x86_64" ? "amd64" : "arm64";
+  const about = { nodeId, version: VERSION, commit: COMMIT, buildDate: BUILD_DATE, os, arch };
+  const app = createApp({ desk, about, config, clock, log, listenHost: listen.host });
+  const closing = new AbortController();
+  const server = listenOn(listen, { signal: closing.signal, answer: app.fetch });
+  const { hostname, port } = server.addr as Deno.NetAddr;
+  return {
+    url: `http://${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`,
+    async close() {
+      const late = setTimeout(() => closing.abort(), CLOSE_MS);
+      await server.shutdown();
+      clearTimeout(late);
+    },
+  };
+}
+
+function listenOn(
+  { host, port }: ApiOptions["listen"],
+  options: { signal: AbortSignal; answer: (request: Request) => Promise<Response> },
+): Deno.HttpServer {
+  try {
+    return Deno.serve({ hostname: host, port, signal: options.signal, onListen() {} }, options.answer);
+  } catch (cause) {
+    if (!(cause instanceof Deno.errors.AddrInUse)) throw cause;
+    throw new AppError("in_use", `Cannot listen on ${host}:${port}: another program has this port`, {
+      hint: "Stop that program, or choose another address with --listen HOST:PORT",
+      cause,
+    });
+  }
 }

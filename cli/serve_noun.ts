@@ -1,0 +1,47 @@
+/** `skerry serve`: a node in this process. */
+import { type Call, defineCommand, type Noun } from "./command.ts";
+import { resolveServe } from "./config.ts";
+import { type Flag, list, text, toggle } from "./flags.ts";
+import { SETTING_KEYS, type SettingKey, SETTINGS } from "./settings.ts";
+
+/** Settings that only clients use. */
+const CLIENT_KEYS: ReadonlySet<SettingKey> = new Set(["api", "api_timeout", "namespace"]);
+
+const FLAGS = Object.fromEntries(
+  SETTING_KEYS.filter((key) => !CLIENT_KEYS.has(key)).map((key) => [camel(key), flagOf(key)]),
+);
+
+const serve = defineCommand({
+  name: "serve",
+  summary: "Run a node: orchestrator and agent in one process",
+  about: "Takes jobs on its API, runs them on this machine, and keeps everything in its data folder. Every flag is\n" +
+    "also a setting: see `skerry config list`. Stop it with Ctrl-C or SIGTERM: running work is found again.",
+  operands: [],
+  flags: FLAGS,
+  examples: [
+    { line: "skerry serve", does: "Listen on 127.0.0.1:1234, with everything by default" },
+    { line: "skerry serve --allow-path /srv/measurements --cpu 2", does: "Let jobs read a folder, and use two cores" },
+    { line: "skerry serve --listen 0.0.0.0:1234 --insecure", does: "Serve a network on which you trust everybody" },
+  ],
+  run,
+});
+
+export const SERVE: Noun = { name: serve.name, summary: serve.summary, command: serve };
+
+async function run({ settings }: Call): Promise<number> {
+  const config = await resolveServe(settings);
+  console.log(config);
+  return 0;
+}
+
+function flagOf(key: SettingKey): Flag<unknown> {
+  const { summary, placeholder, choices, isList, initial } = SETTINGS[key];
+  if (placeholder === "BOOL") return toggle({ summary });
+  const shown = initial ? `${summary} (default: ${initial()})` : summary;
+  if (isList) return list({ summary, placeholder });
+  return { ...text({ summary: shown, placeholder }), choices };
+}
+
+function camel(key: string): string {
+  return key.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
+}
