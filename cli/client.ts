@@ -140,12 +140,17 @@ function readAnswer(answer: Response, { text, api }: { text: string; api: string
   } catch {
     const isBusy = [502, 503, 504].includes(answer.status);
     const what = answer.ok ? "something that is not JSON" : `HTTP ${answer.status} without an explanation`;
-    throw new AppError(isBusy ? "unavailable" : "internal", `Cannot use the answer of ${api}: it is ${what}`, {
-      hint: "Check that --api or SKERRY_API is the address of a Skerry server",
-    });
+    throw new AppError(
+      isBusy ? "unavailable" : "internal",
+      `Cannot use the answer of ${api}: it is ${what}`,
+      {
+        hint: "Check that --api or SKERRY_API is the address of a Skerry server",
+      },
+    );
   }
   if (answer.ok) return value;
-  const message = textAt(value, "Message") ?? textAt(value, "Error") ?? `The server answered HTTP ${answer.status}`;
+  const message = textAt(value, "Message") ?? textAt(value, "Error") ??
+    `The server answered HTTP ${answer.status}`;
   throw new AppError(codeOf(answer.status, value), message, { hint: textAt(value, "Hint") });
 }
 

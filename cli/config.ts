@@ -132,9 +132,13 @@ export async function resolveServe(settings: Settings): Promise<ServeConfig> {
   };
   if (!config.isInsecure && !isLoopback(config.listen.host)) {
     const address = formatAddress(config.listen);
-    throw new AppError("forbidden", `Cannot listen on ${address}: whoever reaches this address could run jobs here`, {
-      hint: "Listen on 127.0.0.1, or add --insecure if only people you trust reach this network",
-    });
+    throw new AppError(
+      "forbidden",
+      `Cannot listen on ${address}: whoever reaches this address could run jobs here`,
+      {
+        hint: "Listen on 127.0.0.1, or add --insecure if only people you trust reach this network",
+      },
+    );
   }
   return config;
 }
@@ -147,4 +151,3 @@ export function formatAddress({ host, port }: { host: string; port: number }): s
 function isLoopback(host: string): boolean {
   return host === "localhost" || host === "::1" || /^127(\.\d{1,3}){3}$/.test(host);
 }
-

@@ -29,7 +29,10 @@ export async function readConfigFile(
 }
 
 /** Sets one key and keeps everything else of the file. The new file takes the old one's place at once. */
-export async function writeConfigKey(path: string, { key, text }: { key: SettingKey; text: string }): Promise<void> {
+export async function writeConfigKey(
+  path: string,
+  { key, text }: { key: SettingKey; text: string },
+): Promise<void> {
   const { parseDocument } = await import("yaml");
   const document = parseDocument(await readText(path, { isRequired: false }));
   readYaml(() => {
@@ -67,7 +70,9 @@ function readYaml<Value>(read: () => Value, path: string): Value {
 }
 
 function asMap(value: unknown, path: string): Record<string, unknown> {
-  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) {
+    return value as Record<string, unknown>;
+  }
   throw new AppError("config", `Cannot use ${path}: it must hold lines such as "api: http://127.0.0.1:1234"`);
 }
 

@@ -77,7 +77,8 @@ function readNodeId(path: string, ids: IdSource): NodeId {
 function unusable(path: string, cause: unknown): AppError {
   const why = cause instanceof Error ? cause.message.replace(/\s*\(os error \d+\).*/s, "") : String(cause);
   return new AppError("store", `Cannot use the data folder "${path}": ${why}`, {
-    hint: "Check its owner, its permissions, the mount and the free space, or name another folder with --data-dir",
+    hint:
+      "Check its owner, its permissions, the mount and the free space, or name another folder with --data-dir",
     cause,
   });
 }

@@ -26,7 +26,9 @@ export interface Flag<Value> {
 
 export type Flags = Readonly<Record<string, Flag<unknown>>>;
 /** What a command gets for its flags. */
-export type Values<F extends Flags> = { readonly [K in keyof F]: F[K] extends Flag<infer Value> ? Value : never };
+export type Values<F extends Flags> = {
+  readonly [K in keyof F]: F[K] extends Flag<infer Value> ? Value : never;
+};
 
 interface Written {
   readonly summary: string;
@@ -69,7 +71,9 @@ export function choice<const Word extends string>(
 }
 
 /** May be given several times. */
-export function list(written: WrittenValue & { readonly choices?: readonly string[] }): Flag<readonly string[]> {
+export function list(
+  written: WrittenValue & { readonly choices?: readonly string[] },
+): Flag<readonly string[]> {
   return { kind: "list", initial: [], parse: asIs, ...written };
 }
 

@@ -11,7 +11,8 @@ export interface WireInput {
 }
 
 const DEFAULT_TARGET = "/inputs";
-const INPUT_HINT = "Write it as URI[:PATH] or src=URI,dst=PATH[,opt=KEY=VALUE], such as file:///srv/data:/inputs";
+const INPUT_HINT =
+  "Write it as URI[:PATH] or src=URI,dst=PATH[,opt=KEY=VALUE], such as file:///srv/data:/inputs";
 
 /** `-i`: `URI[:dst]`, or `src=URI,dst=PATH[,opt=k=v…]`. Throws `bad_request`. */
 export function parseInput(text: string): WireInput {
@@ -41,8 +42,9 @@ function splitPairs(text: string): SplitInput {
     const [name, value] = [part.slice(0, Math.max(at, 0)).toLowerCase(), part.slice(at + 1)];
     if (name === "src" || name === "source") uri = value;
     else if (["dst", "target", "destination"].includes(name)) target = value;
-    else if (name === "opt") options.set(value.split("=")[0]!.toLowerCase(), value.slice(value.indexOf("=") + 1));
-    else throw refuse(text, `unknown part ${quote(part)}`, INPUT_HINT);
+    else if (name === "opt") {
+      options.set(value.split("=")[0]!.toLowerCase(), value.slice(value.indexOf("=") + 1));
+    } else throw refuse(text, `unknown part ${quote(part)}`, INPUT_HINT);
   }
   return { uri, target, options };
 }
@@ -68,14 +70,22 @@ export function parseSource(uri: string, options: Options = new Map()): WireInpu
     case "s3": {
       const [bucket = "", ...key] = uri.slice("s3://".length).split("/");
       if (bucket === "") throw refuse(uri, "the bucket is missing", "Write it as s3://bucket/key");
-      return { Type: "s3", Params: { Bucket: bucket, Key: key.join("/"), ...known(uri, options, S3_OPTIONS) } };
+      return {
+        Type: "s3",
+        Params: { Bucket: bucket, Key: key.join("/"), ...known(uri, options, S3_OPTIONS) },
+      };
     }
     case "file":
-      return { Type: "local", Params: { SourcePath: localPath(uri.slice("file://".length)), ...readWrite(uri, options) } };
+      return {
+        Type: "local",
+        Params: { SourcePath: localPath(uri.slice("file://".length)), ...readWrite(uri, options) },
+      };
     case "data":
       return { Type: "inline", Params: { URL: uri } };
     case undefined:
-      if (uri.startsWith("/")) return { Type: "local", Params: { SourcePath: localPath(uri), ...readWrite(uri, options) } };
+      if (uri.startsWith("/")) {
+        return { Type: "local", Params: { SourcePath: localPath(uri), ...readWrite(uri, options) } };
+      }
       throw refuse(uri, "it is neither a URI nor an absolute path", INPUT_HINT);
     default: {
       const near = nearest(scheme, ["ipfs", "http", "https", "s3", "file"]);
@@ -87,21 +97,35 @@ export function parseSource(uri: string, options: Options = new Map()): WireInpu
 
 function localPath(path: string): string {
   if (path.startsWith("/")) return path.replace(/(.)\/+$/, "$1");
-  throw refuse(path, "a local input needs an absolute path of the node", "Write it as file:///srv/data:/inputs");
+  throw refuse(
+    path,
+    "a local input needs an absolute path of the node",
+    "Write it as file:///srv/data:/inputs",
+  );
 }
 
 function readWrite(uri: string, options: Options): Record<string, unknown> {
   const isWritable = options.has("rw") || options.has("read-write");
   known(uri, options, { rw: "", "read-write": "" });
-  return isWritable ? { ReadWrite: options.get("rw") !== "false" && options.get("read-write") !== "false" } : {};
+  return isWritable
+    ? { ReadWrite: options.get("rw") !== "false" && options.get("read-write") !== "false" }
+    : {};
 }
 
-function known(uri: string, options: Options, names: Readonly<Record<string, string>>): Record<string, string> {
+function known(
+  uri: string,
+  options: Options,
+  names: Readonly<Record<string, string>>,
+): Record<string, string> {
   return Object.fromEntries(
     [...options].map(([name, value]) => {
       if (Object.hasOwn(names, name)) return [names[name]!, value];
       const near = nearest(name, Object.keys(names));
-      throw refuse(uri, `unknown option ${quote(name)}`, near ? `Did you mean ${near}?` : "This kind has no such option");
+      throw refuse(
+        uri,
+        `unknown option ${quote(name)}`,
+        near ? `Did you mean ${near}?` : "This kind has no such option",
+      );
     }),
   );
 }
@@ -128,7 +152,9 @@ export function parsePublisher(text: string): WireInput["Source"] {
     const names = { endpoint: "Endpoint", region: "Region", encoding: "Encoding" };
     return { Type: "s3", Params: { Bucket: bucket, Key: key.join("/"), ...known(uri, options, names) } };
   }
-  const found = ["local", "ipfs", "s3managed", "noop"].find((type) => type === uri.toLowerCase().replace("://", ""));
+  const found = ["local", "ipfs", "s3managed", "noop"].find((type) =>
+    type === uri.toLowerCase().replace("://", "")
+  );
   if (!found || options.size) throw refusePublisher(text);
   return { Type: found, Params: {} };
 }
@@ -144,7 +170,10 @@ export function parsePairs(texts: readonly string[], flag: string): Record<strin
   return Object.fromEntries(texts.map((text) => {
     const at = text.indexOf("=");
     if (at > 0) return [text.slice(0, at), text.slice(at + 1)];
-    throw new AppError("bad_request", `Cannot use ${flag}: must be KEY=VALUE, current value is ${quote(text)}`);
+    throw new AppError(
+      "bad_request",
+      `Cannot use ${flag}: must be KEY=VALUE, current value is ${quote(text)}`,
+    );
   }));
 }
 

@@ -25,7 +25,12 @@ import {
 import { age, harmless, indent, moment, oneLine, plural, short } from "./words.ts";
 
 const FLAGS = {
-  jobVersion: whole({ placeholder: "N", short: "v", summary: "The job as it was submitted in this version", least: 1 }),
+  jobVersion: whole({
+    placeholder: "N",
+    short: "v",
+    summary: "The job as it was submitted in this version",
+    least: 1,
+  }),
   namespace: text({ placeholder: "NAME", summary: "Namespace in which the job's name is looked up" }),
   ...OUTPUT_FLAGS,
 };
@@ -37,7 +42,10 @@ export const DESCRIBE = defineCommand({
   flags: FLAGS,
   examples: [
     { line: "skerry job describe j-0123abcd", does: "For people" },
-    { line: "skerry job describe sea-breeze --output yaml", does: "The job as the server has it, by its name" },
+    {
+      line: "skerry job describe sea-breeze --output yaml",
+      does: "The job as the server has it, by its name",
+    },
   ],
   run,
 });
@@ -50,13 +58,21 @@ const EVENTS_PAGE = 1000;
 async function run({ operands, flags, settings, terminal }: Call<typeof FLAGS>): Promise<void> {
   const client = await openClient(settings);
   const path = `/orchestrator/jobs/${encodeURIComponent(operands[0]!)}`;
-  const query = { namespace: client.namespace, job_version: flags.jobVersion, include: "history", limit: EVENTS_PAGE };
+  const query = {
+    namespace: client.namespace,
+    job_version: flags.jobVersion,
+    include: "history",
+    limit: EVENTS_PAGE,
+  };
   const answer = await client.get(path, { query });
   const job = readJob(recordAt(answer, "Job"));
   if (flags.output === "name") return terminal.print(job.id);
   const executions = await fetchExecutions(client, job.id);
   if (isData(flags.output)) {
-    const value = { ...asRecord(answer), Executions: { NextToken: "", Items: executions.map(({ wire }) => wire) } };
+    const value = {
+      ...asRecord(answer),
+      Executions: { NextToken: "", Items: executions.map(({ wire }) => wire) },
+    };
     return await printData(terminal, { value, output: flags.output });
   }
   const events = itemsOf(recordAt(answer, "History")).map(readEvent);
@@ -84,7 +100,10 @@ export function describeJob(it: JobToDescribe): string {
   ].join("\n\n");
 }
 
-function facts({ job, terminal, nowMs, executions }: JobToDescribe, current: readonly ExecutionView[]): string {
+function facts(
+  { job, terminal, nowMs, executions }: JobToDescribe,
+  current: readonly ExecutionView[],
+): string {
   const { paint } = terminal;
   const task = asRecord(itemsOf(job.wire, "Tasks")[0]);
   const counts = countStates(job, current).map(([state, count]) => `${count} ${state}`).join(", ");
@@ -100,7 +119,10 @@ function facts({ job, terminal, nowMs, executions }: JobToDescribe, current: rea
     ["Created", `${age(job.createdAtMs, nowMs)} (${moment(job.createdAtMs)})`],
     ["Runs", `${textAt(recordAt(task, "Engine"), "Type") ?? "unknown"}, ${plural(job.count, "partition")}`],
     ["Partitions", counts],
-    ["Attempts", replaced > 0 ? `${plural(executions.length, "execution")}, ${replaced} of them replaced` : ""],
+    [
+      "Attempts",
+      replaced > 0 ? `${plural(executions.length, "execution")}, ${replaced} of them replaced` : "",
+    ],
     ["Namespace", job.namespace === "default" ? "" : job.namespace],
     ["Priority", job.priority ? String(job.priority) : ""],
     ["Labels", labels],
@@ -111,7 +133,10 @@ function facts({ job, terminal, nowMs, executions }: JobToDescribe, current: rea
   }).join("\n");
 }
 
-function partitions({ job, terminal, nowMs }: JobToDescribe, current: readonly ExecutionView[]): readonly string[] {
+function partitions(
+  { job, terminal, nowMs }: JobToDescribe,
+  current: readonly ExecutionView[],
+): readonly string[] {
   if (current.length === 0) return [];
   const { paint } = terminal;
   const bad = new Set(badExits(job, current).map(({ id }) => id));
@@ -123,7 +148,11 @@ function partitions({ job, terminal, nowMs }: JobToDescribe, current: readonly E
     terminal: { ...terminal, columns: terminal.columns - 2 },
     columns: [
       { title: "PARTITION", cell: ({ partition }) => String(partition), isNumber: true },
-      { title: "STATE", cell: ({ state }) => state, tint: ({ state }, text) => tintState(state, text, paint) },
+      {
+        title: "STATE",
+        cell: ({ state }) => state,
+        tint: ({ state }, text) => tintState(state, text, paint),
+      },
       { title: "SINCE", cell: ({ modifiedAtMs }) => age(modifiedAtMs, nowMs) },
       {
         title: "EXIT",
@@ -136,20 +165,29 @@ function partitions({ job, terminal, nowMs }: JobToDescribe, current: readonly E
     ],
   });
   const hidden = current.length - SHOWN_PARTITIONS;
-  const more = hidden > 0 ? `\n  and ${plural(hidden, "more partition")}: skerry job executions ${short(job.id)}` : "";
+  const more = hidden > 0
+    ? `\n  and ${plural(hidden, "more partition")}: skerry job executions ${short(job.id)}`
+    : "";
   return [`${paint.bold("Partitions")}\n${indent(table)}${more}`];
 }
 
 function failures({ job, terminal }: JobToDescribe, current: readonly ExecutionView[]): readonly string[] {
   const { paint } = terminal;
-  const told = current.filter(({ message, state }) => message && ["failed", "refused", "lost", "stopped"].includes(state));
+  const told = current.filter(({ message, state }) =>
+    message && ["failed", "refused", "lost", "stopped"].includes(state)
+  );
   if (told.length === 0) return [];
   const same = Map.groupBy(told, ({ state, message }) => `${state}: ${message}`);
   const lines = [...same.values()].slice(0, SHOWN_EVENTS).flatMap((alike) => {
     const { message, hint, state } = alike[0]!;
     const names = alike.slice(0, 8).map(({ partition }) => partition).join(", ");
-    const who = job.count === 1 ? "" : `${alike.length === 1 ? "partition" : "partitions"} ${names}${alike.length > 8 ? ", …" : ""} `;
-    return [`  ${who}${paint.bad(state)}: ${oneLine(message)}`, ...(hint ? [`    ${paint.accent("Hint:")} ${oneLine(hint)}`] : [])];
+    const who = job.count === 1
+      ? ""
+      : `${alike.length === 1 ? "partition" : "partitions"} ${names}${alike.length > 8 ? ", …" : ""} `;
+    return [
+      `  ${who}${paint.bad(state)}: ${oneLine(message)}`,
+      ...(hint ? [`    ${paint.accent("Hint:")} ${oneLine(hint)}`] : []),
+    ];
   });
   return [[paint.bold("Failures"), ...lines].join("\n")];
 }
@@ -173,9 +211,13 @@ function recent({ events, terminal, nowMs }: JobToDescribe): readonly string[] {
 }
 
 function next({ job, terminal }: JobToDescribe, current: readonly ExecutionView[]): string {
-  const hasResults = current.some(({ state, wire }) => state === "completed" && textAt(recordAt(wire, "PublishedResult"), "Type"));
+  const hasResults = current.some(({ state, wire }) =>
+    state === "completed" && textAt(recordAt(wire, "PublishedResult"), "Type")
+  );
   const verbs = isTerminal(job.state)
     ? ["logs", ...(hasResults ? ["get"] : []), "history"]
     : ["wait", "logs --follow", "stop"];
-  return terminal.paint.dim(`Next: ${verbs.map((verb) => `skerry job ${verb} ${harmless(short(job.id))}`).join(" · ")}`);
+  return terminal.paint.dim(
+    `Next: ${verbs.map((verb) => `skerry job ${verb} ${harmless(short(job.id))}`).join(" · ")}`,
+  );
 }

@@ -43,7 +43,11 @@ export const EXECUTIONS = defineCommand({
         { title: "ID", cell: ({ id }: ExecutionView) => short(id) },
         { title: "PARTITION", cell: ({ partition }) => String(partition), isNumber: true },
         { title: "NODE", cell: ({ nodeId }) => short(nodeId) },
-        { title: "STATE", cell: ({ state }) => state, tint: ({ state }, text) => tintState(state, text, paint) },
+        {
+          title: "STATE",
+          cell: ({ state }) => state,
+          tint: ({ state }, text) => tintState(state, text, paint),
+        },
         { title: "SINCE", cell: ({ modifiedAtMs }) => age(modifiedAtMs, nowMs) },
         { title: "DESIRED", cell: ({ desired }) => desired, isWide: true },
         { title: "CREATED AT", cell: ({ createdAtMs }) => moment(createdAtMs), isWide: true },
@@ -58,6 +62,8 @@ export const EXECUTIONS = defineCommand({
       ],
     });
     const hidden = rows.length - shown.length;
-    if (hidden > 0 && flags.output === "table") terminal.note(`${plural(hidden, "more execution")} not shown`);
+    if (hidden > 0 && flags.output === "table") {
+      terminal.note(`${plural(hidden, "more execution")} not shown`);
+    }
   },
 });

@@ -15,7 +15,11 @@ import { isTerminal, itemsOf, type JobView, numberAt, readJob, recordAt, textAt 
 import { amountOfBytes, plural, short } from "./words.ts";
 
 const FLAGS = {
-  outputDir: text({ placeholder: "DIR", summary: "Where results go (default: ./job-<short ID>)", completes: "folder" }),
+  outputDir: text({
+    placeholder: "DIR",
+    summary: "Where results go (default: ./job-<short ID>)",
+    completes: "folder",
+  }),
   raw: toggle({ summary: "Keep the archives as they are, in DIR/raw" }),
   force: toggle({ summary: "Replace files of the same name" }),
   timeout: duration({ placeholder: "DURATION", summary: "Give up after this (default: never)" }),
@@ -26,11 +30,16 @@ const FLAGS = {
 export const GET = defineCommand({
   name: "get",
   summary: "Fetch the results of a job",
-  about: "One partition: stdout, stderr, exitCode and a folder for each result path. Several: the same, put together\n" +
-    "(stdout and stderr in the order of the partitions, exitCode the first that is not 0), and what each partition\n" +
-    "printed in partition-N. Where partitions wrote files of the same name into a result path, each keeps its own in\n" +
+  about:
+    "One partition: stdout, stderr, exitCode and a folder for each result path. Several: the same, put together " +
+    "(stdout and stderr in the order of the partitions, exitCode the first that is not 0), and what each partition " +
+    "printed in partition-N. Where partitions wrote files of the same name into a result path, each keeps its own in " +
     "partition-N. A fetch that broke off goes on where it stopped; nothing appears in DIR before all is there.",
-  operands: [{ name: "JOB[/PATH]", summary: "ID, its beginning, or name; a path fetches only that", completes: "job" }],
+  operands: [{
+    name: "JOB[/PATH]",
+    summary: "ID, its beginning, or name; a path fetches only that",
+    completes: "job",
+  }],
   flags: FLAGS,
   examples: [
     { line: "skerry job get j-0123abcd", does: "Everything, into ./job-0123abcd" },
@@ -49,11 +58,15 @@ async function run({ operands, flags, settings, terminal }: Call<typeof FLAGS>):
   const client = await openClient(settings);
   using interrupt = onInterrupt();
   const timeoutMs = flags.timeout ?? flags.downloadTimeoutSecs;
-  const limits = timeoutMs === undefined ? [interrupt.signal] : [interrupt.signal, AbortSignal.timeout(timeoutMs)];
+  const limits = timeoutMs === undefined
+    ? [interrupt.signal]
+    : [interrupt.signal, AbortSignal.timeout(timeoutMs)];
   const signal = AbortSignal.any(limits);
   try {
     const query = { namespace: client.namespace };
-    const job = readJob(recordAt(await client.get(`/orchestrator/jobs/${encodeURIComponent(id)}`, { query }), "Job"));
+    const job = readJob(
+      recordAt(await client.get(`/orchestrator/jobs/${encodeURIComponent(id)}`, { query }), "Job"),
+    );
     const results = await findResults(client, job, terminal);
     const folder = resolve(flags.outputDir ?? `job-${short(job.id).replace(/^j-/, "")}`);
     const work = await openWork(folder, job);
@@ -84,7 +97,9 @@ interface Result {
 
 /** What can be fetched. Throws when that is nothing. */
 async function findResults(client: Client, job: JobView, terminal: Terminal): Promise<readonly Result[]> {
-  const answer = await client.get(`/orchestrator/jobs/${job.id}/results`, { query: { namespace: job.namespace } });
+  const answer = await client.get(`/orchestrator/jobs/${job.id}/results`, {
+    query: { namespace: job.namespace },
+  });
   const executions = currentOf(await fetchExecutions(client, job.id));
   const results = itemsOf(answer).map((item, at) => readResult(item, { at, executions, client }));
   if (results.length === 0) throw nothingToFetch(job, executions.length);
@@ -104,12 +119,14 @@ function readResult(
   const written = textAt(params, "URL") ?? textAt(params, "PreSignedURL");
   if (!written) {
     const where = textAt(params, "CID") ? `ipfs://${textAt(params, "CID")}` : JSON.stringify(params);
-    throw new AppError("unsupported", `Cannot fetch results of the kind ${quote(type)}`, { hint: `They are at ${where}` });
+    throw new AppError("unsupported", `Cannot fetch results of the kind ${quote(type)}`, {
+      hint: `They are at ${where}`,
+    });
   }
   const url = new URL(written, client.urlOf("/")).href;
-  const told = textAt(params, "ExecutionID");
+  const told = textAt(item, "ExecutionID");
   const execution = executions.find(({ id }) => id === told || url.includes(id));
-  const partition = numberAt(params, "PartitionIndex") ?? execution?.partition ?? at;
+  const partition = numberAt(item, "PartitionIndex") ?? execution?.partition ?? at;
   return { partition, executionId: execution?.id ?? `result-${at}`, url };
 }
 
@@ -121,9 +138,15 @@ function nothingToFetch(job: JobView, executionCount: number): AppError {
     });
   }
   const why = executionCount === 0 ? "it never ran" : "none were published";
-  return new AppError("not_found", `Job ${id} has no results: it has ${job.state === "completed" ? "completed" : `been ${job.state}`}, and ${why}`, {
-    hint: `\`skerry job describe ${id}\` shows why; \`skerry job logs ${id}\` shows what it printed`,
-  });
+  return new AppError(
+    "not_found",
+    `Job ${id} has no results: it has ${
+      job.state === "completed" ? "completed" : `been ${job.state}`
+    }, and ${why}`,
+    {
+      hint: `\`skerry job describe ${id}\` shows why; \`skerry job logs ${id}\` shows what it printed`,
+    },
+  );
 }
 
 interface Fetching {
@@ -143,7 +166,9 @@ async function fetchAll(client: Client, results: readonly Result[], fetching: Fe
   await downloadAll(client, results, fetching);
   const merged = join(work, "merged");
   await Deno.remove(merged, { recursive: true }).catch(() => {});
-  const told = isRaw ? await keepRaw(results, { work, merged }) : await unpackAll(results, { ...fetching, merged });
+  const told = isRaw
+    ? await keepRaw(results, { work, merged })
+    : await unpackAll(results, { ...fetching, merged });
   await putIntoPlace(merged, { folder, isForced });
   await Deno.remove(work, { recursive: true });
   return told;
@@ -151,11 +176,17 @@ async function fetchAll(client: Client, results: readonly Result[], fetching: Fe
 
 const archiveOf = (work: string, { executionId }: Result) => join(work, `${executionId}.tar.gz`);
 
-async function downloadAll(client: Client, results: readonly Result[], { work, signal, terminal }: Fetching): Promise<void> {
+async function downloadAll(
+  client: Client,
+  results: readonly Result[],
+  { work, signal, terminal }: Fetching,
+): Promise<void> {
   let [doneCount, gotBytes] = [0, 0];
   const onBytes = (count: number) => {
     gotBytes += count;
-    terminal.progress(`Fetching ${doneCount} of ${plural(results.length, "partition")}: ${amountOfBytes(gotBytes)}`);
+    terminal.progress(
+      `Fetching ${doneCount} of ${plural(results.length, "partition")}: ${amountOfBytes(gotBytes)}`,
+    );
   };
   const queue = [...results];
   const lane = async () => {
@@ -201,8 +232,12 @@ async function unpackAll(
   const { kept } = await mergeResults(partitions, merged);
   return [
     `${plural(results.length, "partition")}, ${plural(fileCount, "file")}, ${amountOfBytes(sizeBytes)}`,
-    ...kept.map((name) => `Several partitions wrote the same files in ${quote(name)}: each keeps its own in partition-N`),
-    ...(skippedCount ? [`${plural(skippedCount, "link")} left out: results hold files and folders only`] : []),
+    ...kept.map((name) =>
+      `Several partitions wrote the same files in ${quote(name)}: each keeps its own in partition-N`
+    ),
+    ...(skippedCount
+      ? [`${plural(skippedCount, "link")} left out: results hold files and folders only`]
+      : []),
   ].join("\n");
 }
 
@@ -218,20 +253,29 @@ async function openWork(folder: string, job: JobView): Promise<string> {
     await Deno.mkdir(work, { recursive: true });
     return work;
   } catch (cause) {
-    throw new AppError("io", `Cannot write results to ${quote(folder)}: ${(cause as Error).message}`, { cause });
+    throw new AppError("io", `Cannot write results to ${quote(folder)}: ${(cause as Error).message}`, {
+      cause,
+    });
   }
 }
 
 /** A new folder appears at once, complete. In an old one nothing of the same name is touched unless forced. */
-async function putIntoPlace(merged: string, { folder, isForced }: { folder: string; isForced: boolean }): Promise<void> {
+async function putIntoPlace(
+  merged: string,
+  { folder, isForced }: { folder: string; isForced: boolean },
+): Promise<void> {
   const present = await namesIn(folder).catch(() => undefined);
   if (!present) return await Deno.rename(merged, folder);
   const names = await namesIn(merged);
   const taken = names.filter((name) => present.includes(name));
   if (taken.length && !isForced) {
-    throw new AppError("in_use", `Cannot write results to ${quote(folder)}: ${taken.slice(0, 3).join(", ")} is there already`, {
-      hint: "Name another folder with --output-dir, or replace what is there with --force",
-    });
+    throw new AppError(
+      "in_use",
+      `Cannot write results to ${quote(folder)}: ${taken.slice(0, 3).join(", ")} is there already`,
+      {
+        hint: "Name another folder with --output-dir, or replace what is there with --force",
+      },
+    );
   }
   for (const name of taken) await Deno.remove(join(folder, name), { recursive: true });
   for (const name of names) await Deno.rename(join(merged, name), join(folder, name));

@@ -78,7 +78,11 @@ async function fetchPage(
     next_token: token,
     wait_ms: heldMs || undefined,
   };
-  const page = await client.get(`/orchestrator/jobs/${encodeURIComponent(id)}/history`, { query, heldMs, signal });
+  const page = await client.get(`/orchestrator/jobs/${encodeURIComponent(id)}/history`, {
+    query,
+    heldMs,
+    signal,
+  });
   return { events: itemsOf(page).map(readEvent), next: textAt(page, "NextToken") ?? "" };
 }
 
@@ -104,9 +108,15 @@ async function follow({ operands, flags, terminal }: Call<typeof FLAGS>, client:
   try {
     for (;;) {
       const askedAtMs = performance.now();
-      const page = await fetchPage(client, id, { flags, token, limit: PAGE, heldMs: isFirst ? 0 : HELD_MS, signal });
+      const page = await fetchPage(client, id, {
+        flags,
+        token,
+        limit: PAGE,
+        heldMs: isFirst ? 0 : HELD_MS,
+        signal,
+      });
       if (page.events.length > 0) {
-        if (isData(flags.output)) for (const { wire } of page.events) terminal.print(formatJson(wire));
+        if (isData(flags.output)) { for (const { wire } of page.events) terminal.print(formatJson(wire)); }
         else {
           const table = formatTable(page.events, { columns: columns(client.nowMs()), terminal });
           terminal.print(isFirst ? table : table.slice(table.indexOf("\n") + 1));

@@ -13,7 +13,11 @@ export const JOB_STATES = ["pending", "queued", "running", "completed", "failed"
 
 const FLAGS = {
   state: list({ placeholder: "STATE", short: "s", summary: "Only jobs in this state", choices: JOB_STATES }),
-  labels: list({ placeholder: "SELECTOR", short: "l", summary: "Only jobs with these labels, such as team=a,stage!=dev" }),
+  labels: list({
+    placeholder: "SELECTOR",
+    short: "l",
+    summary: "Only jobs with these labels, such as team=a,stage!=dev",
+  }),
   limit: whole({ placeholder: "N", short: "n", summary: "At most so many (default: 10)", least: 1 }),
   all: toggle({ summary: "Every job, however many there are", short: "a" }),
   namespace: text({ placeholder: "NAME", summary: "Only jobs of this namespace (default: all)" }),
@@ -29,7 +33,10 @@ export const LIST = defineCommand({
   flags: FLAGS,
   examples: [
     { line: "skerry job list", does: "The last ten" },
-    { line: "skerry job list --state running,queued --output wide", does: "What is not done, with more columns" },
+    {
+      line: "skerry job list --state running,queued --output wide",
+      does: "What is not done, with more columns",
+    },
     { line: "skerry job list --labels team=a --all -o name", does: "IDs of all jobs of a team, for scripts" },
   ],
   run,
@@ -53,7 +60,9 @@ async function run({ flags, settings, terminal }: Call<typeof FLAGS>): Promise<v
     output: flags.output,
     wireOf: ({ wire }) => wire,
     nameOf: ({ id }) => id,
-    empty: flags.state.length || flags.labels.length ? "No such jobs" : "No jobs yet: `skerry job run --help` shows how",
+    empty: flags.state.length || flags.labels.length
+      ? "No such jobs"
+      : "No jobs yet: `skerry job run --help` shows how",
     columns: columns(terminal, client.nowMs()),
   });
   const isTable = flags.output === "table" || flags.output === "wide";
@@ -107,7 +116,8 @@ export function tintState(state: string, text: string, paint: Paint): string {
 }
 
 function columns({ paint }: Terminal, nowMs: number) {
-  const labels = ({ labels }: JobView) => Object.entries(labels).map(([key, value]) => `${key}=${value}`).join(",");
+  const labels = ({ labels }: JobView) =>
+    Object.entries(labels).map(([key, value]) => `${key}=${value}`).join(",");
   return [
     { title: "ID", cell: ({ id }: JobView) => short(id) },
     {

@@ -10,17 +10,26 @@ import { showLogs } from "./log_follow.ts";
 const FLAGS = {
   follow: toggle({ summary: "Show new output as it comes, until the job has ended", short: "f" }),
   partition: whole({ placeholder: "N", summary: "Only this partition, numbered from 0" }),
-  executionId: text({ placeholder: "ID", short: "e", summary: "Only this execution, also one that was replaced" }),
+  executionId: text({
+    placeholder: "ID",
+    short: "e",
+    summary: "Only this execution, also one that was replaced",
+  }),
   execution: text({ placeholder: "ID", summary: "The same", isHidden: true }),
   tail: whole({ placeholder: "N", short: "t", summary: "Only the last N lines of each partition" }),
-  since: parsed({ placeholder: "WHEN", summary: "Only output since: 10m, or 2026-03-01T12:00:00Z", parse: parseSince }),
+  since: parsed({
+    placeholder: "WHEN",
+    summary: "Only output since: 10m, or 2026-03-01T12:00:00Z",
+    parse: parseSince,
+  }),
   namespace: text({ placeholder: "NAME", summary: "Namespace in which the job's name is looked up" }),
 };
 
 export const LOGS = defineCommand({
   name: "logs",
   summary: "Show what a job printed, or prints",
-  about: "What the tasks wrote to stdout goes to stdout, and stderr to stderr. With several partitions each line\n" +
+  about:
+    "What the tasks wrote to stdout goes to stdout, and stderr to stderr. With several partitions each line " +
     'begins with its partition, such as "3| ".',
   operands: [JOB_OPERAND],
   flags: FLAGS,
@@ -57,7 +66,9 @@ function parseSince(written: string): Since {
   try {
     return { agoMs: parseSpan(written) };
   } catch (cause) {
-    throw new AppError("invalid", "must be a duration such as 10m, or a time such as 2026-03-01T12:00:00Z", { cause });
+    throw new AppError("invalid", "must be a duration such as 10m, or a time such as 2026-03-01T12:00:00Z", {
+      cause,
+    });
   }
 }
 

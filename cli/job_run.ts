@@ -9,7 +9,11 @@ import { isData, OUTPUT_FLAGS, printData } from "./output.ts";
 import { checkJob, RUN_FLAGS, runJob } from "./submit.ts";
 import { harmless, plural } from "./words.ts";
 
-const FILE = { name: "FILE", summary: "Job in YAML or JSON; - reads it from stdin", completes: "file" } as const;
+const FILE = {
+  name: "FILE",
+  summary: "Job in YAML or JSON; - reads it from stdin",
+  completes: "file",
+} as const;
 
 const FLAGS = {
   namespace: text({ placeholder: "NAME", summary: "Namespace of the job, where the file names none" }),
@@ -20,14 +24,18 @@ const FLAGS = {
 export const RUN = defineCommand({
   name: "run",
   summary: "Run the job that a file describes, and wait for its end",
-  about: "Exits with 0 when the job completed, 6 when it failed or a task exited with other than 0. Ctrl-C leaves the\n" +
+  about:
+    "Exits with 0 when the job completed, 6 when it failed or a task exited with other than 0. Ctrl-C leaves the " +
     "job running.",
   operands: [FILE],
   flags: FLAGS,
   examples: [
     { line: "skerry job run job.yaml", does: "Submit a job and see it through" },
     { line: "skerry job run --follow job.yaml", does: "Show what it prints" },
-    { line: "generate-job | skerry job run --id-only --no-wait -", does: "From another program, for scripts" },
+    {
+      line: "generate-job | skerry job run --id-only --no-wait -",
+      does: "From another program, for scripts",
+    },
     { line: "skerry job run --dry-run job.yaml", does: "Only check it, and show it with every default" },
   ],
   async run(call: Call<typeof FLAGS>) {
@@ -51,14 +59,20 @@ export const VALIDATE = defineCommand({
   ],
   async run({ operands, flags, terminal }: Call<typeof OUTPUT_FLAGS>) {
     const { parsed } = await readJobFile(operands[0]!);
-    for (const warning of parsed.warnings) terminal.note(`${terminal.paintNote.warn("Warning:")} ${harmless(warning)}`);
+    for (const warning of parsed.warnings) {
+      terminal.note(`${terminal.paintNote.warn("Warning:")} ${harmless(warning)}`);
+    }
     if (isData(flags.output)) {
       const { formatSpec } = await import("../shared/spec/format_job.ts");
       await printData(terminal, { value: formatSpec(parsed.spec), output: flags.output });
       return EXIT.ok;
     }
     const { name, count, task } = parsed.spec;
-    terminal.print(`OK: ${name ? `job ${quote(name)}` : "job without a name"}, ${task.engine.type}, ${plural(count, "partition")}`);
+    terminal.print(
+      `OK: ${name ? `job ${quote(name)}` : "job without a name"}, ${task.engine.type}, ${
+        plural(count, "partition")
+      }`,
+    );
     return EXIT.ok;
   },
 });
@@ -75,9 +89,13 @@ async function readText(path: string): Promise<string> {
   try {
     const bytes = path === "-" ? await readAll(Deno.stdin.readable) : await Deno.readFile(path);
     if (bytes.length > LIMITS.httpBodyBytes) {
-      throw new AppError("too_large", `Cannot read the job ${quote(path)}: it has more than ${LIMITS.httpBodyBytes} bytes`, {
-        hint: "Give large inputs by path or URL instead of inline",
-      });
+      throw new AppError(
+        "too_large",
+        `Cannot read the job ${quote(path)}: it has more than ${LIMITS.httpBodyBytes} bytes`,
+        {
+          hint: "Give large inputs by path or URL instead of inline",
+        },
+      );
     }
     return new TextDecoder().decode(bytes);
   } catch (error) {

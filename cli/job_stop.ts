@@ -10,7 +10,11 @@ import { type JobView, readJob, recordAt, textAt } from "./wire.ts";
 import { harmless, plural, short } from "./words.ts";
 
 const FLAGS = {
-  selector: text({ placeholder: "SELECTOR", short: "l", summary: "Stop every running or waiting job with these labels" }),
+  selector: text({
+    placeholder: "SELECTOR",
+    short: "l",
+    summary: "Stop every running or waiting job with these labels",
+  }),
   reason: text({ placeholder: "TEXT", summary: "Why, for the job's history" }),
   namespace: text({ placeholder: "NAME", summary: "Namespace of the jobs" }),
   quiet: toggle({ summary: "Print nothing", short: "q" }),
@@ -25,7 +29,10 @@ export const STOP = defineCommand({
   flags: FLAGS,
   examples: [
     { line: "skerry job stop j-0123abcd", does: "One job" },
-    { line: "skerry job stop --selector team=a,stage=test", does: "All jobs with these labels that have not ended" },
+    {
+      line: "skerry job stop --selector team=a,stage=test",
+      does: "All jobs with these labels that have not ended",
+    },
   ],
   run,
 });
@@ -63,7 +70,9 @@ async function run({ operands, flags, settings, terminal }: Call<typeof FLAGS>):
 
 async function findJob(client: Client, id: string): Promise<JobView> {
   const query = { namespace: client.namespace };
-  return readJob(recordAt(await client.get(`/orchestrator/jobs/${encodeURIComponent(id)}`, { query }), "Job"));
+  return readJob(
+    recordAt(await client.get(`/orchestrator/jobs/${encodeURIComponent(id)}`, { query }), "Job"),
+  );
 }
 
 async function findLive(client: Client, selector: string): Promise<readonly JobView[]> {
@@ -80,5 +89,7 @@ async function stop(client: Client, job: JobView, reason = "Stopped from the com
 
 function told(job: JobView, { EvaluationID: evaluationId }: { EvaluationID: string }): string {
   const name = job.name && job.name !== job.id ? ` (${harmless(job.name)})` : "";
-  return evaluationId ? `Stopping job ${short(job.id)}${name}` : `Job ${short(job.id)}${name} was stopped already`;
+  return evaluationId
+    ? `Stopping job ${short(job.id)}${name}`
+    : `Job ${short(job.id)}${name} was stopped already`;
 }

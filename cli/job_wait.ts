@@ -19,12 +19,16 @@ const FLAGS = {
 export const WAIT = defineCommand({
   name: "wait",
   summary: "Wait until a job has ended, and say how",
-  about: "Exits with 0 when it completed, 6 when it failed or a task exited with other than 0, 7 after the time-out.",
+  about:
+    "Exits with 0 when it completed, 6 when it failed or a task exited with other than 0, 7 after the time-out.",
   operands: [JOB_OPERAND],
   flags: FLAGS,
   examples: [
     { line: "skerry job wait j-0123abcd", does: "However long it takes" },
-    { line: "skerry job wait --timeout 10m j-0123abcd && skerry job get j-0123abcd", does: "Then fetch the results" },
+    {
+      line: "skerry job wait --timeout 10m j-0123abcd && skerry job get j-0123abcd",
+      does: "Then fetch the results",
+    },
   ],
   async run({ operands, flags, settings, terminal }: Call<typeof FLAGS>) {
     const client = await openClient(settings);

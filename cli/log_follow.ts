@@ -1,20 +1,14 @@
-/** The output of a whole job: every partition's, each line marked with its partition when there are several. */
+/** The output of a job: each line marked with its partition when there are several. */
 import { AppError } from "../shared/errors.ts";
-import type { Client, Query } from "./client.ts";
+import type { Client } from "./client.ts";
 import { pause } from "./interrupt.ts";
-import { streamLogs } from "./log_stream.ts";
-import { currentOf, fetchExecutions } from "./partitions.ts";
+import { type LogFrame, streamLogs } from "./log_stream.ts";
 import type { Terminal } from "./terminal.ts";
-import { type ExecutionView, isTerminal, type JobView, readJob, recordAt } from "./wire.ts";
-import { plural, short, span } from "./words.ts";
+import { itemsOf, type JobView, readJob, recordAt } from "./wire.ts";
+import { harmless, plural, short, span } from "./words.ts";
 
-/** Executions that are followed at the same time; the others are read when one ends. */
-const STREAMS_MAX = 32;
-/** How often new executions are looked for. */
-const LOOK_MS = 500;
+/** Before a stream that broke off is asked for again. */
 const BROKEN_PAUSE_MS = 1000;
-/** States of an execution before it has output. */
-const BEFORE_OUTPUT: ReadonlySet<string> = new Set(["placed", "queued", "pending", "refused", "undefined"]);
 
 export interface LogSelection {
   readonly isFollowing: boolean;
@@ -39,135 +33,101 @@ export async function followJobLogs(
 ): Promise<void> {
   const limits = timeoutMs === undefined ? [signal] : [signal, AbortSignal.timeout(timeoutMs)];
   const show = { terminal, signal: AbortSignal.any(limits), selection: { isFollowing: true } };
-  await followAll(client, jobId, show);
+  await showLogs(client, jobId, show);
   if (signal.aborted || !show.signal.aborted) return;
   throw new AppError("timed_out", `Stopped waiting for job ${short(jobId)} after ${span(timeoutMs ?? 0)}`, {
     hint: `The job goes on; \`skerry job logs --follow ${short(jobId)}\` shows it again`,
   });
 }
 
-/** Shows what was selected of a job's output: what there is, or until the job has ended. */
+/**
+ * Shows what was selected: what there is, or, following, until the job has ended. A stream that breaks off is asked for
+ * again, without what was shown already.
+ */
 export async function showLogs(client: Client, jobId: string, show: ShowLogs): Promise<void> {
   const { selection, terminal, signal } = show;
-  if (selection.isFollowing && selection.executionId === undefined) return await followAll(client, jobId, show);
-  const job = await getJob(client, jobId, { signal });
-  const executions = await fetchExecutions(client, job.id, { signal });
-  const chosen = select(executions, selection);
-  if (chosen.length === 0) return terminal.note(nothingYet(job, selection));
-  for (const execution of chosen) await readLog(client, { job, execution, show });
-}
-
-function select(executions: readonly ExecutionView[], { partition, executionId }: LogSelection) {
-  if (executionId !== undefined) {
-    const found = executions.filter(({ id }) => id.startsWith(executionId));
-    if (found.length > 0) return found.slice(0, 1);
-    throw new AppError("not_found", `Cannot find execution "${executionId}" in this job`, {
-      hint: "`skerry job executions ID` lists them",
-    });
+  const job = await getJob(client, jobId, signal);
+  checkPartition(job, selection.partition);
+  if (!selection.isFollowing && !await hasExecutions(client, job)) {
+    const why = job.message ? ` (${harmless(job.message)})` : "";
+    return terminal.note(`This job has no output yet: it is ${job.state}${why}`);
   }
-  return currentOf(executions).filter((execution) => partition === undefined || execution.partition === partition)
-    .filter(({ state }) => !BEFORE_OUTPUT.has(state));
-}
-
-function nothingYet(job: JobView, { partition }: LogSelection): string {
-  if (partition !== undefined && partition >= job.count) {
-    throw new AppError("not_found", `Cannot find partition ${partition}: the job has ${plural(job.count, "partition")}`, {
-      hint: `Partitions are numbered from 0 to ${job.count - 1}`,
-    });
-  }
-  const what = partition === undefined ? "This job" : `Partition ${partition}`;
-  return `${what} has no output yet: it is ${job.state}${job.message ? ` (${job.message})` : ""}`;
-}
-
-async function followAll(client: Client, jobId: string, show: ShowLogs): Promise<void> {
-  const { signal, selection } = show;
-  const running = new Map<string, Promise<void>>();
-  const seen = new Set<string>();
-  let failure: unknown;
-  let heldMs = 0;
-  while (!signal.aborted && failure === undefined) {
-    const askedAtMs = performance.now();
-    const job = await getJob(client, jobId, { signal, heldMs }).catch((error) => {
-      if (!signal.aborted) throw error;
-    });
-    if (!job) return;
-    const executions = await fetchExecutions(client, job.id, { signal });
-    const due = select(executions, selection).filter(({ id }) => !seen.has(id));
-    for (const execution of due.slice(0, Math.max(0, STREAMS_MAX - running.size))) {
-      seen.add(execution.id);
-      const reading = readLog(client, { job, execution, show }).catch((error) => {
-        if (!signal.aborted) failure ??= error;
-      });
-      running.set(execution.id, reading.finally(() => running.delete(execution.id)));
-    }
-    if (isTerminal(job.state)) {
-      if (running.size === 0 && due.length === 0) break;
-      await Promise.race([...running.values(), pause(LOOK_MS, signal)]);
-      continue;
-    }
-    heldMs = LOOK_MS;
-    await pause(Math.max(0, LOOK_MS / 2 - (performance.now() - askedAtMs)), signal);
-  }
-  if (failure !== undefined) throw failure;
-}
-
-async function getJob(
-  client: Client,
-  id: string,
-  { signal, heldMs = 0 }: { signal: AbortSignal; heldMs?: number },
-): Promise<JobView> {
-  const query: Query = { namespace: client.namespace, ...(heldMs > 0 && { wait: "terminal", wait_ms: heldMs }) };
-  const answer = await client.get(`/orchestrator/jobs/${encodeURIComponent(id)}`, { query, signal, heldMs });
-  return readJob(recordAt(answer, "Job"));
-}
-
-interface OneLog {
-  readonly job: JobView;
-  readonly execution: ExecutionView;
-  readonly show: ShowLogs;
-}
-
-/** Shows one execution's output. A stream that breaks off is read again, without what was shown already. */
-async function readLog(client: Client, { job, execution, show }: OneLog): Promise<void> {
-  const { terminal, signal, selection } = show;
-  const write = lineWriter(terminal, job.count > 1 && selection.partition === undefined ? execution.partition : undefined);
-  const shown = { out: 0, error: 0 };
-  const isWhole = selection.tail === undefined && selection.sinceMs === undefined;
+  const write = frameWriter(terminal, { isMarked: isMarked(job, selection) });
+  const shown = new Map<string, number>();
+  const mayResume = selection.isFollowing && selection.tail === undefined && selection.sinceMs === undefined;
   for (let isAgain = false;; isAgain = true) {
-    const skip = { ...shown };
     try {
-      const path = `/orchestrator/jobs/${encodeURIComponent(job.id)}/logs`;
-      const query = {
-        execution_id: execution.id,
-        follow: selection.isFollowing,
-        tail: selection.tail,
-        since: selection.sinceMs === undefined ? undefined : new Date(selection.sinceMs).toISOString(),
-      };
-      for await (const { isError, text } of streamLogs(client, path, { query, signal })) {
-        const stream = isError ? "error" : "out";
-        const fresh = text.slice(skip[stream]);
-        skip[stream] = Math.max(0, skip[stream] - text.length);
-        shown[stream] += fresh.length;
-        if (fresh) write(fresh, isError);
+      const skip = new Map(shown);
+      for await (
+        const frame of streamLogs(client, `/orchestrator/jobs/${job.id}/logs`, {
+          query: queryOf(selection),
+          signal,
+        })
+      ) {
+        const fresh = unseen(frame, { skip, shown });
+        if (fresh !== "") write({ ...frame, text: fresh });
       }
       return;
     } catch (error) {
-      const mayPass = error instanceof AppError && error.code === "unavailable" && isWhole && selection.isFollowing;
       if (signal.aborted) return;
-      if (!mayPass) throw error;
-      if (!isAgain) terminal.note(`${error.message}; trying again`);
+      const mayPass = error instanceof AppError && error.kind.isRetryable && shown.size + Number(isAgain) > 0;
+      if (!mayResume || !mayPass) throw error;
+      if (!isAgain) terminal.note(`${error.message}; trying again (Ctrl-C to leave)`);
       await pause(BROKEN_PAUSE_MS, signal);
     }
   }
 }
 
-/** Writes as it comes; with a partition, whole lines that begin with it. */
-function lineWriter(terminal: Terminal, partition: number | undefined): (text: string, isError: boolean) => void {
+async function getJob(client: Client, id: string, signal: AbortSignal): Promise<JobView> {
+  const query = { namespace: client.namespace };
+  return readJob(
+    recordAt(await client.get(`/orchestrator/jobs/${encodeURIComponent(id)}`, { query, signal }), "Job"),
+  );
+}
+
+async function hasExecutions(client: Client, job: JobView): Promise<boolean> {
+  const page = await client.get(`/orchestrator/jobs/${job.id}/executions`, { query: { limit: 1 } });
+  return itemsOf(page).length > 0;
+}
+
+function checkPartition(job: JobView, partition: number | undefined): void {
+  if (partition === undefined || partition < job.count) return;
+  throw new AppError(
+    "not_found",
+    `Cannot find partition ${partition}: the job has ${plural(job.count, "partition")}`,
+    {
+      hint: `Partitions are numbered from 0 to ${job.count - 1}`,
+    },
+  );
+}
+
+const isMarked = (job: JobView, { partition, executionId }: LogSelection): boolean =>
+  job.count > 1 && partition === undefined && executionId === undefined;
+
+function queryOf({ isFollowing, tail, sinceMs, partition, executionId }: LogSelection) {
+  const since = sinceMs === undefined ? undefined : new Date(sinceMs).toISOString();
+  return { follow: isFollowing, tail, since, partition, execution_id: executionId };
+}
+
+/** The part of a frame that an earlier stream has not brought. */
+function unseen(
+  { text, isError, executionId }: LogFrame,
+  { skip, shown }: { skip: Map<string, number>; shown: Map<string, number> },
+): string {
+  const key = `${executionId} ${isError}`;
+  const skipped = Math.min(text.length, skip.get(key) ?? 0);
+  skip.set(key, (skip.get(key) ?? 0) - skipped);
+  shown.set(key, (shown.get(key) ?? 0) + text.length - skipped);
+  return text.slice(skipped);
+}
+
+/** Writes as it comes; marked, each line begins with its partition. */
+function frameWriter(terminal: Terminal, options: { isMarked: boolean }): (frame: LogFrame) => void {
   const encoder = new TextEncoder();
-  if (partition === undefined) return (text, isError) => terminal.write(encoder.encode(text), { isError });
-  const mark = (isError: boolean) => (isError ? terminal.paintNote : terminal.paint).dim(`${partition}| `);
-  return (text, isError) => {
-    const lines = text.replace(/\n$/, "").split("\n").map((line) => `${mark(isError)}${line}\n`);
+  if (!options.isMarked) return ({ text, isError }) => terminal.write(encoder.encode(text), { isError });
+  return ({ text, isError, partition }) => {
+    const mark = (isError ? terminal.paintNote : terminal.paint).dim(`${partition}| `);
+    const lines = text.replace(/\n$/, "").split("\n").map((line) => `${mark}${line}\n`);
     terminal.write(encoder.encode(lines.join("")), { isError });
   };
 }

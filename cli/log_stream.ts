@@ -2,13 +2,15 @@
 import { AppError } from "../shared/errors.ts";
 import { type Client, type Query, unreachable } from "./client.ts";
 import { parseJson } from "./json.ts";
-import { numberAt, recordAt, textAt, type Wire } from "./wire.ts";
+import { numberAt, recordAt, textAt } from "./wire.ts";
 
 /** One frame. */
 export interface LogFrame {
   readonly isError: boolean;
   readonly text: string;
-  readonly wire: Wire;
+  /** Empty when the server does not tell. */
+  readonly executionId: string;
+  readonly partition: number;
 }
 
 /** Ends when the server says that the log is at its end. Throws when it breaks off or the server refuses. */
@@ -18,7 +20,9 @@ export async function* streamLogs(
   { query, signal }: { query: Query; signal: AbortSignal },
 ): AsyncGenerator<LogFrame> {
   signal.throwIfAborted();
-  const socket = new WebSocket(client.urlOf(path, { query: { ...query, namespace: client.namespace }, isSocket: true }));
+  const socket = new WebSocket(
+    client.urlOf(path, { query: { ...query, namespace: client.namespace }, isSocket: true }),
+  );
   const arrived: (LogFrame | AppError | undefined)[] = [];
   let wake = () => {};
   const push = (item: LogFrame | AppError | undefined) => {
@@ -54,8 +58,13 @@ function readFrame(data: string): LogFrame | AppError {
   const frame = parseJson(data);
   const error = textAt(frame, "error");
   if (error) return new AppError("conflict", error, { hint: textAt(frame, "hint") });
-  const wire = recordAt(frame, "value");
-  return { isError: numberAt(wire, "Type") === 2, text: textAt(wire, "Line") ?? "", wire };
+  const value = recordAt(frame, "value");
+  return {
+    isError: numberAt(value, "Type") === 2,
+    text: textAt(value, "Line") ?? "",
+    executionId: textAt(value, "ExecutionID") ?? "",
+    partition: numberAt(value, "PartitionIndex") ?? 0,
+  };
 }
 
 function brokenBy(event: Event, { client, hasOpened }: { client: Client; hasOpened: boolean }): AppError {

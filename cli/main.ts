@@ -12,7 +12,8 @@ import { openTerminal, type Terminal } from "./terminal.ts";
 
 /** Runs a command line and returns the exit code. Never throws. */
 export async function main(args: readonly string[]): Promise<number> {
-  const isColourless = !!Deno.env.get("NO_COLOR") || args.includes("--no-color") || args.includes("--color=false");
+  const isColourless = !!Deno.env.get("NO_COLOR") || args.includes("--no-color") ||
+    args.includes("--color=false");
   const terminal = openTerminal({ isColourless });
   try {
     return await runCommandLine(args, terminal);
@@ -28,14 +29,18 @@ export async function main(args: readonly string[]): Promise<number> {
 }
 
 async function runCommandLine(args: readonly string[], terminal: Terminal): Promise<number> {
-  if (args[0] === "complete") return await (await import("./completion.ts")).complete(args.slice(1), terminal);
+  if (args[0] === "complete") {
+    return await (await import("./completion.ts")).complete(args.slice(1), terminal);
+  }
   const words = firstWords(args);
   if (words.isVersion) {
     terminal.print(VERSION);
     return EXIT.ok;
   }
   if (words.isHelp) return await (await import("./help.ts")).showHelp(words.words, terminal);
-  const nouns: Noun[] = await Promise.all(NOUNS.filter(({ name }) => args.includes(name)).map((noun) => noun.load()));
+  const nouns: Noun[] = await Promise.all(
+    NOUNS.filter(({ name }) => args.includes(name)).map((noun) => noun.load()),
+  );
   try {
     return await call(parseArgs(args, { nouns, write: (text) => terminal.print(text.trimEnd()) }), terminal);
   } catch (error) {
@@ -45,7 +50,9 @@ async function runCommandLine(args: readonly string[], terminal: Terminal): Prom
 }
 
 /** `skerry`, `skerry help …` and `skerry --version` need no parsing. */
-function firstWords(args: readonly string[]): { words: readonly string[]; isHelp: boolean; isVersion: boolean } {
+function firstWords(
+  args: readonly string[],
+): { words: readonly string[]; isHelp: boolean; isVersion: boolean } {
   const words = args.filter((arg) => !arg.startsWith("-"));
   const isVersion = args.length === 1 && (args[0] === "--version" || args[0] === "-V");
   return { words: words.slice(1), isHelp: args.length === 0 || words[0] === "help", isVersion };
@@ -76,7 +83,9 @@ function showUsageError(error: CommanderError, { args, nouns, terminal }: UsageC
   const known = nouns.find(({ name }) => name === noun);
   const path = [known?.name, known?.commands?.find(({ name }) => name === verb)?.name].filter(Boolean);
   if (error.code === "commander.help") {
-    const about = known ? `Name what to do: ${known.commands?.map(({ name }) => name).join(", ")}` : "Name a command";
+    const about = known
+      ? `Name what to do: ${known.commands?.map(({ name }) => name).join(", ")}`
+      : "Name a command";
     terminal.note(`Error: ${about}`);
   } else {
     const [text = "", guess] = error.message.replace(/^error: /, "").split("\n");

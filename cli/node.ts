@@ -8,7 +8,11 @@ import { asRecord, itemsOf, readNode } from "./wire.ts";
 import { age, short } from "./words.ts";
 
 const LIST_FLAGS = {
-  labels: text({ placeholder: "SELECTOR", short: "l", summary: "Only nodes with these labels, such as site=pier" }),
+  labels: text({
+    placeholder: "SELECTOR",
+    short: "l",
+    summary: "Only nodes with these labels, such as site=pier",
+  }),
   filterStatus: text({ placeholder: "STATUS", summary: "Only nodes that are connected, or disconnected" }),
   ...OUTPUT_FLAGS,
 };
@@ -20,7 +24,10 @@ const list = defineCommand({
   flags: LIST_FLAGS,
   examples: [
     { line: "skerry node list", does: "Every node, when it was last seen, and what is free" },
-    { line: "skerry node list --labels site=pier --output wide", does: "Some nodes, with their engines and labels" },
+    {
+      line: "skerry node list --labels site=pier --output wide",
+      does: "Some nodes, with their engines and labels",
+    },
   ],
   async run({ flags, settings, terminal }: Call<typeof LIST_FLAGS>) {
     const client = await openClient(settings);
@@ -39,7 +46,8 @@ const list = defineCommand({
         { title: "NAME", cell: ({ name }) => name || "-" },
         {
           title: "STATE",
-          cell: ({ connection, membership }) => membership === "approved" ? connection : `${connection}, ${membership}`,
+          cell: ({ connection, membership }) =>
+            membership === "approved" ? connection : `${connection}, ${membership}`,
           tint: ({ connection }, state) => connection === "connected" ? paint.good(state) : paint.warn(state),
         },
         { title: "SEEN", cell: ({ seenAtMs }) => age(seenAtMs, nowMs) },
@@ -73,8 +81,14 @@ const describe = defineCommand({
     const answer = asRecord(await client.get(`/orchestrator/nodes/${encodeURIComponent(operands[0]!)}`)).Node;
     if (isData(flags.output)) return await printData(terminal, { value: answer, output: flags.output });
     const node = readNode(answer);
-    terminal.print(flags.output === "name" ? node.id : describeNode(node, { terminal, nowMs: client.nowMs() }));
+    terminal.print(
+      flags.output === "name" ? node.id : describeNode(node, { terminal, nowMs: client.nowMs() }),
+    );
   },
 });
 
-export const NODE: Noun = { name: "node", summary: "See the nodes that jobs run on", commands: [list, describe] };
+export const NODE: Noun = {
+  name: "node",
+  summary: "See the nodes that jobs run on",
+  commands: [list, describe],
+};

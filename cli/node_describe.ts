@@ -1,7 +1,7 @@
 /** A node as text for people. */
 import type { Terminal } from "./terminal.ts";
 import { age, amountOfBytes, harmless, plural } from "./words.ts";
-import { numberAt, type NodeView, type Wire } from "./wire.ts";
+import { type NodeView, numberAt, type Wire } from "./wire.ts";
 
 /** Several lines. `isSelf`: the node that answers, so its link says nothing. */
 export function describeNode(
@@ -35,7 +35,9 @@ export function describeNode(
 
 /** `2 cores, 4 GB memory, 10 GB disk` */
 export function amounts(resources: Wire): string {
-  const [cpu, memory, disk, gpu] = ["CPU", "Memory", "Disk", "GPU"].map((key) => numberAt(resources, key) ?? 0);
+  const [cpu, memory, disk, gpu] = ["CPU", "Memory", "Disk", "GPU"].map((key) =>
+    numberAt(resources, key) ?? 0
+  );
   const parts = [
     cpu ? `${Math.round(cpu * 1000) / 1000} ${cpu === 1 ? "core" : "cores"}` : "",
     memory ? `${amountOfBytes(memory)} memory` : "",

@@ -13,7 +13,7 @@ export const NOUNS: readonly NounEntry[] = [
   {
     name: "serve",
     summary: "Run a node: orchestrator and agent in one process",
-    load: async () => (await import("./serve.ts")).SERVE,
+    load: async () => (await import("./serve_noun.ts")).SERVE,
   },
   {
     name: "wasm",

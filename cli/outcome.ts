@@ -32,7 +32,7 @@ export async function reportOutcome(
   for (const line of problems(job, { current, bad, paint })) terminal.note(line);
   if (!hasShownOutput) {
     const shown = bad[0] ?? current.find(({ stdout, stderr }) => stdout || stderr);
-    if (shown) for (const line of lastLines(shown, { count: job.count, paint })) terminal.note(line);
+    if (shown) { for (const line of lastLines(shown, { count: job.count, paint })) terminal.note(line); }
   }
   const verbs = isGood ? ["logs", "get", "describe"] : ["describe", "logs", "history"];
   terminal.note(paint.dim(`Next: ${verbs.map((verb) => `skerry job ${verb} ${short(job.id)}`).join(" · ")}`));
@@ -64,7 +64,9 @@ function problems(job: JobView, { current, bad, paint }: Ended): readonly string
     ...bad.map(({ partition, exitCode }) => `  ${name(partition)} exited with ${exitCode}`),
     ...failed.filter(({ message }) => message && message !== job.message).flatMap((execution) => [
       `  ${name(execution.partition)} ${execution.state}: ${oneLine(execution.message)}`,
-      ...(execution.hint && execution.hint !== job.hint ? [`    ${paint.accent("Hint:")} ${oneLine(execution.hint)}`] : []),
+      ...(execution.hint && execution.hint !== job.hint
+        ? [`    ${paint.accent("Hint:")} ${oneLine(execution.hint)}`]
+        : []),
     ]),
   ];
   const more = lines.length - SHOWN_PARTITIONS;

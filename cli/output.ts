@@ -23,7 +23,10 @@ export const FORMAT_FLAGS = { format: choice<Output>(OUTPUT) };
 /** Whether a program reads it. */
 export const isData = (output: Output): boolean => output === "json" || output === "yaml";
 
-export async function printData(terminal: Terminal, { value, output }: { value: unknown; output: Output }): Promise<void> {
+export async function printData(
+  terminal: Terminal,
+  { value, output }: { value: unknown; output: Output },
+): Promise<void> {
   if (output !== "yaml") return terminal.print(formatJson(value, 2));
   const { stringify } = await import("yaml");
   terminal.print(stringify(value, { lineWidth: 0 }).trimEnd());
@@ -52,7 +55,11 @@ export async function printList<Row>(terminal: Terminal, list: ListToPrint<Row>)
 /** A few facts: aligned lines, or as data. */
 export async function printRecord(
   terminal: Terminal,
-  { record, output, wire = record }: { record: Readonly<Record<string, string>>; output: Output; wire?: unknown },
+  { record, output, wire = record }: {
+    record: Readonly<Record<string, string>>;
+    output: Output;
+    wire?: unknown;
+  },
 ): Promise<void> {
   if (isData(output)) return await printData(terminal, { value: wire, output });
   const width = Math.max(...Object.keys(record).map((key) => key.length));

@@ -1,6 +1,14 @@
 /** What became of each partition of a job, from its executions. */
 import type { Client } from "./client.ts";
-import { asRecord, type ExecutionView, hasEnded, itemsOf, type JobView, readExecution, textAt } from "./wire.ts";
+import {
+  asRecord,
+  type ExecutionView,
+  hasEnded,
+  itemsOf,
+  type JobView,
+  readExecution,
+  textAt,
+} from "./wire.ts";
 
 const PAGE = 1000;
 
@@ -14,7 +22,10 @@ export async function fetchExecutions(
   let token = "";
   do {
     const query = { limit: PAGE, next_token: token, namespace: client.namespace };
-    const page = await client.get(`/orchestrator/jobs/${encodeURIComponent(id)}/executions`, { query, ...options });
+    const page = await client.get(`/orchestrator/jobs/${encodeURIComponent(id)}/executions`, {
+      query,
+      ...options,
+    });
     all.push(...itemsOf(page).map(readExecution));
     token = textAt(page, "NextToken") ?? "";
   } while (token);
@@ -53,5 +64,7 @@ export function countStates(job: JobView, current: readonly ExecutionView[]): re
 export function badExits(job: JobView, current: readonly ExecutionView[]): readonly ExecutionView[] {
   const accepted = new Set(itemsOf(asRecord(job.wire), "SuccessExitCodes").map(Number));
   const isGood = (code: number) => accepted.size ? accepted.has(code) : code === 0;
-  return current.filter(({ state, exitCode }) => hasEnded(state) && exitCode !== undefined && !isGood(exitCode));
+  return current.filter(({ state, exitCode }) =>
+    hasEnded(state) && exitCode !== undefined && !isGood(exitCode)
+  );
 }

@@ -20,7 +20,10 @@ export interface Parsed {
 const HELP_COLUMNS = 100;
 
 /** Reads a command line. Throws commander's errors; `--help` and `--version` are among them, already written. */
-export function parseArgs(args: readonly string[], options: { nouns: readonly Noun[]; write: (text: string) => void }): Parsed {
+export function parseArgs(
+  args: readonly string[],
+  options: { nouns: readonly Noun[]; write: (text: string) => void },
+): Parsed {
   let parsed: Parsed | undefined;
   const program = buildProgram({ ...options, onCall: (found) => parsed = found });
   program.parse([...spellSwitches(args, options.nouns)], { from: "user" });
@@ -32,7 +35,7 @@ export function parseArgs(args: readonly string[], options: { nouns: readonly No
 export function helpText(path: readonly string[], nouns: readonly Noun[]): string {
   let parser = buildProgram({ nouns, write: () => {}, onCall: () => {} });
   for (const word of path) parser = parser.commands.find((child) => child.name() === word) ?? parser;
-  return withExamples(parser);
+  return parser.helpInformation();
 }
 
 interface BuildOptions {
@@ -42,7 +45,6 @@ interface BuildOptions {
 }
 
 const examplesOf = new WeakMap<Parser, string>();
-const withExamples = (parser: Parser): string => `${parser.helpInformation()}${examplesOf.get(parser) ?? ""}`;
 
 function buildProgram(options: BuildOptions): Parser {
   const program = new Parser("skerry")
@@ -59,7 +61,9 @@ function buildProgram(options: BuildOptions): Parser {
     if (!noun?.command) configure(parser, options.write);
     for (const command of noun?.commands ?? []) {
       const path = `${entry.name} ${command.name}`;
-      parser.addCommand(buildCommand(command, { program, path, options }), { hidden: command.isHidden ?? false });
+      parser.addCommand(buildCommand(command, { program, path, options }), {
+        hidden: command.isHidden ?? false,
+      });
     }
     if (noun?.about) parser.description(`${noun.summary}\n\n${noun.about}`);
     program.addCommand(parser);
@@ -77,8 +81,20 @@ function configure(parser: Parser, write: (text: string) => void): void {
     .showSuggestionAfterError(true)
     .configureOutput({ writeOut: write, writeErr: () => {}, getOutHelpWidth: () => HELP_COLUMNS })
     .helpOption("-h, --help", "Show this help")
-    .configureHelp({ showGlobalOptions: true, sortOptions: false, sortSubcommands: false });
+    .configureHelp({
+      showGlobalOptions: true,
+      visibleGlobalOptions,
+      sortOptions: false,
+      sortSubcommands: false,
+    });
   parser.helpInformation = helpOf(parser);
+}
+
+/** `--version` belongs to `skerry` alone. */
+function visibleGlobalOptions(parser: Parser): Option[] {
+  let top: Parser = parser;
+  while (top.parent) top = top.parent;
+  return top === parser ? [] : top.options.filter(({ hidden, long }) => !hidden && long !== "--version");
 }
 
 /** Commander's help with its headings, plus the examples. */
@@ -119,7 +135,8 @@ function buildCommand(command: Command, { program, path, options }: CommandPlace
   return parser;
 }
 
-const initials = (flags: Flags) => Object.fromEntries(Object.entries(flags).map(([key, flag]) => [key, flag.initial]));
+const initials = (flags: Flags) =>
+  Object.fromEntries(Object.entries(flags).map(([key, flag]) => [key, flag.initial]));
 
 function addFlags(parser: Parser, flags: Flags): void {
   for (const [key, flag] of Object.entries(flags)) {
@@ -130,11 +147,16 @@ function addFlags(parser: Parser, flags: Flags): void {
 function optionsOf(name: string, flag: Flag<unknown>): readonly Option[] {
   const short = flag.short ? `-${flag.short}, ` : "";
   if (flag.kind === "switch") {
-    const [yes, no] = [new Option(`${short}--${name}`, flag.summary), new Option(`--no-${name}`, opposite(flag.summary))];
+    const [yes, no] = [
+      new Option(`${short}--${name}`, flag.summary),
+      new Option(`--no-${name}`, opposite(flag.summary)),
+    ];
     const isOn = flag.initial === true;
     return [yes.hideHelp(flag.isHidden || isOn), no.hideHelp(flag.isHidden || !isOn)];
   }
-  const option = new Option(`${short}--${name} <${flag.placeholder ?? "VALUE"}>`, describe(flag)).hideHelp(flag.isHidden ?? false);
+  const option = new Option(`${short}--${name} <${flag.placeholder ?? "VALUE"}>`, describe(flag)).hideHelp(
+    flag.isHidden ?? false,
+  );
   option.argParser((text: string, before: unknown) => {
     const value = readFlag(flag, { name, text });
     return flag.kind === "list" ? [...(before as unknown[] | undefined ?? []), value] : value;
@@ -153,7 +175,9 @@ function describe({ summary, choices, initial, kind }: Flag<unknown>): string {
 
 /** "Wait until …" as help for `--no-wait`. */
 function opposite(summary: string): string {
-  return /^(Wait|Ask|Show|Merge|Print)\b/.test(summary) ? `Do not ${summary[0]!.toLowerCase()}${summary.slice(1)}` : `No ${summary[0]!.toLowerCase()}${summary.slice(1)}`;
+  return /^(Wait|Ask|Show|Merge|Print)\b/.test(summary)
+    ? `Do not ${summary[0]!.toLowerCase()}${summary.slice(1)}`
+    : `No ${summary[0]!.toLowerCase()}${summary.slice(1)}`;
 }
 
 function addExamples(parser: Parser, examples: Command["examples"]): void {
@@ -163,7 +187,9 @@ function addExamples(parser: Parser, examples: Command["examples"]): void {
 
 /** `--wait=false` as `--no-wait`: commander's switches take no value. */
 function* spellSwitches(args: readonly string[], nouns: readonly Noun[]): Iterable<string> {
-  const commands = nouns.flatMap((noun) => [...(noun.commands ?? []), ...(noun.command ? [noun.command] : [])]);
+  const commands = nouns.flatMap((
+    noun,
+  ) => [...(noun.commands ?? []), ...(noun.command ? [noun.command] : [])]);
   const switches = new Set(
     [GLOBAL_FLAGS, ...commands.map((command) => command.flags)].flatMap((flags: Flags) =>
       Object.entries(flags).filter(([, flag]) => flag.kind === "switch").map(([key]) => kebab(key))

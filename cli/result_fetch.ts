@@ -50,13 +50,20 @@ async function fetchRest(client: Client, { url, path, signal, onBytes }: Downloa
     const haveBytes = await sizeOf(`${path}.part`) ?? 0;
     const etag = await Deno.readTextFile(`${path}.etag`).catch(() => "");
     const canResume = haveBytes > 0 && etag !== "";
-    const headers: Record<string, string> = canResume ? { Range: `bytes=${haveBytes}-`, "If-Range": etag } : {};
+    const headers: Record<string, string> = canResume
+      ? { Range: `bytes=${haveBytes}-`, "If-Range": etag }
+      : {};
     const answer = await client.open(url, { headers, signal: AbortSignal.any([signal, idle.signal]) });
     const isRest = answer.status === 206 &&
       answer.headers.get("content-range")?.startsWith(`bytes ${haveBytes}-`) === true;
     if (!answer.ok || !answer.body || (answer.status === 206 && !isRest)) throw await refused(answer, url);
     await Deno.writeTextFile(`${path}.etag`, strongTag(answer.headers.get("etag")));
-    using file = await Deno.open(`${path}.part`, { create: true, write: true, append: isRest, truncate: !isRest });
+    using file = await Deno.open(`${path}.part`, {
+      create: true,
+      write: true,
+      append: isRest,
+      truncate: !isRest,
+    });
     let gotBytes = 0;
     for await (const chunk of answer.body) {
       alive();
@@ -64,8 +71,12 @@ async function fetchRest(client: Client, { url, path, signal, onBytes }: Downloa
       gotBytes += chunk.length;
       onBytes(chunk.length);
     }
-    const toldBytes = answer.headers.has("content-encoding") ? NaN : Number(answer.headers.get("content-length") ?? NaN);
-    if (gotBytes < toldBytes) throw new AppError("unavailable", `The download broke off after ${gotBytes} of ${toldBytes} bytes`);
+    const toldBytes = answer.headers.has("content-encoding")
+      ? NaN
+      : Number(answer.headers.get("content-length") ?? NaN);
+    if (gotBytes < toldBytes) {
+      throw new AppError("unavailable", `The download broke off after ${gotBytes} of ${toldBytes} bytes`);
+    }
   } finally {
     clearTimeout(timer);
   }
@@ -77,7 +88,8 @@ const strongTag = (etag: string | null): string => etag?.startsWith('"') ? etag 
 async function refused(answer: Response, url: string): Promise<AppError> {
   await answer.body?.cancel();
   const where = new URL(url);
-  const message = `Cannot download ${where.origin}${where.pathname}: the server answered HTTP ${answer.status}`;
+  const message =
+    `Cannot download ${where.origin}${where.pathname}: the server answered HTTP ${answer.status}`;
   if (answer.status === 404) {
     return new AppError("not_found", message, { hint: "The results may have been swept away since" });
   }

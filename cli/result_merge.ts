@@ -30,7 +30,9 @@ export async function mergeResults(partitions: readonly PartitionFolder[], folde
   await Deno.mkdir(folder, { recursive: true });
   const sorted = [...partitions].sort((a, b) => a.partition - b.partition);
   if (sorted.length === 1) {
-    for (const name of await namesIn(sorted[0]!.folder)) await Deno.rename(join(sorted[0]!.folder, name), join(folder, name));
+    for (const name of await namesIn(sorted[0]!.folder)) {
+      await Deno.rename(join(sorted[0]!.folder, name), join(folder, name));
+    }
     return { kept: [] };
   }
   for (const { partition, folder: from } of sorted) await moveOwn(from, { folder, partition });
@@ -48,7 +50,10 @@ export async function mergeResults(partitions: readonly PartitionFolder[], folde
 }
 
 /** What every partition has: kept apart, and put together beside. */
-async function moveOwn(from: string, { folder, partition }: { folder: string; partition: number }): Promise<void> {
+async function moveOwn(
+  from: string,
+  { folder, partition }: { folder: string; partition: number },
+): Promise<void> {
   const own = join(folder, `partition-${partition}`);
   await Deno.mkdir(own, { recursive: true });
   for (const name of (await namesIn(from)).filter((name) => OWN.has(name))) {
@@ -69,7 +74,10 @@ async function keepFirstFailure(from: string, to: string): Promise<void> {
   if (before === "" || Number(before.trim()) === 0) await Deno.copyFile(from, to);
 }
 
-async function withName(partitions: readonly PartitionFolder[], name: string): Promise<readonly PartitionFolder[]> {
+async function withName(
+  partitions: readonly PartitionFolder[],
+  name: string,
+): Promise<readonly PartitionFolder[]> {
   const found = await Promise.all(partitions.map(async (it) => (await namesIn(it.folder)).includes(name)));
   return partitions.filter((_, at) => found[at]);
 }
@@ -93,7 +101,9 @@ interface Listed {
 async function list(root: string, path = ""): Promise<readonly Listed[]> {
   const here = path === "" ? root : join(root, path);
   if ((await Deno.stat(here)).isFile) return [{ path, isFile: true }];
-  const below = await Promise.all((await namesIn(here)).map((name) => list(root, path === "" ? name : `${path}/${name}`)));
+  const below = await Promise.all(
+    (await namesIn(here)).map((name) => list(root, path === "" ? name : `${path}/${name}`)),
+  );
   return [{ path, isFile: false }, ...below.flat()];
 }
 

@@ -23,7 +23,9 @@ export async function unpack(
   let [fileCount, sizeBytes, skippedCount] = [0, 0, 0];
   await Deno.mkdir(folder, { recursive: true });
   const file = await Deno.open(archive);
-  const entries = file.readable.pipeThrough(new DecompressionStream("gzip") as TransformStream<Uint8Array, Uint8Array>)
+  const entries = file.readable.pipeThrough(
+    new DecompressionStream("gzip") as TransformStream<Uint8Array, Uint8Array>,
+  )
     .pipeThrough(createTarDecoder({ strict: true }));
   try {
     for await (const { header, body } of entries) {
@@ -57,7 +59,11 @@ export function innerPath(name: string): string {
   const parts = name.split("/").filter((part) => part !== "" && part !== ".");
   const leadsOut = name.startsWith("/") || parts.includes("..") || /[\\\0]/.test(name);
   if (!leadsOut) return parts.join("/");
-  throw new AppError("forbidden", `Cannot unpack the results: the path ${quote(name)} leads out of their folder`, {
-    hint: "Nothing was written; tell who made the archive",
-  });
+  throw new AppError(
+    "forbidden",
+    `Cannot unpack the results: the path ${quote(name)} leads out of their folder`,
+    {
+      hint: "Nothing was written; tell who made the archive",
+    },
+  );
 }

@@ -11,27 +11,34 @@ const FLAGS = Object.fromEntries(
   SETTING_KEYS.filter((key) => !CLIENT_KEYS.has(key)).map((key) => [camel(key), flagOf(key)]),
 );
 
-const serve = defineCommand({
+const COMMAND = defineCommand({
   name: "serve",
   summary: "Run a node: orchestrator and agent in one process",
-  about: "Takes jobs on its API, runs them on this machine, and keeps everything in its data folder. Every flag is\n" +
+  about:
+    "Takes jobs on its API, runs them on this machine, and keeps everything in its data folder. Every flag is " +
     "also a setting: see `skerry config list`. Stop it with Ctrl-C or SIGTERM: running work is found again.",
   operands: [],
   flags: FLAGS,
   examples: [
     { line: "skerry serve", does: "Listen on 127.0.0.1:1234, with everything by default" },
-    { line: "skerry serve --allow-path /srv/measurements --cpu 2", does: "Let jobs read a folder, and use two cores" },
-    { line: "skerry serve --listen 0.0.0.0:1234 --insecure", does: "Serve a network on which you trust everybody" },
+    {
+      line: "skerry serve --allow-path /srv/measurements --cpu 2",
+      does: "Let jobs read a folder, and use two cores",
+    },
+    {
+      line: "skerry serve --listen 0.0.0.0:1234 --insecure",
+      does: "Serve a network on which you trust everybody",
+    },
   ],
   run,
 });
 
-export const SERVE: Noun = { name: serve.name, summary: serve.summary, command: serve };
+export const SERVE: Noun = { name: COMMAND.name, summary: COMMAND.summary, command: COMMAND };
 
 async function run({ settings }: Call): Promise<number> {
   const config = await resolveServe(settings);
-  console.log(config);
-  return 0;
+  const { serve } = await import("./serve.ts");
+  return await serve(config);
 }
 
 function flagOf(key: SettingKey): Flag<unknown> {

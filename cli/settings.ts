@@ -25,7 +25,8 @@ interface Setting<Value> {
 }
 
 const setting = <Value>(row: Setting<Value>): Setting<Value> => row;
-const last = <Value>(parse: (text: string) => Value) => (texts: readonly string[]): Value => parse(texts.at(-1)!);
+const last = <Value>(parse: (text: string) => Value) => (texts: readonly string[]): Value =>
+  parse(texts.at(-1)!);
 
 /** Every key of the config file. */
 export const SETTINGS = {
@@ -136,7 +137,8 @@ export const SETTINGS = {
 };
 
 export type SettingKey = keyof typeof SETTINGS;
-export type SettingValue<K extends SettingKey> = (typeof SETTINGS)[K] extends Setting<infer Value> ? Value : never;
+export type SettingValue<K extends SettingKey> = (typeof SETTINGS)[K] extends Setting<infer Value> ? Value
+  : never;
 export const SETTING_KEYS = Object.keys(SETTINGS) as SettingKey[];
 
 /** Reads a value; the error says where it was written. */
@@ -162,7 +164,8 @@ export function split(key: SettingKey, text: string): readonly string[] {
 
 /** The key that was meant: `data-dir`, `dataDir` and `SKERRY_DATA_DIR` are `data_dir`. Throws `not_found`. */
 export function findKey(written: string): SettingKey {
-  const key = written.replace(/^SKERRY_/, "").replace(/([a-z])([A-Z])/g, "$1_$2").replaceAll("-", "_").toLowerCase();
+  const key = written.replace(/^SKERRY_/, "").replace(/([a-z])([A-Z])/g, "$1_$2").replaceAll("-", "_")
+    .toLowerCase();
   if (Object.hasOwn(SETTINGS, key)) return key as SettingKey;
   const near = nearest(key, SETTING_KEYS);
   throw new AppError("not_found", `Cannot find the setting ${quote(written)}`, {
@@ -195,7 +198,9 @@ function parseBoolean(text: string): boolean {
 function parseAllowedPath(text: string): AllowedPath {
   const found = /^(.+?)(?::(ro|rw))?$/.exec(text);
   const path = found?.[1] ?? "";
-  if (path === "" || path.includes("\0")) throw new AppError("invalid", "must be a folder, or a folder and :rw");
+  if (path === "" || path.includes("\0")) {
+    throw new AppError("invalid", "must be a folder, or a folder and :rw");
+  }
   return { path: isAbsolute(path) ? path : resolvePath(path), isWritable: found?.[2] === "rw" };
 }
 

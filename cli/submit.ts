@@ -34,7 +34,9 @@ export interface JobToRun {
 /** Submits, waits, and tells how it ended. Returns the exit code. */
 export async function runJob(call: Call<typeof RUN_FLAGS>, job: JobToRun): Promise<number> {
   const { flags, terminal, settings } = call;
-  for (const warning of job.parsed.warnings) terminal.note(`${terminal.paintNote.warn("Warning:")} ${harmless(warning)}`);
+  for (const warning of job.parsed.warnings) {
+    terminal.note(`${terminal.paintNote.warn("Warning:")} ${harmless(warning)}`);
+  }
   if (flags.dryRun) return await showDryRun(terminal, job);
   const client = await openClient(settings);
   using interrupt = onInterrupt();
@@ -130,10 +132,13 @@ async function seeThrough(
 /** Ctrl-C leaves the job alone. */
 export function sayInterrupted(terminal: Terminal, jobId: string | undefined): number {
   terminal.progress();
-  if (!jobId) terminal.note("Interrupted: whether the job was submitted is unknown; `skerry job list` shows it");
-  else {
+  if (!jobId) {
+    terminal.note("Interrupted: whether the job was submitted is unknown; `skerry job list` shows it");
+  } else {
     terminal.note(`Interrupted: job ${short(jobId)} goes on`);
-    terminal.note(`To watch it: skerry job wait ${short(jobId)} · to stop it: skerry job stop ${short(jobId)}`);
+    terminal.note(
+      `To watch it: skerry job wait ${short(jobId)} · to stop it: skerry job stop ${short(jobId)}`,
+    );
   }
   return EXIT.interrupted;
 }

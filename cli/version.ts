@@ -7,7 +7,10 @@ import { toggle } from "./flags.ts";
 import { OUTPUT_FLAGS, printRecord } from "./output.ts";
 import { textAt } from "./wire.ts";
 
-const FLAGS = { client: toggle({ summary: "Show only this program's version, without asking the server" }), ...OUTPUT_FLAGS };
+const FLAGS = {
+  client: toggle({ summary: "Show only this program's version, without asking the server" }),
+  ...OUTPUT_FLAGS,
+};
 
 const version = defineCommand({
   name: "version",

@@ -42,7 +42,9 @@ export async function waitForJob(client: Client, id: string, options: WaitOption
       return job;
     }
     if (leftMs <= 0) throw tooLong(id, { timeoutMs, job });
-    if (job && terminal.isErrTerminal) terminal.progress(await progressLine(client, job, { signal, elapsedMs }));
+    if (job && terminal.isErrTerminal) {
+      terminal.progress(await progressLine(client, job, { signal, elapsedMs }));
+    }
     const restMs = job ? POLL_MS - (performance.now() - askedAtMs) : LOST_PAUSE_MS;
     if (restMs > 0) await pause(Math.min(restMs, Math.max(0, leftMs)), signal);
   }
@@ -70,7 +72,9 @@ function watchLink(terminal: Terminal) {
       return value;
     } catch (error) {
       if (!hasAnswered || !(error instanceof AppError) || !error.kind.isRetryable) throw error;
-      if (!isLost) terminal.note(`${error.message}; the job does not need this link, still trying (Ctrl-C to leave)`);
+      if (!isLost) {
+        terminal.note(`${error.message}; the job does not need this link, still trying (Ctrl-C to leave)`);
+      }
       isLost = true;
       return undefined;
     }
@@ -83,7 +87,9 @@ async function progressLine(
   { signal, elapsedMs }: { signal: AbortSignal; elapsedMs: number },
 ): Promise<string> {
   const since = span(elapsedMs);
-  if (job.message && ["pending", "queued"].includes(job.state)) return `${job.state} ${since}: ${oneLine(job.message)}`;
+  if (job.message && ["pending", "queued"].includes(job.state)) {
+    return `${job.state} ${since}: ${oneLine(job.message)}`;
+  }
   if (job.count > COUNTED_MAX) return `${job.state} ${since}: ${plural(job.count, "partition")}`;
   try {
     const counts = countStates(job, currentOf(await fetchExecutions(client, job.id, { signal })));
@@ -94,8 +100,16 @@ async function progressLine(
 }
 
 function tooLong(id: string, { timeoutMs, job }: { timeoutMs: number; job: JobView | undefined }): AppError {
-  const state = job ? `it is ${job.state}${job.message ? ` (${oneLine(job.message)})` : ""}` : "the server is away";
-  return new AppError("timed_out", `Stopped waiting for job ${short(id)} after ${span(timeoutMs)}: ${state}`, {
-    hint: `The job goes on; \`skerry job wait ${short(id)}\` waits again, \`skerry job stop ${short(id)}\` ends it`,
-  });
+  const state = job
+    ? `it is ${job.state}${job.message ? ` (${oneLine(job.message)})` : ""}`
+    : "the server is away";
+  return new AppError(
+    "timed_out",
+    `Stopped waiting for job ${short(id)} after ${span(timeoutMs)}: ${state}`,
+    {
+      hint: `The job goes on; \`skerry job wait ${short(id)}\` waits again, \`skerry job stop ${
+        short(id)
+      }\` ends it`,
+    },
+  );
 }

@@ -4,7 +4,14 @@ import { LIMITS } from "../shared/limits.ts";
 import { quote } from "../shared/spec/problems.ts";
 import { type Call, defineCommand, type Noun } from "./command.ts";
 import { duration, list, text, whole } from "./flags.ts";
-import { parseInput, parsePairs, parsePublisher, parseResultPath, parseSource, type WireInput } from "./input_grammar.ts";
+import {
+  parseInput,
+  parsePairs,
+  parsePublisher,
+  parseResultPath,
+  parseSource,
+  type WireInput,
+} from "./input_grammar.ts";
 import { FORMAT_FLAGS } from "./output.ts";
 import { checkJob, RUN_FLAGS, runJob } from "./submit.ts";
 
@@ -14,18 +21,34 @@ const FLAGS = {
     short: "i",
     summary: "URI[:PATH] or src=URI,dst=PATH; kinds: file, http, https, s3, ipfs",
   }),
-  output: list({ placeholder: "NAME:PATH", short: "o", summary: "Folder that is kept as a result, under a name" }),
+  output: list({
+    placeholder: "NAME:PATH",
+    short: "o",
+    summary: "Folder that is kept as a result, under a name",
+  }),
   env: list({ placeholder: "KEY=VALUE", short: "e", summary: "Environment variable" }),
-  importModules: list({ placeholder: "MODULE", short: "I", summary: "Module to import, written like MODULE" }),
+  importModules: list({
+    placeholder: "MODULE",
+    short: "I",
+    summary: "Module to import, written like MODULE",
+  }),
   entryPoint: text({ placeholder: "FUNCTION", summary: "Function to start (default: _start)" }),
-  publisher: text({ placeholder: "PUBLISHER", short: "p", summary: "Where results go: local, s3://BUCKET/KEY, ipfs" }),
+  publisher: text({
+    placeholder: "PUBLISHER",
+    short: "p",
+    summary: "Where results go: local, s3://BUCKET/KEY, ipfs",
+  }),
   cpu: text({ placeholder: "CORES", summary: "Cores of each partition, such as 500m or 2" }),
   memory: text({ placeholder: "BYTES", summary: "Memory of each partition, such as 512Mb" }),
   disk: text({ placeholder: "BYTES", summary: "What each partition may write" }),
   gpu: text({ placeholder: "N", summary: "GPUs of each partition" }),
   count: whole({ placeholder: "N", summary: "Number of partitions (default: 1)" }),
   concurrency: whole({ placeholder: "N", summary: "The same", isHidden: true }),
-  constraints: text({ placeholder: "SELECTOR", short: "s", summary: "Labels that a node must have: region=eu,disk!=hdd" }),
+  constraints: text({
+    placeholder: "SELECTOR",
+    short: "s",
+    summary: "Labels that a node must have: region=eu,disk!=hdd",
+  }),
   timeout: duration({ placeholder: "DURATION", summary: "The job may take this long in all" }),
   queueTimeout: duration({ placeholder: "DURATION", summary: "The job may wait this long for a node" }),
   name: text({ placeholder: "NAME", summary: "Name of the job; the same name again makes a new version" }),
@@ -44,7 +67,8 @@ type Flags = Call<typeof FLAGS>["flags"];
 const RUN = defineCommand({
   name: "run",
   summary: "Run a WebAssembly (WASI) module as a job, and wait for its end",
-  about: "MODULE is a file of this machine, a URI that the node fetches (file, http, https, s3, ipfs), or the path of an\n" +
+  about:
+    "MODULE is a file of this machine, a URI that the node fetches (file, http, https, s3, ipfs), or the path of an " +
     "-i input. MODULE:PATH says where the task sees it. Arguments of the module follow after --.",
   operands: [
     { name: "MODULE", summary: "The module", completes: "file" },
@@ -52,7 +76,10 @@ const RUN = defineCommand({
   ],
   flags: FLAGS,
   examples: [
-    { line: "skerry wasm run hello.wasm -- --name Ada", does: "Send a module from here and show what it prints" },
+    {
+      line: "skerry wasm run hello.wasm -- --name Ada",
+      does: "Send a module from here and show what it prints",
+    },
     {
       line: "skerry wasm run -i file:///srv/data:/inputs -o outputs:/outputs --count 4 sum.wasm",
       does: "Four partitions over a folder of the node, with results",
@@ -74,7 +101,9 @@ async function run(call: Call<typeof FLAGS>): Promise<number> {
   const entry = await resolveModule(module, { inputs, fallback: "/main.wasm" });
   const imports: Resolved[] = [];
   for (const written of flags.importModules) {
-    const fallback = `/imports/${written.split(/[/:]/).filter((part) => part.endsWith(".wasm")).at(-1) ?? "module.wasm"}`;
+    const fallback = `/imports/${
+      written.split(/[/:]/).filter((part) => part.endsWith(".wasm")).at(-1) ?? "module.wasm"
+    }`;
     imports.push(await resolveModule(written, { inputs, fallback }));
   }
   const added = [entry, ...imports].flatMap(({ input }) => input ? [input] : []);
@@ -86,7 +115,12 @@ async function run(call: Call<typeof FLAGS>): Promise<number> {
     Priority: flags.priority,
     Labels: flags.labels.length ? parsePairs(flags.labels, "--labels") : undefined,
     Constraints: flags.constraints === undefined ? undefined : await constraintsOf(flags.constraints),
-    Tasks: [taskOf(flags, { inputs: [...inputs, ...added], engine: engineOf(flags, { entry, imports, parameters }) })],
+    Tasks: [
+      taskOf(flags, {
+        inputs: [...inputs, ...added],
+        engine: engineOf(flags, { entry, imports, parameters }),
+      }),
+    ],
   });
   return await runJob(call, { wire, parsed: await checkJob(wire), output: flags.format });
 }
@@ -105,7 +139,9 @@ interface ResolveOptions {
 
 /** A module: the target of an input, a URI, or a file that is sent along. */
 async function resolveModule(written: string, { inputs, fallback }: ResolveOptions): Promise<Resolved> {
-  if (inputs.some(({ Target }) => written === Target || written.startsWith(`${Target.replace(/\/$/, "")}/`))) {
+  if (
+    inputs.some(({ Target }) => written === Target || written.startsWith(`${Target.replace(/\/$/, "")}/`))
+  ) {
     return { target: written };
   }
   const { source, target = fallback } = splitTarget(written);
@@ -114,7 +150,10 @@ async function resolveModule(written: string, { inputs, fallback }: ResolveOptio
   }
   const bytes = await readModule(source);
   const url = `data:application/wasm;base64,${toBase64(bytes)}`;
-  return { target, input: { Source: { Type: "inline", Params: { URL: url } }, Alias: target, Target: target } };
+  return {
+    target,
+    input: { Source: { Type: "inline", Params: { URL: url } }, Alias: target, Target: target },
+  };
 }
 
 /** `path:target`, where the target is absolute or looks like a module. */
@@ -156,13 +195,19 @@ function toBase64(bytes: Uint8Array): string {
   const parts: string[] = [];
   // A multiple of three, so that the parts join without padding.
   const step = 0x6000;
-  for (let at = 0; at < bytes.length; at += step) parts.push(btoa(String.fromCharCode(...bytes.subarray(at, at + step))));
+  for (let at = 0; at < bytes.length; at += step) {
+    parts.push(btoa(String.fromCharCode(...bytes.subarray(at, at + step))));
+  }
   return parts.join("");
 }
 
 function engineOf(
   flags: Flags,
-  { entry, imports, parameters }: { entry: Resolved; imports: readonly Resolved[]; parameters: readonly string[] },
+  { entry, imports, parameters }: {
+    entry: Resolved;
+    imports: readonly Resolved[];
+    parameters: readonly string[];
+  },
 ) {
   const params = withoutEmpty({
     EntryModule: entry.target,
@@ -187,7 +232,10 @@ function taskOf(flags: Flags, { inputs, engine }: { inputs: readonly WireInput[]
       Type: flags.network ?? "HTTP",
       Domains: flags.domain.length ? flags.domain : undefined,
     }),
-    Timeouts: withoutEmpty({ TotalTimeout: seconds(flags.timeout), QueueTimeout: seconds(flags.queueTimeout) }),
+    Timeouts: withoutEmpty({
+      TotalTimeout: seconds(flags.timeout),
+      QueueTimeout: seconds(flags.queueTimeout),
+    }),
   });
 }
 
@@ -196,7 +244,11 @@ const seconds = (ms: number | undefined) => ms === undefined ? undefined : Math.
 
 async function constraintsOf(selector: string) {
   const { parseSelector } = await import("../shared/spec/selector.ts");
-  return parseSelector(selector).map(({ key, operator, values }) => ({ Key: key, Operator: operator, Values: values }));
+  return parseSelector(selector).map(({ key, operator, values }) => ({
+    Key: key,
+    Operator: operator,
+    Values: values,
+  }));
 }
 
 function withoutEmpty(record: Readonly<Record<string, unknown>>): Record<string, unknown> {

@@ -96,7 +96,13 @@ const EXECUTION_STATES = [
   "stopped",
 ];
 const DESIRED_STATES = ["pending", "run", "stop"];
-const EXECUTION_TERMINAL: ReadonlySet<string> = new Set(["completed", "failed", "stopped", "refused", "lost"]);
+const EXECUTION_TERMINAL: ReadonlySet<string> = new Set([
+  "completed",
+  "failed",
+  "stopped",
+  "refused",
+  "lost",
+]);
 
 /** Whether an execution in this state has ended. */
 export const hasEnded = (state: string): boolean => EXECUTION_TERMINAL.has(state);

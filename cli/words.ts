@@ -34,7 +34,9 @@ export function amountOfBytes(bytes: number): string {
   const units = ["B", "kB", "MB", "GB", "TB", "PB"];
   let [amount, unit] = [bytes, 0];
   while (amount >= 999.5 && unit < units.length - 1) [amount, unit] = [amount / 1000, unit + 1];
-  return `${amount < 10 && unit > 0 ? amount.toFixed(1).replace(/\.0$/, "") : Math.round(amount)} ${units[unit]}`;
+  return `${amount < 10 && unit > 0 ? amount.toFixed(1).replace(/\.0$/, "") : Math.round(amount)} ${
+    units[unit]
+  }`;
 }
 
 /** `1 partition`, `2 partitions` */
@@ -45,8 +47,10 @@ export function plural(count: number, one: string, many = `${one}s`): string {
 /** Without anything that a terminal would obey: control characters and those that change the direction of text. */
 export function harmless(text: string): string {
   // deno-lint-ignore no-control-regex
-  return text.replace(/[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g, (char) =>
-    char === "\r" ? "" : `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`);
+  return text.replace(
+    /[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g,
+    (char) => char === "\r" ? "" : `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
 }
 
 /** The same on one line. */
