@@ -2,7 +2,9 @@
  * `<folder>/.engine`: what is known of an execution on disk, as JSON lines. The first says which process has it, the
  * second how it ended. The file is created exclusively, so that an execution is started once at most, whoever asks.
  *
- * The first line need not survive a power cut, as the process does not either. The second is synced, after the outputs.
+ * Neither line is synced: a power cut ends the process as well, and an execution whose end was lost with it counts as
+ * interrupted, unless the agent recorded the end in its own journal. What must not happen is an end without its outputs: those
+ * are synced before the second line is written.
  * Read by hand and not by zod, which alone would double the time that a child takes to start.
  */
 import { type ErrorCode, ERRORS } from "../../shared/errors.ts";
@@ -37,14 +39,13 @@ export function writeStart(folder: string, start: { executionId: string; process
   file.writeSync(encodeLine({ v: 1, ...start }));
 }
 
-/** Records the end, on disk when it returns, and the exit code beside it for people. */
+/** Records the end, and the exit code beside it for people. */
 export function writeExit(folder: string, exit: EngineExit, options: { isDying?: boolean } = {}): void {
   if (exit.exitCode !== undefined) Deno.writeTextFileSync(`${folder}/exitCode`, String(exit.exitCode));
   using file = Deno.openSync(executionFile(folder), { append: true, read: true });
   // A first line that was cut off must not swallow this one.
   const prefix = endsWithNewline(file) ? "" : "\n";
   file.writeSync(encodeLine({ exit, ...options }, prefix));
-  file.syncDataSync();
 }
 
 /** What the file says; undefined when the execution was never started here. A file that says nothing is an unknown end. */

@@ -3,17 +3,23 @@ import type { ProcessIdentity } from "./execution_file.ts";
 
 /** Identity of this boot; the same text for as long as process start times can be compared. */
 export async function readBootId(): Promise<string> {
-  if (Deno.build.os === "linux") return (await Deno.readTextFile("/proc/sys/kernel/random/boot_id")).trim();
+  if (Deno.build.os === "linux") return (await readProc("/proc/sys/kernel/random/boot_id"))?.trim() ?? "";
   return await ask("sysctl", ["-n", "kern.bootsessionuuid"]) ?? "";
 }
 
 /** When a process was started, as text to compare; undefined when there is none, or only its remains. */
 export async function readStartedAt(pid: number): Promise<string | undefined> {
   if (Deno.build.os !== "linux") return await ask("ps", ["-o", "lstart=", "-p", String(pid)]);
+  const text = await readProc(`/proc/${pid}/stat`);
+  return text === undefined ? undefined : parseStat(text);
+}
+
+/** Deno lets nobody read below /proc who does not have all rights; then the file is asked for by a process that may. */
+async function readProc(path: string): Promise<string | undefined> {
   try {
-    return parseStat(await Deno.readTextFile(`/proc/${pid}/stat`));
-  } catch {
-    return undefined;
+    return await Deno.readTextFile(path);
+  } catch (error) {
+    return error instanceof Deno.errors.NotCapable ? await ask("cat", [path]) : undefined;
   }
 }
 

@@ -147,7 +147,7 @@ export class WasiFiles {
   /** Somebody on the host may have swapped a file or a folder on the way while it was opened. */
   #checkSame(place: Place, opened: fs.Stats): void {
     const isSwapped = place.info !== undefined && inodeKey(place.info) !== inodeKey(opened);
-    if (isSwapped || Deno.realPathSync(place.hostPath!) !== place.hostPath) {
+    if (isSwapped || Deno.realPathSync(place.hostPath!) !== place.mount!.realPathOf(place.hostPath!)) {
       throw new WasiError(wasi.ERRNO_NOENT);
     }
     if (inodeKey(Deno.lstatSync(place.hostPath!)) !== inodeKey(opened)) throw new WasiError(wasi.ERRNO_NOENT);
@@ -622,7 +622,7 @@ export function folderOf(fd: Fd): HostFolder {
 /** A link at `place` may say `text` only when that stays within the mount, read without following further links. */
 function requireInnerLink(place: Place, text: string): void {
   if (text === "" || text.startsWith("/") || text.includes("\0")) throw new WasiError(wasi.ERRNO_PERM);
-  const inside = place.hostPath!.slice(place.mount!.realPath.length + 1);
+  const inside = place.hostPath!.slice(place.mount!.hostPath.length + 1);
   let depth = inside.split("/").length - 1;
   for (const name of text.split("/")) {
     if (name === "..") depth--;

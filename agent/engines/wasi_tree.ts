@@ -13,9 +13,27 @@ import type { Mount } from "./engine.ts";
 import { WasiError } from "./wasi_errno.ts";
 import { LINKS_FOLLOWED_MAX } from "./wasm_limits.ts";
 
-/** A mount with its path on the host free of links. */
-export interface TreeMount extends Mount {
-  readonly realPath: string;
+/** A mount, and its path on the host free of links, found out when it is asked for. */
+export class TreeMount implements Mount {
+  readonly hostPath: string;
+  readonly target: string;
+  readonly isReadOnly: boolean;
+  #realPath: string | undefined;
+
+  constructor({ hostPath, target, isReadOnly }: Mount) {
+    this.hostPath = hostPath;
+    this.target = target;
+    this.isReadOnly = isReadOnly;
+  }
+
+  get realPath(): string {
+    return this.#realPath ??= Deno.realPathSync(this.hostPath);
+  }
+
+  /** The free form of a path below `hostPath` whose further components are no links. */
+  realPathOf(hostPath: string): string {
+    return this.realPath + hostPath.slice(this.hostPath.length);
+  }
 }
 
 /** Folders of the tree that are mount points or lead to some. */
@@ -64,7 +82,7 @@ export class WasiTree {
         if (child === undefined) node.children.set(name, child = { children: new Map() });
         node = child;
       }
-      node.mount = { ...mount, realPath: realPathOf(mount.hostPath) };
+      node.mount = new TreeMount(mount);
     }
   }
 
@@ -154,14 +172,6 @@ function splitTarget(target: string): string[] {
   return names;
 }
 
-function realPathOf(hostPath: string): string {
-  try {
-    return Deno.realPathSync(hostPath);
-  } catch {
-    return hostPath;
-  }
-}
-
 function step(top: Level, name: string): Level {
   return levelOf({ names: [...top.names, name], node: top.node?.children.get(name), parent: top });
 }
@@ -171,13 +181,13 @@ function levelOf(
 ): Level {
   const { names, node, parent } = from;
   if (node?.mount !== undefined) {
-    const info = lookAt(node.mount.realPath);
+    const info = lookAt(node.mount.hostPath, Deno.statSync);
     return {
       names,
       node,
       mount: node.mount,
       mountDepth: names.length,
-      hostPath: node.mount.realPath,
+      hostPath: node.mount.hostPath,
       info,
       isPinned: true,
       isFolder: info?.isDirectory ?? false,
@@ -212,9 +222,9 @@ function levelOf(
   };
 }
 
-function lookAt(hostPath: string): Deno.FileInfo | undefined {
+function lookAt(hostPath: string, look = Deno.lstatSync): Deno.FileInfo | undefined {
   try {
-    return Deno.lstatSync(hostPath);
+    return look(hostPath);
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return undefined;
     throw error;
