@@ -15,6 +15,10 @@ export interface Envelope {
   readonly Details?: Readonly<Record<string, string>>;
 }
 
+const STORE_CODES: ReadonlySet<string> = new Set(["not_found", "ambiguous"]);
+/** Bacalhau's words. */
+const UNKNOWN_ROUTE = "The requested resource/URL was not found.";
+
 /** The envelope of an error. What is not an `AppError`, or is internal, says nothing of itself. */
 export function envelopeOf(error: unknown, requestId: string): Envelope {
   if (!(error instanceof AppError) || error.code === "internal") {
@@ -32,7 +36,7 @@ export function envelopeOf(error: unknown, requestId: string): Envelope {
     Message: error.message,
     RequestID: requestId,
     Code: error.kind.wireCode,
-    Component: error.code === "not_found" || error.code === "ambiguous" ? "JobStore" : "APIServer",
+    Component: STORE_CODES.has(error.code) && error.message !== UNKNOWN_ROUTE ? "JobStore" : "APIServer",
     ...(error.hint && { Hint: error.hint }),
     Details: { ...error.details, code: error.code },
   };
@@ -55,7 +59,7 @@ export function answerError(
 
 /** The error of a path that is not served. */
 export function unknownRoute(): AppError {
-  return new AppError("not_found", "The requested resource/URL was not found.", {
+  return new AppError("not_found", UNKNOWN_ROUTE, {
     hint: "The API is described at /api/v1/openapi.json",
   });
 }

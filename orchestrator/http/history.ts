@@ -72,7 +72,7 @@ async function listHistory(door: Door, answers: Answers, call: Call): Promise<Re
     jobId: job.id,
     isEnough: ({ items, isLast }) => items.length > 0 || isLast,
     waitMs: query.wait_ms ?? 0,
-    signal: call.request.signal,
+    request: call.request,
   });
   return answers.json(call, toAnswer(page, { afterSeq: parseToken(query.next_token), call }));
 }

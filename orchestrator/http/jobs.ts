@@ -202,7 +202,7 @@ async function getJob(door: Door, answers: Answers, call: Call): Promise<Respons
       jobId: id,
       isEnough: ({ phase }) => JOB_TERMINAL.has(phase),
       waitMs: query.wait_ms ?? 0,
-      signal: call.request.signal,
+      request: call.request,
     });
   }
   const shown = query.job_version ? door.desk.queries.getJobVersion(job.id, query.job_version) : job;

@@ -91,8 +91,7 @@ async function sendResult({ desk }: Door, answers: Answers, call: Call): Promise
     throw new AppError("not_found", `Cannot send the results of execution "${id}": ${why}`);
   }
   const entries = await desk.listResult(id);
-  const { signal } = call.request;
-  const archive = packResult(entries, (path) => desk.readResult(id, path, signal));
+  const archive = packResult(entries, (path, signal) => desk.readResult(id, path, signal));
   const headers = [
     ...answers.headers(call.requestId, "application/gzip"),
     ["content-disposition", `attachment; filename="${id}.tar.gz"`] as [string, string],

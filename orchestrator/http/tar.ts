@@ -6,29 +6,35 @@ import type { ResultEntry } from "../flow/desk.ts";
 /** Files say nothing of when and by whom: so the same result is the same archive. */
 const FIXED = { mtime: new Date(0), uid: 0, gid: 0, uname: "", gname: "" };
 
+/** Reads one file of a result; ends early when the signal says that nobody wants it any more. */
+export type ReadFile = (path: string, signal: AbortSignal) => AsyncIterable<Uint8Array>;
+
 /**
  * The archive as a stream. Throws `io` before its first byte when an entry's path leads out of the folder. When a
  * file cannot be read to its told end the stream breaks off: no archive looks whole that is not.
  */
-export function packResult(
-  entries: readonly ResultEntry[],
-  read: (path: string) => AsyncIterable<Uint8Array>,
-): ReadableStream<Uint8Array> {
+export function packResult(entries: readonly ResultEntry[], read: ReadFile): ReadableStream<Uint8Array> {
   for (const { path } of entries) checkPath(path);
   const { readable, controller } = createTarPacker();
+  const gone = new AbortController();
   const fill = async () => {
     for (const { path, kind, sizeBytes } of entries) {
       if (kind === "folder") {
         controller.add({ ...FIXED, name: `${path}/`, type: "directory", mode: 0o755, size: 0 });
       } else {
         const file = controller.add({ ...FIXED, name: path, type: "file", mode: 0o644, size: sizeBytes });
-        await ReadableStream.from(exactly(sizeBytes, { path, pieces: read(path) })).pipeTo(file);
+        await ReadableStream.from(exactly(sizeBytes, { path, pieces: read(path, gone.signal) })).pipeTo(file);
       }
     }
     controller.finalize();
   };
-  fill().catch((error) => controller.error(error));
-  return readable.pipeThrough(new CompressionStream("gzip") as ReadableWritablePair<Uint8Array, Uint8Array>);
+  fill().catch((error) => {
+    gone.abort();
+    controller.error(error);
+  });
+  const gzip = new CompressionStream("gzip");
+  readable.pipeTo(gzip.writable as WritableStream<Uint8Array>).catch(() => gone.abort());
+  return gzip.readable as ReadableStream<Uint8Array>;
 }
 
 function checkPath(path: string): void {

@@ -10,16 +10,17 @@ import type { Door } from "./door.ts";
 export async function readUntil<Value>(
   { desk, clock, polls }: Pick<Door, "desk" | "clock" | "polls">,
   read: () => Value,
-  { jobId, isEnough, waitMs, signal }: {
+  { jobId, isEnough, waitMs, request }: {
     jobId: JobId;
     isEnough: (value: Value) => boolean;
     waitMs: number;
-    signal: AbortSignal;
+    request: Request;
   },
 ): Promise<Value> {
   let value = read();
   if (waitMs <= 0 || isEnough(value)) return value;
   const giveBack = polls.take();
+  const { signal } = request;
   const end = new AbortController();
   const stop = () => end.abort();
   const cancel = clock.after(Math.min(waitMs, LIMITS.waitMsMax), stop);
