@@ -102,13 +102,13 @@ export class WasmChild {
 
   /** No more orders: it ends when it is idle. */
   async dismiss(): Promise<void> {
-    this.#process.unref();
     await this.#writer.close().catch(() => {});
   }
 
   /** Lets go of a child that still runs: it goes on by itself. */
   async release(): Promise<void> {
     this.listener = undefined;
+    this.#process.unref();
     await this.dismiss();
     await this.#reader.cancel().catch(() => {});
   }
