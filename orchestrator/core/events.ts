@@ -1,7 +1,7 @@
 /** The texts of lifecycle events, in the words that Bacalhau's clients and their tests know. */
 import type { HistoryEvent } from "../../shared/model/history.ts";
 import { shortId } from "../../shared/model/ids.ts";
-import type { Explanation } from "../../shared/model/execution.ts";
+import type { Execution, Explanation } from "../../shared/model/execution.ts";
 import type { JobPhase } from "../../shared/model/job.ts";
 
 export const jobSubmitted = (): HistoryEvent => ({ topic: "Submission", message: "Job submitted" });
@@ -45,6 +45,17 @@ export const executionRequested = (nodeId: string, explanation: Explanation): Hi
   message: `Requested execution on ${shortId(nodeId)}`,
   details: { NodeID: nodeId, Why: explain(explanation) },
 });
+
+/** How an execution ended, once its home has taken note. */
+export function executionEnded({ phase, message, hint, code }: Execution): HistoryEvent {
+  if (phase === "completed") return { topic: "Execution", message: "Completed successfully" };
+  const name = phase[0]!.toUpperCase() + phase.slice(1);
+  return {
+    topic: "Execution",
+    message: message === undefined ? name : `${name}. ${message}`,
+    details: { ...(code && { ErrorCode: code, IsError: "true" }), ...(hint && { Hint: hint }) },
+  };
+}
 
 export const executionStopped = (message: string): HistoryEvent => ({ topic: "Scheduling", message });
 

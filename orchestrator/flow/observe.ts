@@ -66,6 +66,7 @@ export class Observe {
       current = this.#change(current, { kind: "started" }, events.jobState("running"));
     }
     if (isLive(after.phase)) return;
+    store.record(current, events.executionEnded(after), { executionId: after.id });
     if (isLive(before.phase)) {
       store.projection.release(after.nodeId, after.resources);
       if (after.phase === "refused" && blame(after) === "busy") this.#nodeIsBusy(after);

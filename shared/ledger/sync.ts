@@ -78,6 +78,13 @@ interface Peer {
   isConnected: boolean;
 }
 
+/** Greetings first, then events, then states; the order within each stays. */
+function turn(message: SyncMessage): number {
+  if (message.type === "batch") return message.lane === "history" ? 1 : 2;
+  return 0;
+}
+
+/** Moves messages between this program and its peers. */
 export class Sync {
   readonly #options: SyncOptions;
   readonly #inbox: Inbox;
@@ -159,7 +166,8 @@ export class Sync {
     this.#received = [];
     const replies: (() => void)[] = [];
     const acks = messages.filter((message) => message.type === "ack");
-    const others = messages.filter((message) => message.type !== "ack");
+    // Events before the state that they led to: histories then read in the order in which things happened.
+    const others = messages.filter((message) => message.type !== "ack").sort((a, b) => turn(a) - turn(b));
     for (const ack of acks) this.#onAck(ack);
     if (others.length === 0) return;
     try {
