@@ -1,0 +1,286 @@
+/**
+ * What must stay true while faults run (architecture, section 8): looked at after every commit of the home and of the
+ * agents, and whenever an engine starts a task.
+ */
+import { holdsAllocation } from "../../agent/core/execution.ts";
+import type { EngineTask } from "../../agent/engines/engine.ts";
+import type { ComposedOrchestrator } from "../../orchestrator/flow/compose.ts";
+import { decodeBody } from "../../shared/ledger/body.ts";
+import type { SqlValue } from "../../shared/ledger/database.ts";
+import { type Execution, EXECUTION_TERMINAL, isLive } from "../../shared/model/execution.ts";
+import { type Job, JOB_TERMINAL } from "../../shared/model/job.ts";
+import { DIMENSIONS, fits, NO_RESOURCES } from "../../shared/model/resources.ts";
+import { blame } from "../../orchestrator/core/retry.ts";
+import type { SimNode } from "./sim_node.ts";
+import type { Timeline } from "./timeline.ts";
+import type { Wish } from "./workload.ts";
+
+/** Something that must stay true did not. */
+export class Violation extends Error {
+  override name = "Violation";
+  constructor(readonly rule: string, readonly detail: string) {
+    super(`${rule}: ${detail}`);
+  }
+}
+
+/** What a terminal execution was when it ended. */
+interface End {
+  readonly phase: string;
+  readonly text: string;
+}
+
+export class Checks {
+  readonly #timeline: Timeline;
+  readonly #nodes: () => readonly SimNode[];
+  #home: ComposedOrchestrator | undefined;
+  #violation: Violation | undefined;
+  readonly #touchedExecutions = new Set<string>();
+  readonly #touchedJobs = new Set<number>();
+  readonly #ends = new Map<string, End>();
+  readonly #jobEnds = new Map<string, string>();
+  /** Executions that their home gave up at some time. */
+  readonly everLost = new Set<string>();
+  readonly #starts = new Map<string, number>();
+  readonly #acked = new Map<string, Wish>();
+  startCount = 0;
+
+  constructor(options: { timeline: Timeline; nodes: () => readonly SimNode[] }) {
+    this.#timeline = options.timeline;
+    this.#nodes = options.nodes;
+  }
+
+  get violation(): Violation | undefined {
+    return this.#violation;
+  }
+
+  /** The first failure stays. */
+  fail(rule: string, detail: string): void {
+    if (this.#violation !== undefined) return;
+    this.#timeline.trace(`VIOLATED: ${rule}: ${detail}`);
+    this.#violation = new Violation(rule, detail);
+  }
+
+  /** Fails unless it holds. */
+  that(holds: boolean, rule: string, detail: () => string): void {
+    if (!holds) this.fail(rule, detail());
+  }
+
+  onHomeStart(program: ComposedOrchestrator): void {
+    this.#home = program;
+    this.#touchedExecutions.clear();
+    this.#touchedJobs.clear();
+    for (const wish of this.#acked.values()) this.#mustExist(wish);
+  }
+
+  onAck(wish: Wish): void {
+    const id = wish.jobId!;
+    this.#acked.set(id, wish);
+    this.#mustExist(wish);
+  }
+
+  #mustExist({ jobId, number }: Wish): void {
+    const found = this.#home?.store.jobs.find(jobId!);
+    this.that(
+      found !== undefined,
+      "an acknowledged submission survives",
+      () => `job ${number} ${jobId} is gone`,
+    );
+  }
+
+  onHomeWrite(sql: string, values: readonly SqlValue[], rowId: number): void {
+    if (sql.startsWith("UPDATE executions SET phase")) this.#touchedExecutions.add(String(values.at(-1)));
+    else if (sql.startsWith("INSERT INTO executions")) this.#touchedExecutions.add(String(values[0]));
+    else if (sql.startsWith("INSERT INTO jobs ")) this.#touchedJobs.add(rowId);
+    else if (sql.startsWith("UPDATE jobs SET")) this.#touchedJobs.add(Number(values.at(-1)));
+  }
+
+  onHomeCommit(): void {
+    if (this.#touchedExecutions.size === 0 && this.#touchedJobs.size === 0) return;
+    const { store } = this.#home!;
+    for (const id of this.#touchedExecutions) {
+      const found = store.executions.find(id);
+      if (found !== undefined) this.#checkExecution(found.jobRow, found.execution);
+    }
+    for (const row of this.#touchedJobs) {
+      if (store.database.get("SELECT 1 AS one FROM jobs WHERE row = ?", row) !== undefined) {
+        this.#checkJob(row, store.jobs.get(row).job);
+      }
+    }
+    this.#touchedExecutions.clear();
+    this.#touchedJobs.clear();
+    this.#checkProjection();
+  }
+
+  #checkExecution(jobRow: number, execution: Execution): void {
+    const { id, phase } = execution;
+    this.#timeline.trace(
+      `home: ${id.slice(0, 10)} p${execution.partition} ${phase} (wants ${execution.desired})`,
+    );
+    if (phase === "lost") this.everLost.add(id);
+    const end = this.#ends.get(id);
+    const { code, message, hint, output, result } = execution;
+    const text = JSON.stringify([code, message, hint, output, result]);
+    const rule = "a terminal execution never changes, except lost";
+    if (end !== undefined && end.phase !== "lost") {
+      this.that(
+        end.phase === phase && end.text === text,
+        rule,
+        () => `${id} was ${end.phase} ${end.text}, is ${phase} ${text}`,
+      );
+    }
+    if (EXECUTION_TERMINAL.has(phase)) this.#ends.set(id, { phase, text });
+    if (EXECUTION_TERMINAL.has(phase) && phase !== "completed") {
+      this.that(
+        Boolean(code) && Boolean(message),
+        "every failure has a reason",
+        () => `${id} is ${phase}: ${text}`,
+      );
+    }
+    this.that(execution.createdAtMs > 0 && execution.modifiedAtMs > 0, "every state has an age", () => id);
+    if (end === undefined) this.#checkPartition(jobRow, execution);
+  }
+
+  #checkPartition(jobRow: number, { id, partition, phase }: Execution): void {
+    const { store } = this.#home!;
+    const { spec } = store.jobs.get(jobRow).job;
+    const rows = store.database.all(
+      "SELECT body FROM executions WHERE job_row = ? AND partition = ? ORDER BY attempt",
+      jobRow,
+      partition,
+    ).map(({ body }) => decodeBody(body) as Execution);
+    const completed = rows.filter((row) => row.phase === "completed");
+    this.that(
+      completed.length <= 1,
+      "at most one result per partition is accepted",
+      () => `partition ${partition}: ${completed.map((row) => row.id)}`,
+    );
+    this.that(partition < spec.count, "never more partitions than asked", () => `${id}: ${partition}`);
+    const live = rows.filter((row) => isLive(row.phase) && !this.everLost.has(row.id));
+    this.that(
+      live.length <= 1,
+      "one live execution per partition",
+      () => `partition ${partition} after ${id} ${phase}: ${live.map((row) => row.id)}`,
+    );
+    const costing = rows.filter((row) => isLive(row.phase) || blame(row) !== "busy").length;
+    this.that(
+      costing <= 1 + spec.retry.attempts + spec.retry.lostAttempts,
+      "never more attempts than allowed",
+      () =>
+        `partition ${partition}: ${rows.map((row) => `${row.phase} ${row.code}`)}, ${
+          JSON.stringify(spec.retry)
+        }`,
+    );
+  }
+
+  #checkJob(row: number, job: Job): void {
+    this.#timeline.trace(`home: ${job.id.slice(0, 10)} ${job.phase} ${job.completedCount}/${job.spec.count}`);
+    const end = this.#jobEnds.get(job.id);
+    this.that(
+      end === undefined || end === job.phase,
+      "a terminal job never changes",
+      () => `${job.id} was ${end}, is ${job.phase}`,
+    );
+    if (JOB_TERMINAL.has(job.phase)) this.#jobEnds.set(job.id, job.phase);
+    if (job.phase === "failed") {
+      this.that(
+        Boolean(job.code) && Boolean(job.message),
+        "every failure has a reason",
+        () => JSON.stringify(job),
+      );
+    }
+    if (job.phase === "stopped" || job.phase === "queued") {
+      this.that(Boolean(job.message), "every wait and stop has a reason", () => JSON.stringify(job));
+    }
+    const done = Number(
+      this.#home!.store.database.get(
+        "SELECT count(DISTINCT partition) AS n FROM executions WHERE job_row = ? AND phase = 'completed'",
+        row,
+      )!.n,
+    );
+    this.that(
+      job.completedCount === done && done <= job.spec.count,
+      "a job counts each result once",
+      () => `${job.id} counts ${job.completedCount}, has ${done} of ${job.spec.count}`,
+    );
+    this.that(
+      job.phase !== "completed" || done === job.spec.count,
+      "completed means all partitions",
+      () => `${job.id} has ${done} of ${job.spec.count}`,
+    );
+  }
+
+  #checkProjection(): void {
+    const { store } = this.#home!;
+    const sums = store.executions.allocated();
+    for (const { node, allocated } of store.projection.nodes) {
+      const sum = sums.get(node.facts.id) ?? NO_RESOURCES;
+      this.that(
+        DIMENSIONS.every((it) => allocated[it] === sum[it]),
+        "the home's projection is the sum of its rows",
+        () => `${node.facts.id}: ${JSON.stringify(allocated)}, rows ${JSON.stringify(sum)}`,
+      );
+    }
+  }
+
+  onAgentCommit(node: SimNode): void {
+    const { executions } = node.program ?? {};
+    if (executions === undefined) return;
+    const { allocations } = executions;
+    this.that(
+      fits(allocations.total, node.facts.capacity),
+      "allocations never exceed capacity",
+      () => `${node.id}: ${JSON.stringify(allocations.total)}`,
+    );
+    const holding = executions.all().filter(({ state }) => holdsAllocation(state)).length;
+    this.that(
+      allocations.count === holding,
+      "allocations are held and released exactly once",
+      () => `${node.id}: ${allocations.count} held, ${holding} executions hold one`,
+    );
+  }
+
+  /** The agent calls the engine's `start`. */
+  onStartAsked(node: SimNode, id: string): void {
+    const row = node.disk.committed.get("SELECT phase, body FROM executions WHERE id = ?", id);
+    this.that(row !== undefined, "only what is on disk starts", () => `${node.id}: ${id}`);
+    if (row === undefined) return;
+    const state = decodeBody(row.body) as { phase: string; stopping?: { because: string } };
+    this.that(
+      state.phase !== "ended" && state.stopping?.because !== "order",
+      "a stopped job starts nothing new",
+      () => `${node.id} starts ${id}, which is ${JSON.stringify(state)}`,
+    );
+  }
+
+  /** A task begins to run. */
+  onTaskRuns(node: SimNode, task: EngineTask): void {
+    this.startCount++;
+    const id = task.executionId;
+    const key = `${id} ${node.id} ${node.wipeCount}`;
+    const count = (this.#starts.get(key) ?? 0) + 1;
+    this.#starts.set(key, count);
+    this.that(count === 1, "an execution starts once", () => `${id} on ${node.id}: ${count} times`);
+    const running = [...node.engine.running, task];
+    for (const [amount, limit] of [["cpuMillis", "cpuMillis"], ["memoryBytes", "memoryBytes"]] as const) {
+      const sum = running.reduce((total, it) => total + it[amount], 0);
+      this.that(
+        sum <= node.facts.capacity[limit],
+        "what runs never exceeds capacity",
+        () => `${node.id}: ${sum} of ${node.facts.capacity[limit]} ${amount}`,
+      );
+    }
+    for (const other of this.#nodes().flatMap(({ engine }) => engine.running)) {
+      if (other.executionId === id || !isSamePartition(other, task)) continue;
+      this.that(
+        this.everLost.has(other.executionId) || this.everLost.has(id),
+        "a partition runs twice only after a loss",
+        () => `${id} begins while ${other.executionId} runs`,
+      );
+    }
+  }
+}
+
+function isSamePartition(a: EngineTask, b: EngineTask): boolean {
+  return a.env.SKERRY_JOB_ID === b.env.SKERRY_JOB_ID &&
+    a.env.SKERRY_PARTITION_INDEX === b.env.SKERRY_PARTITION_INDEX;
+}

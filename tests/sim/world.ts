@@ -1,0 +1,163 @@
+/** One run: a world drawn from a seed, faults and work for a while, then peace until everything has come to rest. */
+import { AppError } from "../../shared/errors.ts";
+import type { NodeId } from "../../shared/model/ids.ts";
+import { someFacts } from "../support/builders.ts";
+import type { Bug } from "./bugs.ts";
+import { Checks, type Violation } from "./checks.ts";
+import { Dice } from "./dice.ts";
+import { checkRest, unrest, type World } from "./final_checks.ts";
+import { Faults } from "./faults.ts";
+import { GOOD_LINK, Network } from "./network.ts";
+import { SimHome } from "./sim_home.ts";
+import { SimNode } from "./sim_node.ts";
+import { Timeline } from "./timeline.ts";
+import { drawSpec, Users, type Wish } from "./workload.ts";
+
+export interface RunOptions {
+  readonly seed: number;
+  readonly bug?: Bug;
+  /** Called with every line of the trace. */
+  readonly onLine?: (line: string) => void;
+}
+
+export interface RunReport {
+  readonly seed: number;
+  readonly hash: string;
+  readonly simulatedMs: number;
+  readonly jobCount: number;
+  readonly startCount: number;
+  readonly violation?: Violation;
+  readonly tail: readonly string[];
+}
+
+const MINUTE_MS = 60_000;
+const MIB = 2 ** 20;
+/** After the faults everything must be at rest within this time: a lost node is given up after ten minutes. */
+const REST_MS = 90 * MINUTE_MS;
+/** Events of one run. Beyond: something goes round in circles. */
+const EVENTS_MAX = 400_000;
+
+/** Runs one seed to its end or to its first violation. */
+export async function runSeed({ seed, bug, onLine }: RunOptions): Promise<RunReport> {
+  const timeline = new Timeline(onLine);
+  const dice = new Dice(seed);
+  const nodes: SimNode[] = [];
+  const checks = new Checks({ timeline, nodes: () => nodes });
+  const network = new Network({ timeline, dice: dice.fork() });
+  const home = new SimHome({ timeline, network, checks, dice: dice.fork(), bug });
+  const nodeCount = dice.whole(1, 4);
+  for (let number = 0; number < nodeCount; number++) {
+    nodes.push(
+      new SimNode({ timeline, network, checks, dice: dice.fork(), bug, facts: drawFacts(dice, number) }),
+    );
+  }
+  const users = new Users({
+    timeline,
+    dice: dice.fork(),
+    home,
+    onAck: (wish) => checks.onAck(wish),
+    onStop: () => {},
+  });
+  const world: World = { home, nodes, wishes: users.wishes, checks, nowMs: () => timeline.nowMs };
+  try {
+    const faultsMs = dice.spread(0.5, 20) * MINUTE_MS;
+    const faults = new Faults({
+      timeline,
+      network,
+      home,
+      nodes,
+      users,
+      dice: dice.fork(),
+      durationMs: faultsMs,
+    });
+    planWork({ timeline, users, dice: dice.fork(), nodeCount, durationMs: faultsMs });
+    home.start();
+    for (const node of nodes) timeline.at(dice.whole(0, 2_000), () => node.start());
+    faults.begin();
+    let budget = EVENTS_MAX;
+    const go = async (untilMs: number) => {
+      while (checks.violation === undefined && budget-- > 0 && await timeline.step(untilMs));
+      if (budget <= 0) checks.fail("a run ends", "too many events: something goes round in circles");
+    };
+    await go(faultsMs);
+    faults.end();
+    timeline.at(30_000, () => stopHanging(users));
+    for (let atMs = faultsMs; checks.violation === undefined && atMs < faultsMs + REST_MS; atMs += 5_000) {
+      await go(atMs);
+      if (users.isIdle && atMs > faultsMs + MINUTE_MS && unrest(world) === undefined) break;
+    }
+    if (checks.violation === undefined) {
+      const why = unrest(world);
+      if (why !== undefined) checks.fail("everything comes to rest in bounded time", why);
+      else checkRest(world);
+    }
+  } finally {
+    home.crash();
+    for (const node of nodes) node.crash({ isPowerOff: false });
+    await timeline.step(timeline.nowMs);
+    home.disk.close();
+    for (const node of nodes) node.disk.close();
+  }
+  return {
+    seed,
+    hash: timeline.hash,
+    simulatedMs: timeline.nowMs,
+    jobCount: users.wishes.length,
+    startCount: checks.startCount,
+    violation: checks.violation,
+    tail: timeline.tail,
+  };
+}
+
+function drawFacts(dice: Dice, number: number) {
+  const cores = dice.pick([1, 2, 4]);
+  const queueRatio = dice.pick([0, 0.5, 2]);
+  const capacity = {
+    cpuMillis: cores * 1000,
+    memoryBytes: cores * 1024 * MIB,
+    diskBytes: 10_000 * MIB,
+    gpuCount: 0,
+  };
+  return someFacts({
+    id: `n-${number}` as NodeId,
+    labels: { number: String(number), zone: dice.pick(["a", "b"]) },
+    capacity,
+    queueCapacity: {
+      cpuMillis: capacity.cpuMillis * queueRatio,
+      memoryBytes: capacity.memoryBytes * queueRatio,
+      diskBytes: capacity.diskBytes * queueRatio,
+      gpuCount: 0,
+    },
+  });
+}
+
+function planWork(
+  { timeline, users, dice, nodeCount, durationMs }: {
+    timeline: Timeline;
+    users: Users;
+    dice: Dice;
+    nodeCount: number;
+    durationMs: number;
+  },
+): void {
+  const jobCount = Math.round(dice.spread(2, 14));
+  for (let number = 0; number < jobCount; number++) {
+    const { spec, temper } = drawSpec(dice, nodeCount);
+    const token = dice.chance(0.85) ? `token-${number}` : undefined;
+    const atMs = dice.chance(0.3) ? dice.whole(0, 3_000) : dice.fraction() * durationMs;
+    const stopMs = dice.chance(0.2) ? dice.spread(1, 120_000) : undefined;
+    timeline.at(atMs, () => {
+      const wish = users.submit({ ...spec, labels: { wish: String(number) } }, temper, token);
+      if (stopMs !== undefined) timeline.at(stopMs, () => users.stop(wish));
+    });
+  }
+}
+
+/** What would never end is stopped by its user. */
+function stopHanging(users: Users): void {
+  const isEndless = ({ temper, spec }: Wish) => temper.hangs > 0 && spec.task.timeouts.executionMs === 0;
+  for (const wish of users.wishes) if (isEndless(wish) && !wish.isStopped) users.stop(wish);
+}
+
+void AppError;
+void GOOD_LINK;
