@@ -14,6 +14,7 @@ import { openContents } from "./store/contents.ts";
 import { createApp } from "./http/app.ts";
 import { APPLICATION_ID, MIGRATIONS } from "./store/migrations.ts";
 
+/** How an orchestrator is started. */
 export interface OrchestratorOptions {
   /** Folder of its own; made when missing. */
   readonly folder: string;
@@ -28,6 +29,7 @@ export interface OrchestratorOptions {
   readonly onBug: (error: unknown) => void;
 }
 
+/** A started orchestrator. */
 export interface RunningOrchestrator {
   readonly desk: Desk;
   close(): Promise<void>;
@@ -66,6 +68,7 @@ export function startOrchestrator(options: OrchestratorOptions): RunningOrchestr
   };
 }
 
+/** How the API is served. */
 export interface ApiOptions {
   readonly desk: Desk;
   readonly nodeId: NodeId;

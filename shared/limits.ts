@@ -3,6 +3,7 @@
 const KIB = 1024;
 const MIB = 1024 * KIB;
 
+/** Every bound by name. */
 export const LIMITS = {
   /** Bytes of an HTTP request body: Bacalhau's limit. Beyond: 413. */
   httpBodyBytes: 10 * MIB,

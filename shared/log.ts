@@ -1,11 +1,14 @@
 /** A program's own log: levels, text or JSON lines, rotation. Secrets never reach it: callers name fields one by one. */
 import { asAppError } from "./errors.ts";
 
+/** From the chattiest to the gravest. */
 export const LOG_LEVELS = ["debug", "info", "warn", "error"] as const;
+/** One of the levels. */
 export type LogLevel = typeof LOG_LEVELS[number];
 /** Extra facts of a line. */
 export type LogFields = Readonly<Record<string, unknown>>;
 
+/** Where a program writes what it does. */
 export interface Log {
   debug(message: string, fields?: LogFields): void;
   info(message: string, fields?: LogFields): void;
@@ -18,6 +21,7 @@ export interface LogSink {
   write(line: string): void;
 }
 
+/** How a log is opened. */
 export interface LogOptions {
   readonly level: LogLevel;
   readonly format: "text" | "json";

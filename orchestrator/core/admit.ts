@@ -3,6 +3,7 @@ import { AppError } from "../../shared/errors.ts";
 import type { JobId } from "../../shared/model/ids.ts";
 import type { Job, JobSpec } from "../../shared/model/job.ts";
 
+/** What admission looks at. */
 export interface AdmitInput {
   readonly spec: JobSpec;
   readonly id: JobId;

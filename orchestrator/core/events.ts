@@ -4,14 +4,17 @@ import { shortId } from "../../shared/model/ids.ts";
 import type { Execution, Explanation } from "../../shared/model/execution.ts";
 import type { JobPhase } from "../../shared/model/job.ts";
 
+/** The job was accepted. */
 export const jobSubmitted = (): HistoryEvent => ({ topic: "Submission", message: "Job submitted" });
 
+/** A user wants the job stopped. */
 export const jobStopRequested = (reason: string): HistoryEvent => ({
   topic: "Scheduling",
   message: "Job requested to stop before completion",
   details: { Reason: reason },
 });
 
+/** The job waits, and why. */
 export const jobQueued = (why: string): HistoryEvent => ({
   topic: "Queueing",
   message: `Job queued. ${why}`,
@@ -34,12 +37,14 @@ export function jobState(
   };
 }
 
+/** The job took longer than its total time-out. */
 export const jobTimedOut = (limitMs: number): HistoryEvent => ({
   topic: "Job Timeout",
   message: `Job timed out. Job took longer than ${formatSeconds(limitMs)}`,
   details: { Hint: TIMEOUT_HINT, IsError: "true", FailsExecution: "true" },
 });
 
+/** An execution was placed on a node, and why there. */
 export const executionRequested = (nodeId: string, explanation: Explanation): HistoryEvent => ({
   topic: "Scheduling",
   message: `Requested execution on ${shortId(nodeId)}`,
@@ -57,8 +62,10 @@ export function executionEnded({ phase, message, hint, code }: Execution): Histo
   };
 }
 
+/** An execution should stop, and why. */
 export const executionStopped = (message: string): HistoryEvent => ({ topic: "Scheduling", message });
 
+/** What to do about a time-out. */
 export const TIMEOUT_HINT = "Increase the task timeout or allocate more resources";
 
 /** `best of 3 nodes that fit, of 5 known (room now 1.00, packing 0.42)` */

@@ -5,6 +5,7 @@
 import { type Execution, EXECUTION_TERMINAL, isLive } from "../../shared/model/execution.ts";
 import type { Report } from "../../shared/wire/messages.ts";
 
+/** What can happen to an execution at its home. */
 export type ExecutionEvent =
   | { readonly kind: "reported"; readonly report: Report; readonly isPartitionTaken: boolean }
   | { readonly kind: "stop_wanted"; readonly message: string }

@@ -16,6 +16,7 @@ export interface Need {
   readonly resources: Resources;
 }
 
+/** One rule. */
 export interface Filter {
   readonly name: string;
   /** A lasting rejection means that the node could never run the task as both are now. */

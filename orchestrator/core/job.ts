@@ -2,6 +2,7 @@
 import type { Job } from "../../shared/model/job.ts";
 import { JOB_TERMINAL } from "../../shared/model/job.ts";
 
+/** What can happen to a job. */
 export type JobEvent =
   /** No node has room, or none fits yet. */
   | { readonly kind: "waiting"; readonly message: string; readonly hint: string }

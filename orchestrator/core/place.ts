@@ -24,6 +24,7 @@ export interface Slot {
   readonly avoided: readonly NodeId[];
 }
 
+/** What placement looks at. */
 export interface PlaceInput {
   readonly need: Need;
   /** Label keys over whose values the executions are spread. */
@@ -35,12 +36,14 @@ export interface PlaceInput {
   readonly sameJob: ReadonlyMap<NodeId, number>;
 }
 
+/** A slot with its node, and why that one. */
 export interface Placement {
   readonly slot: Slot;
   readonly nodeId: NodeId;
   readonly explanation: Explanation;
 }
 
+/** What found a place, and why the rest did not. */
 export interface PlaceResult {
   readonly placements: readonly Placement[];
   /** Why the rest found no place; undefined when every slot did. */

@@ -24,6 +24,7 @@ export const WEIGHTS = {
   packing: 1,
 } as const;
 
+/** A name of the table. */
 export type Ranker = keyof typeof WEIGHTS;
 const TOTAL = Object.values(WEIGHTS).reduce((sum, weight) => sum + weight, 0);
 /** Weight of the spread over label values that a job asks for, beside a node's own score. */

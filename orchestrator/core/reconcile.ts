@@ -24,6 +24,7 @@ export interface OpenExecution {
   readonly isSuperseded: boolean;
 }
 
+/** A job and its executions, as reconcile sees them. */
 export interface ReconcileInput {
   readonly type: JobType;
   readonly phase: JobPhase;
@@ -45,6 +46,7 @@ export interface JobOutcome {
   readonly hint?: string;
 }
 
+/** What to do about the difference; all empty when there is none. */
 export interface Plan {
   /** Executions to make, by partition. */
   readonly slots: readonly Slot[];

@@ -1,6 +1,7 @@
 /** Why slots found no place, in words: Bacalhau's sentence, and one line for each reason. */
 import { type NodeId, shortId } from "../../shared/model/ids.ts";
 
+/** Why slots found no place, for users. */
 export interface Refusal {
   /** No known node could ever run it as things are. */
   readonly isLasting: boolean;
@@ -8,6 +9,7 @@ export interface Refusal {
   readonly hint: string;
 }
 
+/** What is known of the nodes that did not take them. */
 export interface RefusalInput {
   readonly requestedCount: number;
   readonly nodesKnown: number;

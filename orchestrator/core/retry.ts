@@ -15,6 +15,7 @@ export type Blame = "program" | "lost" | "busy";
 /** Codes of a refusal that only says "not now". */
 const BUSY: ReadonlySet<string> = new Set<ErrorCode>(["exhausted", "disk_full"]);
 
+/** Whose fault an unsuccessful end was. */
 export function blame({ phase, code }: Ended): Blame {
   if (phase === "refused") return code !== undefined && BUSY.has(code) ? "busy" : "lost";
   if (phase === "lost") return "lost";

@@ -25,6 +25,7 @@ import { Submit } from "./submit.ts";
 import { Sweep } from "./sweep.ts";
 import { WatchNodes } from "./watch_nodes.ts";
 
+/** What an orchestrator needs of the world. */
 export interface OrchestratorPorts {
   readonly self: PeerId;
   readonly database: Database;
@@ -38,6 +39,7 @@ export interface OrchestratorPorts {
   readonly nudge: (stage: string) => void;
 }
 
+/** An orchestrator whose stages are ticked by somebody else. */
 export interface ComposedOrchestrator {
   readonly desk: Desk;
   readonly store: Store;

@@ -3,6 +3,7 @@ import type { EvaluationId, ExecutionId, JobId } from "../../shared/model/ids.ts
 import type { JobSpec } from "../../shared/model/job.ts";
 import type { Queries } from "../store/queries.ts";
 
+/** A job to be. */
 export interface Submission {
   readonly spec: JobSpec;
   /** The client's own token: the same token and spec again answer with the first job; with another spec: `conflict`. */
@@ -13,6 +14,7 @@ export interface Submission {
   readonly isForced?: boolean;
 }
 
+/** The job that a submission became. */
 export interface SubmissionAnswer {
   readonly jobId: JobId;
   readonly evaluationId: EvaluationId;
@@ -28,6 +30,7 @@ export interface LogPiece {
   readonly cutBytes?: number;
 }
 
+/** Which output to read. */
 export interface LogQuery {
   readonly isFollowing: boolean;
   /** Only the last lines. */

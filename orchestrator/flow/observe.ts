@@ -13,12 +13,14 @@ import { blame } from "../core/retry.ts";
 import type { JobRow } from "../store/jobs.ts";
 import type { Store } from "../store/store.ts";
 
+/** What observing works on. */
 export interface ObserveOptions {
   readonly store: Store;
   readonly deadlines: Deadlines;
   readonly nudgeSchedule: () => void;
 }
 
+/** Turns what agents say into state. */
 export class Observe {
   readonly #options: ObserveOptions;
 

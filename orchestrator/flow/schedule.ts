@@ -20,12 +20,14 @@ import type { Store } from "../store/store.ts";
 import { groupKey, type Waiter } from "../store/waiting.ts";
 import { orderRun, orderStop, type Send } from "./dispatch.ts";
 
+/** What scheduling works on. */
 export interface ScheduleOptions {
   readonly store: Store;
   readonly deadlines: Deadlines;
   readonly send: Send;
 }
 
+/** The stage that plans and places. */
 export class Schedule {
   readonly name = "schedule";
   readonly #options: ScheduleOptions;

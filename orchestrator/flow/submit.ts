@@ -17,6 +17,7 @@ interface Pending {
   readonly reject: (error: unknown) => void;
 }
 
+/** What submission works on. */
 export interface SubmitOptions {
   readonly store: Store;
   readonly contents: Contents;
@@ -28,6 +29,7 @@ export interface SubmitOptions {
   readonly refuses: () => AppError | undefined;
 }
 
+/** The stage that admits jobs. */
 export class Submit {
   readonly name = "submit";
   readonly #options: SubmitOptions;

@@ -8,12 +8,14 @@ import { step as stepJob } from "../core/job.ts";
 import type { JobRow } from "../store/jobs.ts";
 import type { Store } from "../store/store.ts";
 
+/** What the sweep works on. */
 export interface SweepOptions {
   readonly store: Store;
   readonly deadlines: Deadlines;
   readonly nudgeSchedule: () => void;
 }
 
+/** The stage that acts on deadlines. */
 export class Sweep {
   readonly name = "sweep";
   readonly #options: SweepOptions;

@@ -9,6 +9,7 @@ import type { Hello, PeerId } from "../../shared/wire/messages.ts";
 import { nodeOf } from "../../shared/wire/subjects.ts";
 import type { Store } from "../store/store.ts";
 
+/** What watching works on. */
 export interface WatchNodesOptions {
   readonly store: Store;
   readonly clock: Clock;
@@ -17,6 +18,7 @@ export interface WatchNodesOptions {
   readonly nudgeSchedule: () => void;
 }
 
+/** The stage that notices silence. */
 export class WatchNodes {
   readonly name = "watch_nodes";
   readonly #options: WatchNodesOptions;

@@ -11,6 +11,7 @@ export interface EvaluationRow {
   readonly priority: number;
 }
 
+/** Reads and writes evaluations. */
 export class Evaluations {
   readonly #database: Database;
   constructor(database: Database) {

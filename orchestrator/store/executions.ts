@@ -14,6 +14,7 @@ export interface ExecutionRow {
 
 const LIVE = "phase IN ('placed', 'queued', 'preparing', 'running', 'publishing')";
 
+/** Reads and writes executions. */
 export class Executions {
   readonly #database: Database;
   constructor(database: Database) {

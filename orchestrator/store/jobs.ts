@@ -32,6 +32,7 @@ const COLUMNS =
 const SELECT = `SELECT ${COLUMNS}, job_versions.body AS spec FROM jobs
   JOIN job_versions ON job_versions.job_row = jobs.row AND job_versions.version = jobs.version`;
 
+/** Reads and writes jobs and their versions. */
 export class Jobs {
   readonly #database: Database;
   constructor(database: Database) {

@@ -5,6 +5,7 @@ import { LEDGER_TABLES } from "../../shared/ledger/ledger.ts";
 /** `SkOr` in ASCII: marks the file as an orchestrator's store. */
 export const APPLICATION_ID = 0x536b4f72;
 
+/** From an empty file to the current format. */
 export const MIGRATIONS: readonly string[] = [
   LEDGER_TABLES + DEADLINE_TABLES + `
 CREATE TABLE jobs (

@@ -3,6 +3,7 @@ import { encodeBody, parseBody } from "../../shared/ledger/body.ts";
 import type { Database } from "../../shared/ledger/database.ts";
 import { Node } from "../../shared/model/node.ts";
 
+/** Reads and writes nodes. */
 export class Nodes {
   readonly #database: Database;
   constructor(database: Database) {

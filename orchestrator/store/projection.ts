@@ -7,6 +7,7 @@ import type { Node } from "../../shared/model/node.ts";
 import { add, NO_RESOURCES, type Resources, subtract } from "../../shared/model/resources.ts";
 import type { NodeView } from "../core/node.ts";
 
+/** Nodes and what is placed on them, sorted by id. */
 export class Projection {
   #ids: NodeId[] = [];
   #views: NodeView[] = [];

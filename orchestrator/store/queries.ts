@@ -12,6 +12,7 @@ export interface Page<Item> {
   readonly next?: string;
 }
 
+/** Which page of a list. */
 export interface PageQuery {
   /** 1…`LIMITS.pageMax`. */
   readonly limit: number;
@@ -20,6 +21,7 @@ export interface PageQuery {
   readonly isReversed?: boolean;
 }
 
+/** Which jobs. */
 export interface JobQuery extends PageQuery {
   /** Absent: all namespaces. */
   readonly namespace?: string;
@@ -29,12 +31,14 @@ export interface JobQuery extends PageQuery {
   readonly orderBy?: "created" | "modified";
 }
 
+/** Which executions of a job. */
 export interface ExecutionQuery extends PageQuery {
   /** Absent: the latest version; `all`: every one. */
   readonly version?: number | "all";
   readonly orderBy?: "created" | "modified";
 }
 
+/** Which events of a job. */
 export interface HistoryQuery extends PageQuery {
   readonly version?: number | "all";
   readonly executionId?: ExecutionId;

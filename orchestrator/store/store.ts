@@ -12,6 +12,7 @@ import { Nodes } from "./nodes.ts";
 import { Projection } from "./projection.ts";
 import { groupKey, Waiting } from "./waiting.ts";
 
+/** Rows, memory and the one way to change both. */
 export class Store {
   readonly database: Database;
   readonly clock: Clock;

@@ -37,6 +37,7 @@ export function groupKey(spec: JobSpec): string {
 const isBefore = (a: Waiter, b: Waiter): boolean =>
   a.priority > b.priority || (a.priority === b.priority && a.jobRow < b.jobRow);
 
+/** Jobs to evaluate, in order. */
 export class Waiting {
   /** By priority, then in the order in which they became due. */
   readonly #due = new Map<number, Map<number, Waiter>>();

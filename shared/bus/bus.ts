@@ -8,6 +8,7 @@ export type Receiver = (bytes: Uint8Array) => void;
 /** Answers one request with bytes; a rejection is answered as an error by the caller of `respond`. */
 export type Responder = (bytes: Uint8Array) => Promise<Uint8Array>;
 
+/** Carries bytes by subject. */
 export interface Bus {
   /** Sends and forgets; nobody listening is no error. Never blocks. */
   publish(subject: string, bytes: Uint8Array): void;

@@ -11,6 +11,7 @@ export type SqlValue = SupportedValueType;
 /** A row as it comes out: parse it before use. */
 export type SqlRow = Record<string, unknown>;
 
+/** Which file, and what should be in it. */
 export interface DatabaseOptions {
   /** A file, or `:memory:`. */
   readonly path: string;

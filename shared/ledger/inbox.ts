@@ -5,6 +5,7 @@ import type { Database } from "./database.ts";
 /** Nothing applied yet. */
 export const NOTHING_APPLIED: Mark = { epoch: 0, seq: 0, hash: "" };
 
+/** How far each peer has been applied. */
 export class Inbox {
   readonly #database: Database;
   constructor(database: Database) {

@@ -42,6 +42,7 @@ export interface SyncProgram {
   accepts(peer: PeerId): boolean;
 }
 
+/** What sync works with. */
 export interface SyncOptions {
   readonly self: PeerId;
   readonly bus: Bus;

@@ -1,9 +1,11 @@
 /** Requirements on a node's labels, in Kubernetes' selector words. */
 import { z } from "zod";
 
+/** How a label is compared. */
 export const Operator = z.enum(["=", "==", "!=", "in", "notin", "exists", "!", "gt", "lt"]);
 export type Operator = z.infer<typeof Operator>;
 
+/** One requirement. */
 export const Constraint = z.object({ key: z.string(), operator: Operator, values: z.array(z.string()) });
 export type Constraint = Readonly<z.infer<typeof Constraint>>;
 

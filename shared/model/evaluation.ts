@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { EvaluationId, JobId } from "./ids.ts";
 
+/** Why a job is looked at again. */
 export const Trigger = z.enum([
   "job_register",
   "job_stop",
@@ -14,6 +15,7 @@ export const Trigger = z.enum([
 ]);
 export type Trigger = z.infer<typeof Trigger>;
 
+/** One request. */
 export const Evaluation = z.object({
   id: EvaluationId,
   jobId: JobId,

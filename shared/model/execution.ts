@@ -22,6 +22,7 @@ export const ExecutionPhase = z.enum([
 ]);
 export type ExecutionPhase = z.infer<typeof ExecutionPhase>;
 
+/** Phases in which an execution has ended. */
 export const EXECUTION_TERMINAL: ReadonlySet<ExecutionPhase> = new Set([
   "completed",
   "failed",

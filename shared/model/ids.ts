@@ -19,9 +19,13 @@ export interface IdSource {
   uuid(): string;
 }
 
+/** A new id of a job. */
 export const newJobId = (ids: IdSource): JobId => `j-${ids.uuid()}` as JobId;
+/** A new id of an execution. */
 export const newExecutionId = (ids: IdSource): ExecutionId => `e-${ids.uuid()}` as ExecutionId;
+/** A new id of an evaluation. */
 export const newEvaluationId = (ids: IdSource): EvaluationId => ids.uuid() as EvaluationId;
+/** A new id of a node. */
 export const newNodeId = (ids: IdSource): NodeId => `n-${ids.uuid()}` as NodeId;
 
 /** `j-0123abcd` from `j-0123abcd-…`. */

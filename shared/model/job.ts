@@ -21,6 +21,7 @@ export type InputSource = Readonly<z.infer<typeof InputSource>>;
 export const ResultPath = z.object({ name: z.string(), path: z.string() });
 export type ResultPath = Readonly<z.infer<typeof ResultPath>>;
 
+/** What network a task asks for. */
 export const NetworkType = z.enum(["default", "none", "host", "full", "http", "bridge"]);
 
 /** What one execution runs. */
@@ -81,6 +82,7 @@ export const JobSpec = z.object({
 });
 export type JobSpec = Readonly<z.infer<typeof JobSpec>>;
 
+/** Where a job is in its life. */
 export const JobPhase = z.enum(["pending", "queued", "running", "completed", "failed", "stopped"]);
 export type JobPhase = z.infer<typeof JobPhase>;
 

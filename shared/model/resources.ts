@@ -18,6 +18,7 @@ export const DIMENSIONS: readonly Dimension[] = ["cpuMillis", "memoryBytes", "di
 /** Nothing of anything. */
 export const NO_RESOURCES: Resources = { cpuMillis: 0, memoryBytes: 0, diskBytes: 0, gpuCount: 0 };
 
+/** The sum in every dimension. */
 export function add(a: Resources, b: Resources): Resources {
   return {
     cpuMillis: a.cpuMillis + b.cpuMillis,
