@@ -130,6 +130,7 @@ export class WasmChild {
       this.kill();
     }
     const end = await this.ended;
+    await this.#writer.close().catch(() => {});
     this.listener?.onEnd(end);
     this.listener = undefined;
   }
