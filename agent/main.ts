@@ -1,6 +1,7 @@
 /** The agent: runs what homes order. Composed here, and here only; nothing happens at import. */
 import type { Bus } from "../shared/bus/bus.ts";
 import type { Clock } from "../shared/clock.ts";
+import { AppError } from "../shared/errors.ts";
 import { Database } from "../shared/ledger/database.ts";
 import type { Log } from "../shared/log.ts";
 import { type IdSource, newNodeId, NodeId } from "../shared/model/ids.ts";
@@ -62,7 +63,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const machine = openMachine(dataDir);
   const database = openStore(`${dataDir}/agent.db`);
   try {
-    const nodeId = options.nodeId ?? ownNodeId(database, ids);
+    const nodeId = ownNodeId(database, { wanted: options.nodeId, ids });
     const workspace = new Folders(`${dataDir}/executions`, { readOutput: readOutputPage });
     const store = new ContentFolder(`${dataDir}/contents`, clock);
     const contents = new Contents({ bus, store, clock });
@@ -114,12 +115,24 @@ function openStore(path: string): Database {
   return Database.open({ path, migrations: AGENT_MIGRATIONS, applicationId: AGENT_APPLICATION_ID });
 }
 
-/** The node's id is made once and stays with the data folder. */
-function ownNodeId(database: Database, ids: IdSource): NodeId {
+/** The journal belongs to one node for ever: its peers know its numbers. */
+function ownNodeId(
+  database: Database,
+  { wanted, ids }: { wanted: NodeId | undefined; ids: IdSource },
+): NodeId {
   const journal = new Journal(database);
   const known = journal.findMeta("node_id", NodeId);
+  if (known !== undefined && known !== (wanted ?? known)) {
+    throw new AppError(
+      "store",
+      `Cannot use the agent's data: it must be of node "${wanted}", it is of "${known}"`,
+      {
+        hint: "The data folder was put together from two nodes: name another one with --data-dir",
+      },
+    );
+  }
   if (known !== undefined) return known;
-  const fresh = newNodeId(ids);
+  const fresh = wanted ?? newNodeId(ids);
   database.transaction(() => journal.putMeta("node_id", fresh));
   return fresh;
 }

@@ -159,6 +159,15 @@ export class Executions {
     this.#write(kept, { isReported: refusal !== undefined });
   }
 
+  /** The transaction that admitted them failed: their home sends them again. */
+  dropUnstored(): void {
+    for (const kept of [...this.#dirty].filter(({ isStored }) => !isStored)) {
+      if (kept.state.phase === "queued") this.#dequeue(kept);
+      this.#dirty.delete(kept);
+      this.#live.delete(kept.id);
+    }
+  }
+
   /** Applies an event; its effects wait in `takeEffects`. Answers whether the state changed; an unknown id ignores it. */
   decide(id: ExecutionId, event: ExecutionEvent): boolean {
     const kept = this.#live.get(id);

@@ -54,6 +54,10 @@ export class Receive implements SyncProgram {
     });
   }
 
+  onFailed(): void {
+    this.#options.executions.dropUnstored();
+  }
+
   snapshot(peer: PeerId): readonly Message[] {
     const reports = this.#options.journal.loadUnconfirmed(peer)
       .map(({ id, revision, state }) => reportMessage(toReport(id, revision, state)));

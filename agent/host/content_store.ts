@@ -9,6 +9,8 @@ export class ContentFolder implements ContentStore {
   readonly #root: string;
   /** Contents known to be here, with the time of their last use: a look at the disk for each use is not needed. */
   readonly #known = new Map<string, { path: string; usedAtMs: number }>();
+  /** One that is being unpacked is waited for by whoever else wants it. */
+  readonly #unpacking = new Map<string, Promise<void>>();
   readonly #now: () => number;
 
   constructor(root: string, options: { wallMs: () => number }) {
@@ -72,19 +74,15 @@ export class ContentFolder implements ContentStore {
     return { digest, path };
   }
 
-  tree(contentPath: string, unpack: (folder: string) => void): string {
+  async tree(contentPath: string, unpack: (folder: string) => Promise<void>): Promise<string> {
     const path = `${contentPath}.tree`;
     if (!this.#known.has(path) && !isThere(path)) {
-      const fresh = `${contentPath}.unpacking`;
-      removeAll(fresh);
-      try {
-        Deno.mkdirSync(fresh, { mode: 0o755 });
-        unpack(fresh);
-        Deno.renameSync(fresh, path);
-      } catch (error) {
-        removeAll(fresh);
-        throw error instanceof AppError ? error : recogniseIo(error, "Cannot unpack an input");
+      let unpacking = this.#unpacking.get(path);
+      if (unpacking === undefined) {
+        unpacking = unpackInto(path, unpack).finally(() => this.#unpacking.delete(path));
+        this.#unpacking.set(path, unpacking);
       }
+      await unpacking;
     }
     this.#known.set(path, { path, usedAtMs: this.#now() });
     return path;
@@ -97,7 +95,7 @@ export class ContentFolder implements ContentStore {
     let bytes = 0;
     for (const { path, sizeBytes, usedAtMs } of found) {
       bytes += sizeBytes;
-      const isInUse = kept.has(path.replace(/\.(part|tree|put|unpacking)$/, ""));
+      const isInUse = kept.has(path.replace(/\.(part|put|tree|tree\.unpacking)$/, ""));
       // What was used a moment ago may belong to an execution that is being prepared.
       if (bytes <= LIMITS.contentCacheBytes || isInUse || this.#now() - usedAtMs < LIMITS.contentWaitMs) {
         continue;
@@ -122,6 +120,19 @@ export class ContentFolder implements ContentStore {
       );
     }
     return `${this.#root}/${hex}`;
+  }
+}
+
+async function unpackInto(path: string, unpack: (folder: string) => Promise<void>): Promise<void> {
+  const fresh = `${path}.unpacking`;
+  removeAll(fresh);
+  try {
+    Deno.mkdirSync(fresh, { mode: 0o755 });
+    await unpack(fresh);
+    Deno.renameSync(fresh, path);
+  } catch (error) {
+    removeAll(fresh);
+    throw error instanceof AppError ? error : recogniseIo(error, "Cannot unpack an input");
   }
 }
 

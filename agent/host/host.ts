@@ -66,7 +66,7 @@ export interface ContentStore {
   /** Stores a whole content. Idempotent. */
   put(bytes: Uint8Array): { readonly digest: string; readonly path: string };
   /** Folder unpacked from a stored content, made once by `unpack`; what fails leaves nothing. */
-  tree(contentPath: string, unpack: (folder: string) => void): string;
+  tree(contentPath: string, unpack: (folder: string) => Promise<void>): Promise<string> | string;
   /** Removes what was not used lately and is not in `keep`, down to the bound. */
   sweep(keep: ReadonlySet<string>): void;
 }

@@ -66,7 +66,7 @@ export function inlineInput(options: { contents: Contents; store: ContentStore }
         isArchive: params.MediaType === ARCHIVE_TYPE,
       };
       const hostPath = isArchive
-        ? store.tree(path, (folder) => unpackTarGz(path, folder, ARCHIVE_BOUNDS))
+        ? await store.tree(path, (folder) => unpackTarGz(path, folder, ARCHIVE_BOUNDS))
         : path;
       return { hostPath, target, isReadOnly: true };
     },

@@ -1,13 +1,8 @@
 /**
- * Unpacks a gzipped tar safely (POSIX ustar with pax and GNU long names): folders and plain files only, nothing outside
- * the folder, bounded in bytes and files. Links, devices and the like are refused.
+ * Unpacks a gzipped tar safely: folders and plain files only, nothing outside the folder, bounded in bytes and files.
+ * Links, devices and the like are refused.
  */
-import { gunzipSync } from "node:zlib";
-import { AppError } from "../../shared/errors.ts";
-
-const BLOCK = 512;
-/** What one file costs beside its bytes: bounds the archive's own size when it is unpacked. */
-const OVERHEAD_BYTES = 4 * BLOCK;
+import { AppError, asAppError } from "../../shared/errors.ts";
 
 /** Bounds of an archive once unpacked. */
 export interface ArchiveBounds {
@@ -15,117 +10,76 @@ export interface ArchiveBounds {
   readonly filesMax: number;
 }
 
-interface TarEntry {
-  readonly path: string;
-  readonly kind: "file" | "folder";
-  readonly bytes: Uint8Array;
-  readonly isExecutable: boolean;
-}
+/** What one entry costs beside its bytes: bounds the unpacked archive itself. */
+const ENTRY_BYTES = 2048;
 
-/** Errors: `input_failed`, saying what is wrong with the archive. */
-export function unpackTarGz(archivePath: string, folder: string, bounds: ArchiveBounds): void {
-  const seen = new Set<string>();
-  for (
-    const { path, kind, bytes, isExecutable } of readTar(
-      gunzip(Deno.readFileSync(archivePath), bounds),
-      bounds,
-    )
-  ) {
-    const parent = path.includes("/") ? path.slice(0, path.lastIndexOf("/")) : "";
-    if (parent !== "" && !seen.has(parent)) {
-      Deno.mkdirSync(`${folder}/${parent}`, { recursive: true, mode: 0o755 });
-      seen.add(parent);
-    }
-    if (kind === "folder") Deno.mkdirSync(`${folder}/${path}`, { recursive: true, mode: 0o755 });
-    else Deno.writeFileSync(`${folder}/${path}`, bytes, { mode: isExecutable ? 0o755 : 0o644 });
-  }
-}
-
-function gunzip(packed: Uint8Array, { bytesMax, filesMax }: ArchiveBounds): Uint8Array {
-  const maxOutputLength = bytesMax + filesMax * OVERHEAD_BYTES;
+/** Into a folder that is there and empty. Errors: `input_failed`, saying what is wrong with the archive. */
+export async function unpackTarGz(archivePath: string, folder: string, bounds: ArchiveBounds): Promise<void> {
+  const { createTarDecoder } = await import("modern-tar");
+  const file = await Deno.open(archivePath);
+  const entries = file.readable
+    .pipeThrough(new DecompressionStream("gzip") as TransformStream<Uint8Array, Uint8Array>)
+    .pipeThrough(bounded(bounds.bytesMax + bounds.filesMax * ENTRY_BYTES, bounds))
+    .pipeThrough(createTarDecoder({ strict: true }));
+  let [fileCount, totalBytes] = [0, 0];
   try {
-    return gunzipSync(packed, { maxOutputLength });
-  } catch (cause) {
-    const isLarge = cause instanceof RangeError || String(cause).includes("larger than");
-    throw refused(isLarge ? `it must unpack to at most ${bytesMax} bytes` : "it is no gzip archive", cause);
+    for await (const { header, body } of entries) {
+      const type = header.type ?? "file";
+      const path = innerPath(header.name);
+      totalBytes += header.size;
+      if (++fileCount > bounds.filesMax) throw refused(`it must have at most ${bounds.filesMax} files`);
+      if (totalBytes > bounds.bytesMax) throw tooLarge(bounds);
+      if (type !== "file" && type !== "directory") {
+        throw refused(`"${path}" must be a file or a folder, it is a ${type}`);
+      }
+      if (path === "") await body.cancel();
+      else if (type === "directory") await Deno.mkdir(`${folder}/${path}`, { recursive: true, mode: 0o755 });
+      else await writeEntry(`${folder}/${path}`, body, ((header.mode ?? 0) & 0o100) !== 0);
+    }
+  } catch (error) {
+    throw asKnown(error);
   }
 }
 
-/** Folders and files of a tar, in order. Exported for its test. */
-export function* readTar(tar: Uint8Array, { bytesMax, filesMax }: ArchiveBounds): Generator<TarEntry> {
-  let [at, files, total] = [0, 0, 0];
-  let longName: string | undefined;
-  while (at + BLOCK <= tar.length) {
-    const header = tar.subarray(at, at + BLOCK);
-    at += BLOCK;
-    if (header.every((byte) => byte === 0)) return;
-    verifyChecksum(header);
-    const size = octal(header, 124, 12);
-    if (!Number.isSafeInteger(size) || at + size > tar.length) throw refused("it is cut off");
-    const bytes = tar.subarray(at, at + size);
-    at += Math.ceil(size / BLOCK) * BLOCK;
-    const type = String.fromCharCode(header[156] ?? 0);
-    if (type === "x") longName = paxPath(bytes) ?? longName;
-    else if (type === "L") longName = text(bytes, 0, bytes.length);
-    if ("xgLK".includes(type)) continue;
-    const name = longName ?? ustarName(header);
-    longName = undefined;
-    const isFolder = type === "5";
-    if (!isFolder && type !== "0" && type !== "\0") throw refused(`"${name}" must be a file or a folder`);
-    total += size;
-    if (++files > filesMax) throw refused(`it must have at most ${filesMax} files`);
-    if (total > bytesMax) throw refused(`it must unpack to at most ${bytesMax} bytes`);
-    const path = cleanName(name);
-    if (path === "") continue;
-    const isExecutable = (octal(header, 100, 8) & 0o100) !== 0;
-    yield { path, kind: isFolder ? "folder" : "file", bytes, isExecutable };
-  }
+async function writeEntry(
+  path: string,
+  body: ReadableStream<Uint8Array>,
+  isExecutable: boolean,
+): Promise<void> {
+  await Deno.mkdir(path.slice(0, path.lastIndexOf("/")), { recursive: true, mode: 0o755 });
+  await Deno.writeFile(path, body, { mode: isExecutable ? 0o755 : 0o644 });
 }
 
-function cleanName(name: string): string {
+/** Breaks off a stream that is longer than an archive within its bounds can be. */
+function bounded(bytesMax: number, bounds: ArchiveBounds): TransformStream<Uint8Array, Uint8Array> {
+  let bytes = 0;
+  return new TransformStream({
+    transform(chunk, controller) {
+      bytes += chunk.length;
+      if (bytes > bytesMax) controller.error(tooLarge(bounds));
+      else controller.enqueue(chunk);
+    },
+  });
+}
+
+function innerPath(name: string): string {
   const parts = name.split("/").filter((part) => part !== "" && part !== ".");
-  const isHostile = name.startsWith("/") || parts.includes("..") || name.includes("\\") ||
-    name.includes("\0");
-  if (isHostile || name.length > 4096) throw refused(`the name "${name.slice(0, 100)}" leads out of it`);
+  if (name.startsWith("/") || parts.includes("..") || /[\\\0]/.test(name) || name.length > 4096) {
+    throw refused(`the name "${name.slice(0, 100)}" leads out of it`);
+  }
   return parts.join("/");
 }
 
-function ustarName(header: Uint8Array): string {
-  const name = text(header, 0, 100);
-  const prefix = text(header, 257, 5) === "ustar" ? text(header, 345, 155) : "";
-  return prefix === "" ? name : `${prefix}/${name}`;
-}
-
-/** The record `path` of a pax header: `<length> path=<value>\n`. */
-function paxPath(bytes: Uint8Array): string | undefined {
-  let found: string | undefined;
-  for (let at = 0; at < bytes.length;) {
-    const space = bytes.indexOf(0x20, at);
-    const length = space < 0 ? NaN : Number(text(bytes, at, space - at));
-    if (!(length > 0) || at + length > bytes.length) throw refused("a header of it is damaged");
-    const record = new TextDecoder().decode(bytes.subarray(space + 1, at + length - 1));
-    if (record.startsWith("path=")) found = record.slice(5);
-    at += length;
+function asKnown(error: unknown): AppError {
+  if (error instanceof AppError) return error;
+  const { message } = asAppError(error);
+  if (error instanceof Deno.errors.NotADirectory || error instanceof Deno.errors.IsADirectory) {
+    return refused("a name in it is a file and a folder at once", error);
   }
-  return found;
+  return refused(message, error);
 }
 
-function verifyChecksum(header: Uint8Array): void {
-  let sum = 0;
-  for (let index = 0; index < BLOCK; index++) sum += index >= 148 && index < 156 ? 0x20 : header[index]!;
-  if (sum !== octal(header, 148, 8)) throw refused("a header of it is damaged");
-}
-
-function octal(bytes: Uint8Array, from: number, length: number): number {
-  const digits = text(bytes, from, length).trim();
-  return /^[0-7]*$/.test(digits) ? parseInt(digits || "0", 8) : NaN;
-}
-
-function text(bytes: Uint8Array, from: number, length: number): string {
-  const part = bytes.subarray(from, from + length);
-  const end = part.indexOf(0);
-  return new TextDecoder().decode(end < 0 ? part : part.subarray(0, end));
-}
+const tooLarge = ({ bytesMax }: ArchiveBounds) => refused(`it must unpack to at most ${bytesMax} bytes`);
 
 function refused(why: string, cause?: unknown): AppError {
   return new AppError("input_failed", `Cannot unpack an inline archive: ${why}`, {
