@@ -61,6 +61,7 @@ const node = defineCommand({
   },
 });
 
+/** `skerry agent` */
 export const AGENT: Noun = {
   name: "agent",
   summary: "See the server that answers: whether it lives, its version and its configuration",

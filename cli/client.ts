@@ -4,8 +4,10 @@ import type { Settings } from "./config.ts";
 import { formatJson, parseJson } from "./json.ts";
 import { recordAt, textAt } from "./wire.ts";
 
+/** Names and values of a query; undefined and empty ones are left out. */
 export type Query = Readonly<Record<string, string | number | boolean | readonly string[] | undefined>>;
 
+/** What a request may carry. */
 export interface RequestOptions {
   readonly query?: Query;
   readonly body?: unknown;
@@ -40,6 +42,7 @@ const REFUSED_PAUSES_MS = [250];
 const UPLOAD_BYTES_PER_MS = 16;
 const CLOCK_TOLERANCE_MS = 2000;
 
+/** A client of the server that the settings name. Nothing is sent yet. */
 export async function openClient(settings: Settings): Promise<Client> {
   const [api, timeoutMs, namespace] = [
     await settings.need("api"),

@@ -34,6 +34,7 @@ const PRINT = defineCommand({
   },
 });
 
+/** `skerry completion` */
 export const COMPLETION: Noun = { name: PRINT.name, summary: PRINT.summary, command: PRINT };
 
 /** Answers a shell's question. Never fails: a shell shows nothing then. */

@@ -47,6 +47,7 @@ export interface ServeConfig {
   readonly settings: readonly ShownSetting[];
 }
 
+/** Where a value was found. */
 export type SettingSource = "flag" | "environment" | "file" | "default";
 
 /** A setting as people see it. */

@@ -84,6 +84,7 @@ function splitPair(operands: readonly string[]) {
   });
 }
 
+/** `skerry config` */
 export const CONFIG: Noun = {
   name: "config",
   summary: "Read and change settings",

@@ -1,6 +1,7 @@
 /** Flags of commands: what a user may write, and the typed value that a command gets. */
 import { AppError } from "../shared/errors.ts";
 import { quote } from "../shared/spec/problems.ts";
+import { nearest } from "../shared/spec/suggest.ts";
 import { parseDuration } from "../shared/spec/units.ts";
 
 /** What a shell offers for a value. */
@@ -24,6 +25,7 @@ export interface Flag<Value> {
   readonly parse: (text: string) => unknown;
 }
 
+/** Flags by their names in camel case. */
 export type Flags = Readonly<Record<string, Flag<unknown>>>;
 /** What a command gets for its flags. */
 export type Values<F extends Flags> = {
@@ -48,6 +50,7 @@ export function toggle(written: Written & { readonly initial?: boolean }): Flag<
   return { kind: "switch", initial: false, parse: asIs, ...written };
 }
 
+/** Any text. */
 export function text(written: WrittenValue): Flag<string | undefined> {
   return { kind: "value", initial: undefined, parse: asIs, ...written };
 }
@@ -65,9 +68,17 @@ export function choice<const Word extends string>(
 ): Flag<Word> {
   const parse = (word: string) => {
     if ((written.choices as readonly string[]).includes(word)) return word;
-    throw new AppError("invalid", `must be one of ${written.choices.join(", ")}`);
+    throw notOneOf(word, written.choices);
   };
   return { kind: "value", ...written, parse };
+}
+
+/** The error of a word that must be one of a few. */
+export function notOneOf(word: string, choices: readonly string[]): AppError {
+  const near = nearest(word, choices);
+  return new AppError("invalid", `must be one of ${choices.join(", ")}`, {
+    hint: near && `Did you mean ${near}?`,
+  });
 }
 
 /** May be given several times. */
@@ -102,13 +113,16 @@ export function parseSpan(text: string): number {
   throw new AppError("invalid", "must be a duration such as 90s, 10m or 1h30m");
 }
 
-/** Reads one value for a flag; the error names the flag, what it must be, and what it is. */
-export function readFlag(flag: Flag<unknown>, { name, text }: { name: string; text: string }): unknown {
+/** Reads one written value; the error names it, what it must be, and what it is. */
+export function readWritten(
+  parse: (text: string) => unknown,
+  { name, text }: { name: string; text: string },
+): unknown {
   try {
-    return flag.parse(text);
+    return parse(text);
   } catch (error) {
     if (!(error instanceof AppError) || !error.message.startsWith("must")) throw error;
-    const message = `Cannot use --${name}: ${error.message}, current value is ${quote(text)}`;
+    const message = `Cannot use ${name}: ${error.message}, current value is ${quote(text)}`;
     throw new AppError("bad_request", message, { hint: error.hint, cause: error });
   }
 }

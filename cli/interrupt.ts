@@ -5,6 +5,7 @@ export interface Interrupt extends Disposable {
   readonly signal: AbortSignal;
 }
 
+/** Takes Ctrl-C over. */
 export function onInterrupt(): Interrupt {
   const controller = new AbortController();
   const listen = () => controller.abort(new DOMException("interrupted", "AbortError"));

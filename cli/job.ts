@@ -10,6 +10,7 @@ import { RUN, VALIDATE } from "./job_run.ts";
 import { STOP } from "./job_stop.ts";
 import { WAIT } from "./job_wait.ts";
 
+/** `skerry job` */
 export const JOB: Noun = {
   name: "job",
   summary: "Run, watch, stop and fetch jobs",

@@ -5,7 +5,7 @@ import { text, whole } from "./flags.ts";
 import { columns as historyColumns } from "./job_history.ts";
 import { tintState } from "./job_list.ts";
 import { JOB_OPERAND } from "./job_operand.ts";
-import { lastLines } from "./outcome.ts";
+import { exitLines, lastLines } from "./outcome.ts";
 import { isData, OUTPUT_FLAGS, printData } from "./output.ts";
 import { badExits, countStates, currentOf, fetchExecutions } from "./partitions.ts";
 import { formatTable } from "./table.ts";
@@ -35,6 +35,7 @@ const FLAGS = {
   ...OUTPUT_FLAGS,
 };
 
+/** `skerry job describe` */
 export const DESCRIBE = defineCommand({
   name: "describe",
   summary: "Show all about one job: its state, partitions, output, and what to do next",
@@ -79,6 +80,7 @@ async function run({ operands, flags, settings, terminal }: Call<typeof FLAGS>):
   terminal.print(describeJob({ job, executions, events, terminal, nowMs: client.nowMs() }));
 }
 
+/** A job with all that is told of it. */
 export interface JobToDescribe {
   readonly job: JobView;
   readonly executions: readonly ExecutionView[];
@@ -119,6 +121,7 @@ function facts(
     ["Created", `${age(job.createdAtMs, nowMs)} (${moment(job.createdAtMs)})`],
     ["Runs", `${textAt(recordAt(task, "Engine"), "Type") ?? "unknown"}, ${plural(job.count, "partition")}`],
     ["Partitions", counts],
+    ["Exit codes", exitLines(job, badExits(job, current)).join("\n")],
     [
       "Attempts",
       replaced > 0 ? `${plural(executions.length, "execution")}, ${replaced} of them replaced` : "",
@@ -128,7 +131,9 @@ function facts(
     ["Labels", labels],
   ];
   return rows.filter(([, value]) => value !== "").map(([title, value]) => {
-    const shown = title === "State" ? `${tintState(value, value, paint)}, ${since}` : oneLine(value);
+    const shown = title === "State"
+      ? `${tintState(value, value, paint)}, ${since}`
+      : indent(harmless(value), " ".repeat(12)).trimStart();
     return `${paint.dim(`${title}:`.padEnd(12))}${shown}`;
   }).join("\n");
 }
@@ -173,9 +178,9 @@ function partitions(
 
 function failures({ job, terminal }: JobToDescribe, current: readonly ExecutionView[]): readonly string[] {
   const { paint } = terminal;
-  const told = current.filter(({ message, state }) =>
-    message && ["failed", "refused", "lost", "stopped"].includes(state)
-  );
+  const isBad = ({ state }: ExecutionView) => ["failed", "refused", "lost", "stopped"].includes(state);
+  const isToldAbove = ({ message }: ExecutionView) => job.count === 1 && job.message.includes(message);
+  const told = current.filter((it) => it.message && isBad(it) && !isToldAbove(it));
   if (told.length === 0) return [];
   const same = Map.groupBy(told, ({ state, message }) => `${state}: ${message}`);
   const lines = [...same.values()].slice(0, SHOWN_EVENTS).flatMap((alike) => {
@@ -204,7 +209,7 @@ function recent({ events, terminal, nowMs }: JobToDescribe): readonly string[] {
   const shown = events.slice(-SHOWN_EVENTS);
   const table = formatTable(shown, {
     terminal: { ...terminal, columns: terminal.columns - 2 },
-    columns: historyColumns(nowMs).filter((column) => !("isWide" in column)),
+    columns: historyColumns(nowMs, { hasHints: false }).filter((column) => !("isWide" in column)),
   });
   const title = events.length > shown.length ? `Last ${SHOWN_EVENTS} of ${events.length} events` : "Events";
   return [`${terminal.paint.bold(title)}\n${indent(table)}`];

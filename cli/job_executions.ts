@@ -16,6 +16,7 @@ const FLAGS = {
   ...OUTPUT_FLAGS,
 };
 
+/** `skerry job executions` */
 export const EXECUTIONS = defineCommand({
   name: "executions",
   summary: "List the executions of a job: every attempt at every partition",

@@ -27,6 +27,7 @@ const FLAGS = {
   namespace: text({ placeholder: "NAME", summary: "Namespace in which the job's name is looked up" }),
 };
 
+/** `skerry job get` */
 export const GET = defineCommand({
   name: "get",
   summary: "Fetch the results of a job",
@@ -69,6 +70,7 @@ async function run({ operands, flags, settings, terminal }: Call<typeof FLAGS>):
     );
     const results = await findResults(client, job, terminal);
     const folder = resolve(flags.outputDir ?? `job-${short(job.id).replace(/^j-/, "")}`);
+    if (!flags.force) await refuseTaken(folder, flags.raw ? ["raw"] : wanted === "" ? RESULT_NAMES : []);
     const work = await openWork(folder, job);
     const options = { folder, work, wanted, signal, isRaw: flags.raw, isForced: flags.force };
     const told = await fetchAll(client, results, { ...options, terminal });
@@ -140,11 +142,9 @@ function nothingToFetch(job: JobView, executionCount: number): AppError {
   const why = executionCount === 0 ? "it never ran" : "none were published";
   return new AppError(
     "not_found",
-    `Job ${id} has no results: it has ${
-      job.state === "completed" ? "completed" : `been ${job.state}`
-    }, and ${why}`,
+    `Job ${id} has no results: it ${job.state === "stopped" ? "was stopped" : job.state}, and ${why}`,
     {
-      hint: `\`skerry job describe ${id}\` shows why; \`skerry job logs ${id}\` shows what it printed`,
+      hint: `\`skerry job describe ${id}\` shows why`,
     },
   );
 }
@@ -257,6 +257,24 @@ async function openWork(folder: string, job: JobView): Promise<string> {
       cause,
     });
   }
+}
+
+/** Names that every fetch without a path writes. */
+const RESULT_NAMES = ["stdout", "stderr", "exitCode"];
+
+/** Told before anything is downloaded, where that can be known. */
+async function refuseTaken(folder: string, names: readonly string[]): Promise<void> {
+  const present = await namesIn(folder).catch((): string[] => []);
+  const taken = names.filter((name) => present.includes(name));
+  if (taken.length === 0) return;
+  const are = taken.length === 1 ? "is" : "are";
+  throw new AppError(
+    "in_use",
+    `Cannot write results to ${quote(folder)}: ${taken.join(", ")} ${are} there already`,
+    {
+      hint: "Name another folder with --output-dir, or replace what is there with --force",
+    },
+  );
 }
 
 /** A new folder appears at once, complete. In an old one nothing of the same name is touched unless forced. */

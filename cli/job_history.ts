@@ -25,6 +25,7 @@ const FLAGS = {
   ...OUTPUT_FLAGS,
 };
 
+/** `skerry job history` */
 export const HISTORY = defineCommand({
   name: "history",
   summary: "Show what has happened to a job, the oldest first",
@@ -135,7 +136,7 @@ async function follow({ operands, flags, terminal }: Call<typeof FLAGS>, client:
 }
 
 /** The columns of a history. */
-export function columns(nowMs: number) {
+export function columns(nowMs: number, { hasHints = true } = {}) {
   return [
     { title: "WHEN", cell: ({ atMs }: EventView) => age(atMs, nowMs) },
     { title: "TIME", cell: ({ atMs }: EventView) => moment(atMs), isWide: true },
@@ -143,7 +144,8 @@ export function columns(nowMs: number) {
     { title: "TOPIC", cell: ({ topic }: EventView) => topic },
     {
       title: "EVENT",
-      cell: ({ message, details }: EventView) => details.Hint ? `${message} (${details.Hint})` : message,
+      cell: ({ message, details }: EventView) =>
+        details.Hint && hasHints ? `${message} (${details.Hint})` : message,
     },
   ];
 }

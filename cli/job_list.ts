@@ -1,14 +1,14 @@
 /** `skerry job list` */
-import { AppError } from "../shared/errors.ts";
 import { type Call, defineCommand } from "./command.ts";
 import { type Client, openClient } from "./client.ts";
-import { list, text, toggle, whole } from "./flags.ts";
+import { list, notOneOf, readWritten, text, toggle, whole } from "./flags.ts";
 import { OUTPUT_FLAGS, printList } from "./output.ts";
 import type { Paint } from "./paint.ts";
 import type { Terminal } from "./terminal.ts";
 import { itemsOf, type JobView, readJob, textAt } from "./wire.ts";
 import { age, moment, short } from "./words.ts";
 
+/** States of jobs, in the order of a job's life. */
 export const JOB_STATES = ["pending", "queued", "running", "completed", "failed", "stopped"] as const;
 
 const FLAGS = {
@@ -26,6 +26,7 @@ const FLAGS = {
   ...OUTPUT_FLAGS,
 };
 
+/** `skerry job list` */
 export const LIST = defineCommand({
   name: "list",
   summary: "List jobs, the newest first",
@@ -69,6 +70,7 @@ async function run({ flags, settings, terminal }: Call<typeof FLAGS>): Promise<v
   if (found.hasMore && isTable) terminal.note(`There are more: --limit N or --all shows them`);
 }
 
+/** Which jobs, and how many. */
 export interface JobFilter {
   readonly states: readonly string[];
   readonly labels: readonly string[];
@@ -83,11 +85,7 @@ export async function fetchJobs(
   filter: JobFilter,
 ): Promise<{ jobs: readonly JobView[]; hasMore: boolean }> {
   const states = filter.states.flatMap((word) => word.split(",")).map((word) => word.trim().toLowerCase());
-  const unknown = states.find((state) => !(JOB_STATES as readonly string[]).includes(state));
-  if (unknown !== undefined) {
-    const must = `must be one of ${JOB_STATES.join(", ")}`;
-    throw new AppError("bad_request", `Cannot use --state: ${must}, current value is "${unknown}"`);
-  }
+  for (const text of states) readWritten(parseState, { name: "--state", text });
   const labels = filter.labels.join(",");
   const jobs: JobView[] = [];
   let token = "";
@@ -106,6 +104,10 @@ export async function fetchJobs(
     token = textAt(page, "NextToken") ?? "";
   } while (token && jobs.length < filter.limit);
   return { jobs, hasMore: token !== "" };
+}
+
+function parseState(word: string): void {
+  if (!(JOB_STATES as readonly string[]).includes(word)) throw notOneOf(word, JOB_STATES);
 }
 
 /** How a job's state is coloured. */

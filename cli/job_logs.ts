@@ -25,6 +25,7 @@ const FLAGS = {
   namespace: text({ placeholder: "NAME", summary: "Namespace in which the job's name is looked up" }),
 };
 
+/** `skerry job logs` */
 export const LOGS = defineCommand({
   name: "logs",
   summary: "Show what a job printed, or prints",

@@ -21,6 +21,7 @@ const FLAGS = {
   ...OUTPUT_FLAGS,
 };
 
+/** `skerry job run` */
 export const RUN = defineCommand({
   name: "run",
   summary: "Run the job that a file describes, and wait for its end",
@@ -47,6 +48,7 @@ export const RUN = defineCommand({
   },
 });
 
+/** `skerry job validate` */
 export const VALIDATE = defineCommand({
   name: "validate",
   summary: "Check a job file, without a server",

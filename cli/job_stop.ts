@@ -21,6 +21,7 @@ const FLAGS = {
   ...OUTPUT_FLAGS,
 };
 
+/** `skerry job stop` */
 export const STOP = defineCommand({
   name: "stop",
   summary: "Stop jobs",

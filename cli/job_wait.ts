@@ -16,6 +16,7 @@ const FLAGS = {
   ...OUTPUT_FLAGS,
 };
 
+/** `skerry job wait` */
 export const WAIT = defineCommand({
   name: "wait",
   summary: "Wait until a job has ended, and say how",
@@ -41,7 +42,7 @@ export const WAIT = defineCommand({
         return await outcomeExit(client, job);
       }
       if (flags.output === "name") terminal.print(job.id);
-      return await reportOutcome(client, job, { terminal, hasShownOutput: false });
+      return await reportOutcome(client, job, { terminal, showsOutput: "when_bad" });
     } catch (error) {
       if (!interrupt.signal.aborted) throw error;
       sayInterrupted(terminal, operands[0]);

@@ -21,6 +21,7 @@ export function parseJson(text: string): unknown {
   });
 }
 
+/** What `parseJson` reads back. */
 export function formatJson(value: unknown, indent?: number): string {
   return JSON.stringify(
     value,

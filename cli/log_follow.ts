@@ -10,6 +10,7 @@ import { harmless, plural, short, span } from "./words.ts";
 /** Before a stream that broke off is asked for again. */
 const BROKEN_PAUSE_MS = 1000;
 
+/** Which part of a job's output. */
 export interface LogSelection {
   readonly isFollowing: boolean;
   readonly tail?: number;
@@ -19,6 +20,7 @@ export interface LogSelection {
   readonly executionId?: string;
 }
 
+/** How output is shown. */
 export interface ShowLogs {
   readonly terminal: Terminal;
   readonly signal: AbortSignal;

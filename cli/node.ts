@@ -87,6 +87,7 @@ const describe = defineCommand({
   },
 });
 
+/** `skerry node` */
 export const NODE: Noun = {
   name: "node",
   summary: "See the nodes that jobs run on",

@@ -13,7 +13,7 @@ export function describeNode(
     ["Name", node.name],
     ["Version", node.version],
     ...(isSelf ? [] : [
-      ["State", `${node.connection} since ${age(node.since, nowMs)}, ${node.membership}`],
+      ["State", `${node.connection} ${age(node.since, nowMs)}, ${node.membership}`],
       ["Last seen", age(node.seenAtMs, nowMs)],
       ["Problem", node.error],
     ] as [string, string][]),

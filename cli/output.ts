@@ -5,7 +5,9 @@ import { type Column, formatTable } from "./table.ts";
 import type { Terminal } from "./terminal.ts";
 import { harmless } from "./words.ts";
 
+/** Forms in which a command prints what it found. */
 export const OUTPUTS = ["table", "wide", "json", "yaml", "name"] as const;
+/** One of `OUTPUTS`. */
 export type Output = typeof OUTPUTS[number];
 
 const OUTPUT = {
@@ -23,6 +25,7 @@ export const FORMAT_FLAGS = { format: choice<Output>(OUTPUT) };
 /** Whether a program reads it. */
 export const isData = (output: Output): boolean => output === "json" || output === "yaml";
 
+/** Prints a value as JSON, or as YAML. */
 export async function printData(
   terminal: Terminal,
   { value, output }: { value: unknown; output: Output },
@@ -32,6 +35,7 @@ export async function printData(
   terminal.print(stringify(value, { lineWidth: 0 }).trimEnd());
 }
 
+/** Rows, and how each form shows them. */
 export interface ListToPrint<Row> {
   readonly rows: readonly Row[];
   readonly columns: readonly Column<Row>[];
@@ -43,6 +47,7 @@ export interface ListToPrint<Row> {
   readonly empty: string;
 }
 
+/** Prints a list in the form that was asked for. */
 export async function printList<Row>(terminal: Terminal, list: ListToPrint<Row>): Promise<void> {
   const { rows, output, columns } = list;
   if (isData(output)) return await printData(terminal, { value: rows.map(list.wireOf), output });

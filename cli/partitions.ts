@@ -3,7 +3,7 @@ import type { Client } from "./client.ts";
 import {
   asRecord,
   type ExecutionView,
-  hasEnded,
+  isTerminal,
   itemsOf,
   type JobView,
   readExecution,
@@ -54,17 +54,17 @@ export function countStates(job: JobView, current: readonly ExecutionView[]): re
   const counts = new Map<string, number>();
   for (const { state } of current) counts.set(state, (counts.get(state) ?? 0) + 1);
   const unplaced = Math.max(0, job.count - current.length);
-  if (unplaced > 0) counts.set("waiting", unplaced);
+  if (unplaced > 0) counts.set(isTerminal(job.state) ? "never placed" : "waiting", unplaced);
   const order = ["completed", "publishing", "running", "preparing", "queued", "placed", "waiting"];
   const rank = (state: string) => order.includes(state) ? order.indexOf(state) : order.length;
   return [...counts].sort(([a], [b]) => rank(a) - rank(b));
 }
 
-/** Partitions that ended with an exit code that the job does not take for success. */
+/** Partitions that completed with an exit code that the job does not take for success. */
 export function badExits(job: JobView, current: readonly ExecutionView[]): readonly ExecutionView[] {
   const accepted = new Set(itemsOf(asRecord(job.wire), "SuccessExitCodes").map(Number));
   const isGood = (code: number) => accepted.size ? accepted.has(code) : code === 0;
   return current.filter(({ state, exitCode }) =>
-    hasEnded(state) && exitCode !== undefined && !isGood(exitCode)
+    state === "completed" && exitCode !== undefined && !isGood(exitCode)
   );
 }

@@ -1,7 +1,7 @@
 /** The command tree as commander sees it: parsing, and the text of help. */
 import { Argument, Command as Parser, Option } from "commander";
 import type { Command, Noun } from "./command.ts";
-import { type Flag, type Flags, readFlag } from "./flags.ts";
+import { type Flag, type Flags, notOneOf, readWritten } from "./flags.ts";
 import { GLOBAL_FLAGS } from "./globals.ts";
 import { NOUNS } from "./nouns.ts";
 
@@ -116,7 +116,9 @@ function buildCommand(command: Command, { program, path, options }: CommandPlace
   for (const { name, summary, isOptional, isRepeated, choices } of command.operands) {
     const written = `${name}${isRepeated ? "..." : ""}`;
     const argument = new Argument(isOptional ? `[${written}]` : `<${written}>`, summary);
-    if (choices) argument.choices(choices);
+    if (choices) {
+      argument.argParser((text: string) => readWritten((word) => oneOf(word, choices), { name, text }));
+    }
     parser.addArgument(argument);
   }
   addFlags(parser, command.flags);
@@ -133,6 +135,11 @@ function buildCommand(command: Command, { program, path, options }: CommandPlace
     });
   });
   return parser;
+}
+
+function oneOf(word: string, choices: readonly string[]): string {
+  if (choices.includes(word)) return word;
+  throw notOneOf(word, choices);
 }
 
 const initials = (flags: Flags) =>
@@ -158,7 +165,7 @@ function optionsOf(name: string, flag: Flag<unknown>): readonly Option[] {
     flag.isHidden ?? false,
   );
   option.argParser((text: string, before: unknown) => {
-    const value = readFlag(flag, { name, text });
+    const value = readWritten(flag.parse, { name: `--${name}`, text });
     return flag.kind === "list" ? [...(before as unknown[] | undefined ?? []), value] : value;
   });
   return [option];

@@ -9,6 +9,7 @@ const RETRY_PAUSE_MS = 1000;
 /** Attempts in a row that bring nothing new. */
 const FRUITLESS_MAX = 5;
 
+/** One file to fetch. */
 export interface Download {
   readonly url: string;
   /** The finished file; `PATH.part` and `PATH.etag` are there until then, and let a later call go on. */

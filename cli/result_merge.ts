@@ -17,6 +17,7 @@ export interface PartitionFolder {
   readonly folder: string;
 }
 
+/** What came of putting results together. */
 export interface Merged {
   /** Result paths that could not be put together. */
   readonly kept: readonly string[];
@@ -55,8 +56,9 @@ async function moveOwn(
   { folder, partition }: { folder: string; partition: number },
 ): Promise<void> {
   const own = join(folder, `partition-${partition}`);
-  await Deno.mkdir(own, { recursive: true });
-  for (const name of (await namesIn(from)).filter((name) => OWN.has(name))) {
+  const names = (await namesIn(from)).filter((name) => OWN.has(name));
+  if (names.length > 0) await Deno.mkdir(own, { recursive: true });
+  for (const name of names) {
     if (STREAMS.includes(name)) await append(join(from, name), join(folder, name));
     else await keepFirstFailure(join(from, name), join(folder, name));
     await Deno.rename(join(from, name), join(own, name));

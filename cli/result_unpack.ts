@@ -3,6 +3,7 @@ import { dirname, join } from "node:path";
 import { AppError } from "../shared/errors.ts";
 import { quote } from "../shared/spec/problems.ts";
 
+/** What was written. */
 export interface Unpacked {
   readonly fileCount: number;
   readonly sizeBytes: number;

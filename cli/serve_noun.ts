@@ -33,6 +33,7 @@ const COMMAND = defineCommand({
   run,
 });
 
+/** `skerry serve` */
 export const SERVE: Noun = { name: COMMAND.name, summary: COMMAND.summary, command: COMMAND };
 
 async function run({ settings }: Call): Promise<number> {

@@ -8,6 +8,7 @@ import { parseBytes, parseCpu } from "../shared/spec/units.ts";
 import { parseSpan } from "./flags.ts";
 import { defaultDataDir } from "./folders.ts";
 
+/** A path of this machine that jobs may use. */
 export interface AllowedPath {
   readonly path: string;
   readonly isWritable: boolean;
@@ -136,9 +137,12 @@ export const SETTINGS = {
   }),
 };
 
+/** A key of the config file. */
 export type SettingKey = keyof typeof SETTINGS;
+/** The type of a setting's value. */
 export type SettingValue<K extends SettingKey> = (typeof SETTINGS)[K] extends Setting<infer Value> ? Value
   : never;
+/** In the order in which they are shown. */
 export const SETTING_KEYS = Object.keys(SETTINGS) as SettingKey[];
 
 /** Reads a value; the error says where it was written. */

@@ -24,6 +24,7 @@ export const RUN_FLAGS = {
   force: toggle({ summary: "Submit also when nothing has changed", isHidden: true }),
 };
 
+/** A job that was checked, and how to print what becomes of it. */
 export interface JobToRun {
   /** Bacalhau's JSON, in any casing. */
   readonly wire: Readonly<Record<string, unknown>>;
@@ -55,7 +56,9 @@ export async function runJob(call: Call<typeof RUN_FLAGS>, job: JobToRun): Promi
 
 async function showDryRun(terminal: Terminal, { wire, parsed, output }: JobToRun): Promise<number> {
   const { formatSpec } = await import("../shared/spec/format_job.ts");
-  const value = parsed.contents.size ? shortenContent(wire) : formatSpec(parsed.spec);
+  // Into a file goes the whole, so that the file can be run.
+  const whole = parsed.contents.size ? wire : formatSpec(parsed.spec);
+  const value = terminal.isOutTerminal ? shortenContent(whole) : whole;
   await printData(terminal, { value, output: output === "json" ? "json" : "yaml" });
   terminal.note("The job is valid as far as can be told here; nothing was submitted");
   return EXIT.ok;
@@ -125,7 +128,7 @@ async function seeThrough(
   const job = await waitForJob(client, jobId, { terminal, signal, timeoutMs });
   if (isData(output)) await printData(terminal, { value: job.wire, output });
   const isQuiet = flags.idOnly || output === "name" || isData(output);
-  const options = { terminal, nowMs: client.nowMs(), hasShownOutput: flags.follow };
+  const options = { terminal, showsOutput: flags.follow ? "never" : "always" } as const;
   return isQuiet ? await outcomeExit(client, job) : await reportOutcome(client, job, options);
 }
 

@@ -3,6 +3,7 @@ import getWidth from "fast-string-truncated-width";
 import type { Terminal } from "./terminal.ts";
 import { oneLine } from "./words.ts";
 
+/** A column of a table. */
 export interface Column<Row> {
   readonly title: string;
   readonly cell: (row: Row) => string;

@@ -1,6 +1,7 @@
 /** Where a command writes: data to stdout, everything else to stderr; colours and progress on terminals only. */
 import { colours, type Paint } from "./paint.ts";
 
+/** The two streams of a command. */
 export interface Terminal {
   /** One or more lines of data. */
   print(text: string): void;

@@ -24,6 +24,7 @@ const version = defineCommand({
   run,
 });
 
+/** `skerry version` */
 export const VERSION_NOUN: Noun = { name: version.name, summary: version.summary, command: version };
 
 async function run({ flags, settings, terminal }: Call<typeof FLAGS>): Promise<void> {

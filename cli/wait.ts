@@ -7,6 +7,7 @@ import type { Terminal } from "./terminal.ts";
 import { isTerminal, type JobView, readJob, recordAt } from "./wire.ts";
 import { oneLine, plural, short, span } from "./words.ts";
 
+/** How to wait. */
 export interface WaitOptions {
   readonly terminal: Terminal;
   readonly signal: AbortSignal;

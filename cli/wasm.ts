@@ -92,6 +92,7 @@ const RUN = defineCommand({
   run,
 });
 
+/** `skerry wasm` */
 export const WASM: Noun = { name: "wasm", summary: "Run WebAssembly modules as jobs", commands: [RUN] };
 
 async function run(call: Call<typeof FLAGS>): Promise<number> {
@@ -227,7 +228,7 @@ function taskOf(flags: Flags, { inputs, engine }: { inputs: readonly WireInput[]
     Env: flags.env.length ? parsePairs(flags.env, "--env") : undefined,
     InputSources: inputs,
     ResultPaths: results.length ? results : undefined,
-    Resources: withoutEmpty({ CPU: flags.cpu, Memory: flags.memory, Disk: flags.disk, GPU: flags.gpu }),
+    Resources: someOf({ CPU: flags.cpu, Memory: flags.memory, Disk: flags.disk, GPU: flags.gpu }),
     Network: flags.network === undefined && flags.domain.length === 0 ? undefined : withoutEmpty({
       Type: flags.network ?? "HTTP",
       Domains: flags.domain.length ? flags.domain : undefined,
@@ -253,4 +254,10 @@ async function constraintsOf(selector: string) {
 
 function withoutEmpty(record: Readonly<Record<string, unknown>>): Record<string, unknown> {
   return Object.fromEntries(Object.entries(record).filter(([, value]) => value !== undefined));
+}
+
+/** Absent when every field is. */
+function someOf(record: Readonly<Record<string, unknown>>): Record<string, unknown> | undefined {
+  const kept = withoutEmpty(record);
+  return Object.keys(kept).length ? kept : undefined;
 }

@@ -3,6 +3,7 @@
 /** Any JSON object. */
 export type Wire = Readonly<Record<string, unknown>>;
 
+/** A job. */
 export interface JobView {
   readonly id: string;
   readonly name: string;
@@ -21,6 +22,7 @@ export interface JobView {
   readonly wire: Wire;
 }
 
+/** An execution. */
 export interface ExecutionView {
   readonly id: string;
   readonly jobId: string;
@@ -41,6 +43,7 @@ export interface ExecutionView {
   readonly wire: Wire;
 }
 
+/** An event of a history. */
 export interface EventView {
   readonly atMs: number;
   readonly isJob: boolean;
@@ -51,6 +54,7 @@ export interface EventView {
   readonly wire: Wire;
 }
 
+/** A node. */
 export interface NodeView {
   readonly id: string;
   readonly name: string;
@@ -107,6 +111,7 @@ const EXECUTION_TERMINAL: ReadonlySet<string> = new Set([
 /** Whether an execution in this state has ended. */
 export const hasEnded = (state: string): boolean => EXECUTION_TERMINAL.has(state);
 
+/** From the `Job` of an answer. */
 export function readJob(value: unknown): JobView {
   const state = recordAt(value, "State");
   return {
@@ -127,6 +132,7 @@ export function readJob(value: unknown): JobView {
   };
 }
 
+/** From an item of `Executions`. */
 export function readExecution(value: unknown): ExecutionView {
   const observed = recordAt(value, "ComputeState");
   const desired = recordAt(value, "DesiredState");
@@ -153,6 +159,7 @@ export function readExecution(value: unknown): ExecutionView {
   };
 }
 
+/** From an item of `History`. */
 export function readEvent(value: unknown): EventView {
   const event = recordAt(value, "Event");
   return {
@@ -166,6 +173,7 @@ export function readEvent(value: unknown): EventView {
   };
 }
 
+/** From a `Node` of an answer. */
 export function readNode(value: unknown): NodeView {
   const node = recordAt(value, "Info");
   const compute = recordAt(node, "ComputeNodeInfo");
@@ -201,19 +209,23 @@ export function itemsOf(value: unknown, key = "Items"): readonly unknown[] {
   return Array.isArray(items) ? items : [];
 }
 
+/** An object as it is; anything else is empty. */
 export function asRecord(value: unknown): Wire {
   return typeof value === "object" && value !== null && !Array.isArray(value) ? value as Wire : {};
 }
 
+/** The object under `key`, or an empty one. */
 export function recordAt(value: unknown, key: string): Wire {
   return asRecord(asRecord(value)[key]);
 }
 
+/** The text under `key`. */
 export function textAt(value: unknown, key: string): string | undefined {
   const found = asRecord(value)[key];
   return typeof found === "string" ? found : undefined;
 }
 
+/** The number under `key`. */
 export function numberAt(value: unknown, key: string): number | undefined {
   const found = asRecord(value)[key];
   return typeof found === "number" || typeof found === "bigint" ? Number(found) : undefined;

@@ -44,13 +44,15 @@ export function plural(count: number, one: string, many = `${one}s`): string {
   return `${count.toLocaleString("en")} ${count === 1 ? one : many}`;
 }
 
-/** Without anything that a terminal would obey: control characters and those that change the direction of text. */
+/** Control characters but for tab and line feed, and those that are invisible or change the direction of text. */
+const HARMFUL = /[\p{Cc}\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/gu;
+
+/** Without anything that a terminal would obey. */
 export function harmless(text: string): string {
-  // deno-lint-ignore no-control-regex
-  return text.replace(
-    /[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g,
-    (char) => char === "\r" ? "" : `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`,
-  );
+  return text.replace(HARMFUL, (char) => {
+    if (char === "\n" || char === "\t") return char;
+    return char === "\r" ? "" : `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`;
+  });
 }
 
 /** The same on one line. */
