@@ -20,7 +20,7 @@ export function packResult(entries: readonly ResultEntry[], read: ReadFile): Rea
   const fill = async () => {
     for (const { path, kind, sizeBytes } of entries) {
       if (kind === "folder") {
-        controller.add({ ...FIXED, name: `${path}/`, type: "directory", mode: 0o755, size: 0 });
+        await controller.add({ ...FIXED, name: `${path}/`, type: "directory", mode: 0o755, size: 0 }).close();
       } else {
         const file = controller.add({ ...FIXED, name: path, type: "file", mode: 0o644, size: sizeBytes });
         await ReadableStream.from(exactly(sizeBytes, { path, pieces: read(path, gone.signal) })).pipeTo(file);
