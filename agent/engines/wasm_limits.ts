@@ -19,8 +19,8 @@ export const DISK_DEFAULT_BYTES = 10 * GIB;
 /** Files, folders and links that one task may make: so that empty files do not use up the disk's inodes. */
 export const DISK_ENTRIES_MAX = 200_000;
 
-/** What a table element costs in V8, rounded up; tables share the memory limit by it. */
-export const TABLE_ELEMENT_BYTES = 16;
+/** What a table element costs in V8 while a table grows (32 bytes, and the old copy); sets the maxima of tables. */
+export const TABLE_ELEMENT_BYTES = 64;
 
 /** Elements that V8 allows in a table. */
 export const TABLE_ELEMENTS_MAX = 10_000_000;

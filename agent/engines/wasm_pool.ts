@@ -160,7 +160,9 @@ export class ChildPool {
   /** The one that became idle last is at the end, and is taken first. */
   readonly #idle: WasmChild[] = [];
   readonly #waiting: Waiting[] = [];
+  /** Children that have been started and have not said yet that they are ready. */
   #starting = 0;
+  readonly #spawning = new Set<Promise<unknown>>();
   #freedAtMs = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #timerAtMs = Infinity;
@@ -190,6 +192,7 @@ export class ChildPool {
     clearTimeout(this.#timer);
     const closed = new AppError("unavailable", "Cannot start task: the engine is closed");
     for (const { refuse } of this.#waiting.splice(0)) refuse(closed);
+    await Promise.allSettled(this.#spawning);
     const idle = this.#idle.splice(0);
     const busy = [...this.#children].filter((child) => !idle.includes(child));
     await Promise.all([
@@ -233,13 +236,16 @@ export class ChildPool {
       if (!hasCome) this.#starting--;
       hasCome = true;
     };
-    WasmChild.spawn(this.#options, (child) => {
+    const spawning = WasmChild.spawn(this.#options, (child) => {
       arrived();
       this.#onIdle(child);
       this.#grow();
-    }).then(async (child) => {
+    }).then((child) => {
       this.#children.add(child);
-      if (this.#isClosed) await child.release();
+      return child;
+    });
+    this.#spawning.add(spawning);
+    spawning.finally(() => this.#spawning.delete(spawning)).then(async (child) => {
       const end = await child.ended;
       this.#children.delete(child);
       const at = this.#idle.indexOf(child);

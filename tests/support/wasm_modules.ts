@@ -4,7 +4,7 @@ import wabt from "wabt";
 const FEATURES = {
   bulk_memory: true,
   exceptions: true,
-  multi_memory: true,
+ 
   reference_types: true,
   threads: true,
 };
