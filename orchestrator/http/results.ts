@@ -80,7 +80,7 @@ function formatResult({ id, result }: Execution, { request }: Call) {
   };
 }
 
-async function sendResult({ desk }: Door, answers: Answers, call: Call): Promise<Response> {
+async function sendResult({ desk, log }: Door, answers: Answers, call: Call): Promise<Response> {
   const file = call.params.file ?? "";
   if (!file.endsWith(".tar.gz")) {
     throw new AppError("not_found", "Cannot find the result: its name must be <execution id>.tar.gz");
@@ -91,7 +91,11 @@ async function sendResult({ desk }: Door, answers: Answers, call: Call): Promise
     throw new AppError("not_found", `Cannot send the results of execution "${id}": ${why}`);
   }
   const entries = await desk.listResult(id);
-  const archive = packResult(entries, (path, signal) => desk.readResult(id, path, signal));
+  const archive = packResult(entries, {
+    read: (path, signal) => desk.readResult(id, path, signal),
+    onFailure: (error) =>
+      log.error("sending results failed", { requestId: call.requestId, executionId: id, error }),
+  });
   const headers = [
     ...answers.headers(call.requestId, "application/gzip"),
     ["content-disposition", `attachment; filename="${id}.tar.gz"`] as [string, string],

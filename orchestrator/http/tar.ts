@@ -13,7 +13,10 @@ export type ReadFile = (path: string, signal: AbortSignal) => AsyncIterable<Uint
  * The archive as a stream. Throws `io` before its first byte when an entry's path leads out of the folder. When a
  * file cannot be read to its told end the stream breaks off: no archive looks whole that is not.
  */
-export function packResult(entries: readonly ResultEntry[], read: ReadFile): ReadableStream<Uint8Array> {
+export function packResult(
+  entries: readonly ResultEntry[],
+  { read, onFailure }: { read: ReadFile; onFailure: (error: unknown) => void },
+): ReadableStream<Uint8Array> {
   for (const { path } of entries) checkPath(path);
   const { readable, controller } = createTarPacker();
   const gone = new AbortController();
@@ -29,6 +32,7 @@ export function packResult(entries: readonly ResultEntry[], read: ReadFile): Rea
     controller.finalize();
   };
   fill().catch((error) => {
+    if (!gone.signal.aborted) onFailure(error);
     gone.abort();
     controller.error(error);
   });
