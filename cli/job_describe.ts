@@ -216,9 +216,7 @@ function recent({ events, terminal, nowMs }: JobToDescribe): readonly string[] {
 }
 
 function next({ job, terminal }: JobToDescribe, current: readonly ExecutionView[]): string {
-  const hasResults = current.some(({ state, wire }) =>
-    state === "completed" && textAt(recordAt(wire, "PublishedResult"), "Type")
-  );
+  const hasResults = current.some(({ wire }) => textAt(recordAt(wire, "PublishedResult"), "Type"));
   const verbs = isTerminal(job.state)
     ? ["logs", ...(hasResults ? ["get"] : []), "history"]
     : ["wait", "logs --follow", "stop"];

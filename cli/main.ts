@@ -29,8 +29,9 @@ export async function main(args: readonly string[]): Promise<number> {
 }
 
 async function runCommandLine(args: readonly string[], terminal: Terminal): Promise<number> {
-  if (args[0] === "complete") {
-    return await (await import("./completion.ts")).complete(args.slice(1), terminal);
+  if (args[0] === "__complete") {
+    terminal.print(await (await import("./complete.ts")).complete(args.slice(1)));
+    return EXIT.ok;
   }
   const words = firstWords(args);
   if (words.isVersion) {

@@ -83,6 +83,7 @@ function problems(job: JobView, { current, bad, paint }: Ended): readonly string
 export function exitLines(job: JobView, bad: readonly ExecutionView[]): readonly string[] {
   return [...Map.groupBy(bad, ({ exitCode }) => exitCode)].map(([exitCode, alike]) => {
     if (job.count === 1) return `the task exited with ${exitCode}`;
+    if (alike.length === job.count) return `every partition exited with ${exitCode}`;
     const names = alike.slice(0, SHOWN_PARTITIONS).map(({ partition }) => partition).join(", ");
     const more = alike.length > SHOWN_PARTITIONS ? ` and ${alike.length - SHOWN_PARTITIONS} more` : "";
     return `${alike.length === 1 ? "partition" : "partitions"} ${names}${more} exited with ${exitCode}`;
