@@ -23,6 +23,7 @@ import { localPublisher } from "./publishers/local.ts";
 import { Journal } from "./store/journal.ts";
 import { AGENT_APPLICATION_ID, AGENT_MIGRATIONS } from "./store/migrations.ts";
 
+/** What an agent is made of. */
 export interface AgentOptions {
   /** The agent's own folder: made when it is not there. */
   readonly dataDir: string;
@@ -47,6 +48,7 @@ export interface AgentOptions {
   readonly onBug: (error: unknown) => void;
 }
 
+/** A running agent. */
 export interface Agent {
   readonly nodeId: NodeId;
   readonly peer: PeerId;

@@ -64,6 +64,7 @@ export function compareWaiting(a: Waiting, b: Waiting): number {
   return b.priority - a.priority || a.row - b.row;
 }
 
+/** Who starts now, in order, and the first who has to wait. */
 export interface Grants {
   readonly granted: readonly Waiting[];
   /** The first that did not fit, and how often it has been overtaken by now. */

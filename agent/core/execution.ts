@@ -34,8 +34,10 @@ export interface Ended {
   readonly output?: RunOutput;
   readonly result?: PublishedResult;
 }
+/** Where an execution stands on its node. */
 export type ExecutionState = Queued | Preparing | Running | Publishing | Ended;
 
+/** What may happen to it. Every event may come late, twice or never. */
 export type ExecutionEvent =
   /** There is room for it. */
   | { readonly type: "granted" }
@@ -70,6 +72,7 @@ export type Effect =
   /** An event for the ledger and for the home's history. */
   | { readonly type: "tell"; readonly event: HistoryEvent };
 
+/** The state after an event, and what the shell does about it. */
 export interface Step {
   readonly next: ExecutionState;
   readonly effects: readonly Effect[];

@@ -26,8 +26,10 @@ import { Serve } from "./serve.ts";
 import { Sweep } from "./sweep.ts";
 import { TailLogs } from "./tail_logs.ts";
 
+/** Stages of the agent; each is nudged by name. */
 export type StageName = "sync" | "run" | "join" | "sweep";
 
+/** The ports and settings of an agent. */
 export interface ComposeOptions {
   readonly database: Database;
   readonly bus: Bus;

@@ -19,6 +19,7 @@ interface Pull {
   users: number;
 }
 
+/** Contents of jobs on this node. */
 export class Contents {
   readonly #bus: Bus;
   readonly #store: ContentStore;

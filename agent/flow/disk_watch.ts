@@ -6,6 +6,7 @@ import type { Machine } from "../host/host.ts";
 /** How long an answer of the machine is good for. */
 const FRESH_MS = 1_000;
 
+/** What the disk allows at the moment. */
 export class DiskWatch {
   readonly #machine: Machine;
   readonly #clock: Clock;

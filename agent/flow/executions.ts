@@ -59,6 +59,7 @@ export interface Due {
   readonly effect: Effect;
 }
 
+/** What the executions are written to and told by. */
 export interface ExecutionsOptions {
   readonly database: Database;
   readonly journal: Journal;
@@ -77,6 +78,7 @@ export const EXECUTION_DEADLINE = "execution";
 /** A decision that is not an end may wait this long for another to be written with: short tasks then cost one commit. */
 const WRITE_WITHIN_MS = 20;
 
+/** All executions of the node that have not ended. */
 export class Executions {
   readonly #options: ExecutionsOptions;
   readonly #live = new Map<ExecutionId, Kept>();
@@ -108,6 +110,12 @@ export class Executions {
 
   find(id: ExecutionId): Live | undefined {
     return this.#live.get(id);
+  }
+
+  /** Whether its engine may still be started. */
+  mayStart(id: ExecutionId): boolean {
+    const state = this.#live.get(id)?.state;
+    return state?.phase === "preparing" && state.stopping === undefined;
   }
 
   all(): readonly Live[] {

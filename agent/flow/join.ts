@@ -11,6 +11,7 @@ import type { Journal } from "../store/journal.ts";
 /** Between two signs of life. */
 export const HELLO_MS = 10_000;
 
+/** Who is told what. */
 export interface JoinOptions {
   readonly database: Database;
   readonly journal: Journal;
@@ -21,6 +22,7 @@ export interface JoinOptions {
   readonly nudge: () => void;
 }
 
+/** The stage `join`. */
 export class Join implements Stage {
   readonly name = "join";
   readonly #options: JoinOptions;

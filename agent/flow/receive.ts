@@ -14,6 +14,7 @@ import type { Journal } from "../store/journal.ts";
 import type { Executions } from "./executions.ts";
 import { reportMessage, toReport } from "./report.ts";
 
+/** What an order is judged by. */
 export interface ReceiveOptions {
   readonly executions: Executions;
   readonly journal: Journal;

@@ -18,6 +18,7 @@ import type { Executions, Live } from "./executions.ts";
 import { engineTask } from "./engine_task.ts";
 import { pause } from "./pause.ts";
 
+/** Ports that run executions. */
 export interface RunOptions {
   readonly executions: Executions;
   readonly engines: ReadonlyMap<string, Engine>;
@@ -39,6 +40,7 @@ const PUBLISH_ATTEMPTS_MAX = 1_000;
 /** Pause before a failed stop is tried again. */
 const STOP_PAUSE_MS = 1_000;
 
+/** The stage `run`. */
 export class Run implements Stage {
   readonly name = "run";
   readonly #options: RunOptions;
@@ -152,6 +154,8 @@ export class Run implements Stage {
       const folder = this.#options.workspace.create(live.id, order.task.resultPaths.map(({ name }) => name));
       const inputs = await this.#prepareInputs(live, folder.path, signal);
       signal.throwIfAborted();
+      // A stop may be on disk and acknowledged by now: then nothing starts any more.
+      if (!this.#options.executions.mayStart(live.id)) throw new AppError("interrupted", "The execution was stopped");
       await engine.start(engineTask(order, folder, inputs));
     } catch (error) {
       return this.push(live.id, { type: "start_failed", failure: failureOf(error, "input_failed") });

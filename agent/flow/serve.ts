@@ -19,6 +19,7 @@ import type { Journal } from "../store/journal.ts";
 import type { Executions } from "./executions.ts";
 import type { TailLogs } from "./tail_logs.ts";
 
+/** What answers are made of. */
 export interface ServeOptions {
   readonly self: PeerId;
   readonly bus: Bus;
@@ -32,6 +33,7 @@ export interface ServeOptions {
 /** Executions whose fetching is followed at once. Beyond: the oldest must be fetched again to count as fetched. */
 const FETCHES_MAX = 256;
 
+/** Responders on the bus: open while the agent runs. */
 export class Serve {
   readonly #options: ServeOptions;
   readonly #undo: (() => void)[] = [];

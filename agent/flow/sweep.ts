@@ -11,6 +11,7 @@ import type { Journal } from "../store/journal.ts";
 import type { DiskWatch } from "./disk_watch.ts";
 import { EXECUTION_DEADLINE, type Executions } from "./executions.ts";
 
+/** What is swept, and who hears of it. */
 export interface SweepOptions {
   readonly database: Database;
   readonly journal: Journal;
@@ -29,6 +30,7 @@ export interface SweepOptions {
 /** Between two looks at the disk and at old executions. */
 const LOOK_MS = 30_000;
 
+/** The stage `sweep`. */
 export class Sweep implements Stage {
   readonly name = "sweep";
   readonly #options: SweepOptions;

@@ -6,6 +6,7 @@ import type { LogAnswer } from "../../shared/wire/messages.ts";
 import type { Workspace } from "../host/host.ts";
 import { pause } from "./pause.ts";
 
+/** Where output is, and how long to wait for it. */
 export interface TailOptions {
   readonly workspace: Workspace;
   readonly clock: Clock;
@@ -18,6 +19,7 @@ export interface TailOptions {
 const LOOK_MS = 25;
 const LOOK_MAX_MS = 200;
 
+/** Reads output for those who follow it. */
 export class TailLogs {
   readonly #options: TailOptions;
   #waitingCount = 0;

@@ -5,6 +5,7 @@ import { LIMITS } from "../../shared/limits.ts";
 import { recogniseIo } from "./folders.ts";
 import type { ContentStore } from "./host.ts";
 
+/** A content store in a folder of its own. */
 export class ContentFolder implements ContentStore {
   readonly #root: string;
   /** Contents known to be here, with the time of their last use: a look at the disk for each use is not needed. */

@@ -29,6 +29,7 @@ export interface Offered {
 const CAPACITY_RATIO = 0.8;
 const QUEUE_RATIO = 16;
 
+/** The facts as they are told: lists sorted, so that the same node says the same. */
 export function nodeFacts(id: NodeId, machine: Machine, settings: NodeSettings, offered: Offered): NodeFacts {
   const capacity = {
     ...scale(machine.total, settings.capacityRatio ?? CAPACITY_RATIO),

@@ -16,6 +16,7 @@ const LISTED_MAX = 5_000;
 /** Reads pages of output as the engines write it. */
 export type ReadOutput = (folder: string, cursor: string) => Promise<OutputPage>;
 
+/** A workspace in a folder of its own. */
 export class Folders implements Workspace {
   readonly #root: string;
   readonly #readOutput: ReadOutput;

@@ -25,6 +25,7 @@ export interface OutputPiece {
   readonly cutBytes?: number;
 }
 
+/** Some output, and where to go on. */
 export interface OutputPage {
   readonly pieces: readonly OutputPiece[];
   readonly cursor: string;

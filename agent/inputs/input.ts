@@ -8,6 +8,7 @@ export type InputProbe =
   | { readonly isUsable: true; readonly hereBytes: number; readonly fetchBytes: number }
   | { readonly isUsable: false; readonly failure: Failure };
 
+/** Whose input it is. */
 export interface InputRequest {
   /** Folder of the execution, for what cannot be shared with others. */
   readonly folder: string;
@@ -18,6 +19,7 @@ export interface InputRequest {
   readonly signal: AbortSignal;
 }
 
+/** One or more types of inputs. */
 export interface Input {
   /** The `Source.Type`s of job specs that it serves. */
   readonly types: readonly string[];

@@ -2,6 +2,7 @@
 import type { Typed } from "../../shared/model/job.ts";
 import type { PublishedResult } from "../../shared/model/result.ts";
 
+/** Whose results, and how its job wants them published. */
 export interface PublishRequest {
   readonly executionId: string;
   readonly jobId: string;
@@ -12,6 +13,7 @@ export interface PublishRequest {
   readonly signal: AbortSignal;
 }
 
+/** One type of publisher. */
 export interface Publisher {
   /** The `Publisher.Type` of job specs. */
   readonly type: string;

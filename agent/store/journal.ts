@@ -52,6 +52,7 @@ export interface OldExecution {
   readonly id: ExecutionId;
 }
 
+/** Executions, their orders, and values of the agent itself. */
 export class Journal {
   readonly #database: Database;
 

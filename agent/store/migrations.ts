@@ -5,6 +5,7 @@ import { LEDGER_TABLES } from "../../shared/ledger/ledger.ts";
 /** Marks the file as an agent's store. */
 export const AGENT_APPLICATION_ID = 0x5ce44a6e;
 
+/** Each runs once, in order. */
 export const AGENT_MIGRATIONS: readonly string[] = [
   `
 CREATE TABLE executions (

@@ -1,0 +1,53 @@
+import assert from "node:assert/strict";
+import { formatSeconds, interrupted, outcomeOf, outcomeOfStopping } from "./outcome.ts";
+
+Deno.test("every exit code completes an execution whose job names none", () => {
+  assert.deepEqual(outcomeOf({ kind: "exited", exitCode: 7 }, undefined), { kind: "completed" });
+});
+
+Deno.test("an exit code that the job does not accept fails it, and says so", () => {
+  assert.deepEqual(outcomeOf({ kind: "exited", exitCode: 0 }, [0, 3]), { kind: "completed" });
+  const outcome = outcomeOf({ kind: "exited", exitCode: 7 }, [0, 3]);
+  assert.equal(outcome.kind, "failed");
+  assert.ok(outcome.kind === "failed" && outcome.code === "program_failed");
+  assert.equal(outcome.message, "Program exited with code 7");
+  assert.equal(outcome.hint, "The job accepts exit codes 0, 3: look at its logs");
+});
+
+Deno.test("a task that the engine failed keeps the engine's reason", () => {
+  const exit = {
+    kind: "failed",
+    code: "module_trapped",
+    message: "It trapped",
+    hint: "Look",
+    exitCode: 1,
+  } as const;
+  assert.deepEqual(outcomeOf(exit, undefined), {
+    kind: "failed",
+    code: "module_trapped",
+    message: "It trapped",
+    hint: "Look",
+  });
+});
+
+Deno.test("a task that somebody else ended was interrupted", () => {
+  const outcome = outcomeOf({ kind: "stopped" }, undefined);
+  assert.deepEqual(outcome, interrupted("The task was ended from outside"));
+});
+
+Deno.test("a time-out fails, an order stops", () => {
+  const timedOut = outcomeOfStopping({ because: "time_out", timeoutMs: 5000, graceMs: 1 });
+  assert.deepEqual(timedOut, {
+    kind: "failed",
+    code: "execution_timed_out",
+    message: "Execution timed out after 5s",
+    hint: "Increase the task timeout or allocate more resources",
+  });
+  const stopped = outcomeOfStopping({ because: "order", message: "Enough", graceMs: 1 });
+  assert.deepEqual(stopped, { kind: "stopped", code: "stopped", message: "Enough" });
+});
+
+Deno.test("durations are written as Bacalhau writes them", () => {
+  const written = [0, 500, 5000, 60_000, 90_000, 3_600_000, 3_661_000].map(formatSeconds);
+  assert.deepEqual(written, ["0s", "0.5s", "5s", "1m", "1m30s", "1h", "1h1m1s"]);
+});

@@ -1,0 +1,24 @@
+import assert from "node:assert/strict";
+import { SAMPLE_STATES } from "./lifecycle.ts";
+import { recover } from "./recover.ts";
+
+const OUTPUT = { stdout: "", stdoutIsTruncated: false, stderr: "", stderrIsTruncated: false, exitCode: 2 };
+
+Deno.test("an execution learns what its engine still holds of it", () => {
+  const running = SAMPLE_STATES.running!;
+  assert.deepEqual(recover(running, undefined, undefined), { type: "recovered", held: "nothing" });
+  assert.deepEqual(recover(running, { isRunning: true }, undefined), { type: "recovered", held: "running" });
+});
+
+Deno.test("a task that ended while the agent was away ends by its job's rules", () => {
+  const held = { isRunning: false, exit: { kind: "exited", exitCode: 2 }, output: OUTPUT } as const;
+  const event = recover(SAMPLE_STATES.running!, held, [0]);
+  assert.equal(event?.type, "exited");
+  assert.ok(
+    event?.type === "exited" && event.outcome.kind === "failed" && event.outcome.code === "program_failed",
+  );
+});
+
+Deno.test("an ended execution learns nothing", () => {
+  assert.equal(recover(SAMPLE_STATES.ended!, { isRunning: true }, undefined), undefined);
+});
