@@ -32,12 +32,12 @@ export class Outbox {
   readonly #database: Database;
   readonly #clock: Clock;
   /** Ages are counted by uptime within one process, and by wall time across processes. */
-  readonly #process: string;
+  readonly process: string;
 
   constructor(options: { database: Database; clock: Clock; process: string }) {
     this.#database = options.database;
     this.#clock = options.clock;
-    this.#process = options.process;
+    this.process = options.process;
   }
 
   /** Numbers and keeps one message. */
@@ -59,7 +59,7 @@ export class Outbox {
       body,
       Math.round(this.#clock.wallMs()),
       this.#clock.uptimeMs(),
-      this.#process,
+      this.process,
     );
     this.#database.run(
       "UPDATE lanes SET seq = ?, hash = ? WHERE peer = ? AND lane = ?",
@@ -125,7 +125,7 @@ export class Outbox {
   }
 
   #toEntry(row: SqlRow): Entry {
-    const ageMs = row.process === this.#process
+    const ageMs = row.process === this.process
       ? this.#clock.uptimeMs() - Number(row.uptime_ms)
       : Math.max(0, this.#clock.wallMs() - Number(row.at_ms));
     return {

@@ -23,7 +23,7 @@ import {
 import { decodeMessage, encodeMessage } from "../wire/envelope.ts";
 import { syncSubject } from "../wire/subjects.ts";
 import type { Database } from "./database.ts";
-import { Inbox } from "./inbox.ts";
+import { Inbox, NOTHING_APPLIED } from "./inbox.ts";
 import type { Message, Outbox } from "./outbox.ts";
 
 /** What the program does with what arrives. `apply` and `snapshot` run inside sync's transaction. */
@@ -73,11 +73,27 @@ interface Sending {
   acked?: Mark;
 }
 
+/** What was acknowledged when a peer was asked where it stands: an answer below that tells of a lost store. */
+interface Question {
+  readonly id: string;
+  readonly atMs: number;
+  readonly acked: Readonly<Record<Lane, Mark>>;
+  /** How much of its own lanes had been applied here. */
+  readonly told: Readonly<Record<Lane, Mark>>;
+}
+
 interface Peer {
   readonly id: PeerId;
   readonly lanes: Record<Lane, Sending>;
   isConnected: boolean;
+  question?: Question;
 }
+
+/**
+ * What a peer's mark means to a lane. `fits`: go on from there. `foreign`: it is of another history than this one.
+ * `behind`: less than it has acknowledged: a message that was overtaken, or a peer that lost its store.
+ */
+type Standing = "fits" | "foreign" | "behind";
 
 /** Greetings first, then events, then states; the order within each stays. */
 function turn(message: SyncMessage): number {
@@ -92,6 +108,7 @@ export class Sync {
   readonly #peers = new Map<PeerId, Peer>();
   #received: SyncMessage[] = [];
   readonly #undo: (() => void)[] = [];
+  #questionCount = 0;
   #cancelTimer: (() => void) | undefined;
 
   constructor(options: SyncOptions) {
@@ -109,7 +126,7 @@ export class Sync {
       for (const peer of this.#peers.values()) {
         peer.isConnected = false;
         for (const lane of LANES) peer.lanes[lane].sent = undefined;
-        if (isUp) this.#sayHello(peer.id, true);
+        if (isUp) this.#sayHello(peer.id, { wantsAnswer: true });
       }
     }));
   }
@@ -123,7 +140,7 @@ export class Sync {
   /** The sign of life: to every peer, or to those given. */
   hello(options: { wantsAnswer: boolean }): void {
     for (const peer of this.#peers.values()) {
-      this.#sayHello(peer.id, options.wantsAnswer || !peer.isConnected);
+      this.#sayHello(peer.id, { wantsAnswer: options.wantsAnswer || !peer.isConnected });
     }
   }
 
@@ -180,6 +197,7 @@ export class Sync {
       });
     } catch (error) {
       this.#options.program.onFailed?.();
+      for (const { from } of others) this.#forgetStanding(from);
       // Nothing of it was applied, so nothing is acknowledged: the peer sends it again.
       if (error instanceof AppError && error.kind.isRetryable) return;
       throw error;
@@ -196,7 +214,7 @@ export class Sync {
       (batch.prev.seq !== at.seq || batch.prev.hash === at.hash);
     if (!continues) {
       // A gap, or another history than the one applied: say where this side stands, the sender decides.
-      replies.push(() => this.#sayHello(batch.from, false));
+      replies.push(() => this.#sayHello(batch.from, { wantsAnswer: false }));
       return;
     }
     if (batch.last.seq > at.seq) {
@@ -233,30 +251,90 @@ export class Sync {
     this.#later(FORGET_MS);
   }
 
+  /** What was learned in a transaction that failed is asked again with the next sign of life. */
+  #forgetStanding(from: PeerId): void {
+    const peer = this.#peer(from);
+    peer.isConnected = false;
+    for (const lane of LANES) peer.lanes[lane].sent = undefined;
+  }
+
   /** The peer says where it stands; where that does not fit what was sent, the lane starts anew with a snapshot. */
   #onHello(hello: Hello, replies: (() => void)[]): void {
-    const { outbox, program } = this.#options;
+    const { program } = this.#options;
     const peer = this.#peer(hello.from);
+    let isDoubtful = false;
     for (const lane of LANES) {
-      const state = outbox.lane(hello.from, lane);
-      const applied = hello.applied[lane];
-      const known = applied.epoch === state.epoch && applied.seq <= state.last.seq &&
-        outbox.hashAt(hello.from, lane, applied.seq) === applied.hash && applied.seq >= state.acked.seq;
-      const isFirst = applied.epoch === 0 && state.acked.seq === 0;
-      const sending = peer.lanes[lane];
-      if (!known && !isFirst) this.#restartLane(hello.from, lane, applied.epoch);
-      else if (applied.seq > state.acked.seq) outbox.acknowledge(hello.from, lane, applied);
-      const acked = outbox.lane(hello.from, lane).acked;
-      sending.sent = acked.seq;
-      sending.sentHash = acked.hash;
-      sending.acked = undefined;
-      sending.inFlightBytes = 0;
-      sending.isDirty = true;
-      this.#progress(sending);
+      const standing = this.#standing(hello, lane);
+      if (standing === "fits") this.#goOn(peer, lane, hello.applied[lane]);
+      else if (standing === "foreign" || this.#hasLostStore(peer, lane, hello)) {
+        this.#restartLane(hello.from, lane, hello.applied[lane].epoch);
+        this.#goOn(peer, lane, { epoch: 0, seq: 0, hash: "" });
+      } else if (hello.answers === undefined || hello.answers !== peer.question?.id) isDoubtful = true;
+      else this.#goOn(peer, lane, { epoch: 0, seq: 0, hash: "" }); // overtaken by what it acknowledged since
     }
-    peer.isConnected = true;
+    if (isDoubtful) replies.push(() => this.#ask(peer));
+    else peer.isConnected = true;
     program.onHello?.(hello.from, hello);
-    if (hello.wantsAnswer) replies.push(() => this.#sayHello(hello.from, false));
+    if (hello.wantsAnswer) {
+      replies.push(() => this.#sayHello(hello.from, { wantsAnswer: false, answers: hello.question }));
+    }
+  }
+
+  #standing({ from, applied: marks, own: owns }: Hello, lane: Lane): Standing {
+    const { outbox } = this.#options;
+    const state = outbox.lane(from, lane);
+    const applied = marks[lane];
+    // It knows less of its own lane than it has sent: it has lost what it was told as well.
+    const [own, told] = [owns[lane], this.#inbox.applied(from, lane)];
+    if (isBelow(own, told)) return "behind";
+    if (applied.epoch > state.epoch) return "foreign";
+    if (applied.epoch < state.epoch) return state.acked.seq === 0 ? "fits" : "behind";
+    if (applied.seq < state.acked.seq) return "behind";
+    if (applied.seq > state.last.seq) return "foreign";
+    return outbox.hashAt(from, lane, applied.seq) === applied.hash ? "fits" : "foreign";
+  }
+
+  /** Whether the answer to a question is below what had been acknowledged, or told, when it was asked. */
+  #hasLostStore(peer: Peer, lane: Lane, { answers, applied, own }: Hello): boolean {
+    const { question } = peer;
+    if (question === undefined || answers !== question.id) return false;
+    const [acked, told] = [question.acked[lane], question.told[lane]];
+    return isBelow(own[lane], told) || (acked.seq > 0 && isBelow(applied[lane], acked));
+  }
+
+  /** Sends on from what the peer has applied. */
+  #goOn(peer: Peer, lane: Lane, applied: Mark): void {
+    const { outbox } = this.#options;
+    const state = outbox.lane(peer.id, lane);
+    if (applied.epoch === state.epoch && applied.seq > state.acked.seq) {
+      outbox.acknowledge(peer.id, lane, applied);
+    }
+    const { acked } = outbox.lane(peer.id, lane);
+    const sending = peer.lanes[lane];
+    sending.sent = acked.seq;
+    sending.sentHash = acked.hash;
+    sending.acked = undefined;
+    sending.inFlightBytes = 0;
+    sending.isDirty = true;
+    this.#progress(sending);
+  }
+
+  /**
+   * Asks where the peer stands now; what is still on its way from before is no answer. Not more often than it may take:
+   * late and doubled answers must not breed questions.
+   */
+  #ask(peer: Peer): void {
+    const { outbox, clock } = this.#options;
+    const atMs = clock.uptimeMs();
+    if (peer.question !== undefined && atMs - peer.question.atMs < RESEND_MS) return;
+    const marks = (of: (lane: Lane) => Mark) => ({ state: of("state"), history: of("history") });
+    peer.question = {
+      id: `${outbox.process}/${++this.#questionCount}`,
+      atMs,
+      acked: marks((lane) => outbox.findLane(peer.id, lane)?.acked ?? NOTHING_APPLIED),
+      told: marks((lane) => this.#inbox.applied(peer.id, lane)),
+    };
+    this.#sayHello(peer.id, { wantsAnswer: true, question: peer.question.id });
   }
 
   #restartLane(peer: PeerId, lane: Lane, above: number): void {
@@ -303,10 +381,13 @@ export class Sync {
   #forgetAcknowledged(): void {
     for (const peer of this.#peers.values()) {
       for (const lane of LANES) {
-        const { acked } = peer.lanes[lane];
+        const sending = peer.lanes[lane];
+        const { acked } = sending;
         if (acked === undefined) continue;
         this.#options.outbox.acknowledge(peer.id, lane, acked);
-        peer.lanes[lane].acked = undefined;
+        this.#options.database.afterCommit(() => {
+          if (sending.acked === acked) sending.acked = undefined;
+        });
       }
     }
   }
@@ -351,11 +432,14 @@ export class Sync {
       this.#later(sending.resendMs);
     }
     // The answer says where the peer stands; sending goes on from there.
-    for (const peer of silent) this.#sayHello(peer, true);
+    for (const peer of silent) this.#sayHello(peer, { wantsAnswer: true });
     nudge();
   }
 
-  #sayHello(to: PeerId, wantsAnswer: boolean): void {
+  #sayHello(
+    to: PeerId,
+    { wantsAnswer, question, answers }: { wantsAnswer: boolean; question?: string; answers?: string },
+  ): void {
     const { self, outbox, program } = this.#options;
     const mark = (of: (lane: Lane) => Mark) => ({ state: of("state"), history: of("history") });
     this.#publish(to, {
@@ -365,6 +449,8 @@ export class Sync {
       applied: mark((lane) => this.#inbox.applied(to, lane)),
       own: mark((lane) => outbox.findLane(to, lane)?.last ?? { epoch: 1, seq: 0, hash: "" }),
       wantsAnswer,
+      question,
+      answers,
       load: program.load?.(),
     });
   }
@@ -388,3 +474,7 @@ export class Sync {
     return peer;
   }
 }
+
+/** Whether `mark` comes before `other`. */
+const isBelow = (mark: Mark, other: Mark): boolean =>
+  mark.epoch < other.epoch || (mark.epoch === other.epoch && mark.seq < other.seq);

@@ -43,6 +43,9 @@ export const Hello = Between.extend({
   /** The sender's own lanes: their epochs and last numbers. */
   own: z.record(Lane, Mark),
   wantsAnswer: z.boolean(),
+  /** To be repeated in the answer, which then is known to be younger than the question. */
+  question: z.string().optional(),
+  answers: z.string().optional(),
   load: NodeLoad.optional(),
 });
 export type Hello = z.infer<typeof Hello>;
