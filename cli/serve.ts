@@ -97,7 +97,7 @@ async function startNode(
     listen: config.listen,
     clock: systemClock,
     log,
-    config: () => Object.fromEntries(config.settings.map(({ key, text }) => [key, text])),
+    config: { ...config, settings: Object.fromEntries(config.settings.map(({ key, text }) => [key, text])) },
   });
   started.defer(() => api.close());
   const all = started.move();

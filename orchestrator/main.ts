@@ -12,6 +12,7 @@ import { composeOrchestrator } from "./flow/compose.ts";
 import type { Desk } from "./flow/desk.ts";
 import { openContents } from "./store/contents.ts";
 import { createApp } from "./http/app.ts";
+import { formatConfig, type NodeConfig } from "./http/config.ts";
 import { APPLICATION_ID, MIGRATIONS } from "./store/migrations.ts";
 
 /** How an orchestrator is started. */
@@ -74,7 +75,8 @@ export interface ApiOptions {
   readonly nodeId: NodeId;
   /** Port 0 takes any free one. */
   readonly listen: { readonly host: string; readonly port: number };
-  readonly config: () => Readonly<Record<string, unknown>>;
+  /** What `agent config` shows. */
+  readonly config: NodeConfig;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -88,7 +90,14 @@ export function startApi(options: ApiOptions): { readonly url: string; close(): 
   const os = Deno.build.os;
   const arch = Deno.build.arch === "x86_64" ? "amd64" : "arm64";
   const about = { nodeId, version: VERSION, commit: COMMIT, buildDate: BUILD_DATE, os, arch };
-  const app = createApp({ desk, about, config, clock, log, listenHost: listen.host });
+  const app = createApp({
+    desk,
+    about,
+    config: () => formatConfig(config),
+    clock,
+    log,
+    listenHost: listen.host,
+  });
   const closing = new AbortController();
   const server = listenOn(listen, { signal: closing.signal, answer: app.fetch });
   const { hostname, port } = server.addr as Deno.NetAddr;

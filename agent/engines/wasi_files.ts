@@ -169,7 +169,7 @@ class EmptyInput extends Fd {
     return { ret: 0, fdstat: fdstat(wasi.FILETYPE_UNKNOWN, { flags: 0, rights: RIGHT_READ }) };
   }
   override fd_filestat_get() {
-    return { ret: 0, filestat: new wasi.Filestat(0n, wasi.FILETYPE_UNKNOWN, 0n) };
+    return { ret: 0, filestat: new ExactFilestat(0n, wasi.FILETYPE_UNKNOWN, 0n) };
   }
   override fd_read() {
     return { ret: 0, data: NO_BYTES };
@@ -191,7 +191,7 @@ export class OutputStream extends Fd {
     };
   }
   override fd_filestat_get() {
-    return { ret: 0, filestat: new wasi.Filestat(0n, wasi.FILETYPE_CHARACTER_DEVICE, 0n) };
+    return { ret: 0, filestat: new ExactFilestat(0n, wasi.FILETYPE_CHARACTER_DEVICE, 0n) };
   }
   override fd_fdstat_set_flags() {
     return 0;
@@ -639,8 +639,22 @@ function fdstat(filetype: number, options: { flags: number; rights: bigint }): w
   return stat;
 }
 
+/** The library's puts times at wrong offsets (38, 46 and 52), over the size. */
+class ExactFilestat extends wasi.Filestat {
+  override write_bytes(view: DataView, at: number): void {
+    view.setBigUint64(at, this.dev, true);
+    view.setBigUint64(at + 8, this.ino, true);
+    view.setBigUint64(at + 16, BigInt(this.filetype), true);
+    view.setBigUint64(at + 24, this.nlink, true);
+    view.setBigUint64(at + 32, this.size, true);
+    view.setBigUint64(at + 40, this.atim, true);
+    view.setBigUint64(at + 48, this.mtim, true);
+    view.setBigUint64(at + 56, this.ctim, true);
+  }
+}
+
 function toFilestat(info: fs.Stats, filetype: number): wasi.Filestat {
-  const stat = new wasi.Filestat(BigInt(info.ino), filetype, BigInt(info.size));
+  const stat = new ExactFilestat(BigInt(info.ino), filetype, BigInt(info.size));
   stat.dev = BigInt(info.dev);
   stat.nlink = BigInt(info.nlink);
   stat.atim = toNanos(info.atimeMs);
@@ -651,7 +665,7 @@ function toFilestat(info: fs.Stats, filetype: number): wasi.Filestat {
 
 function placeFilestat(place: Place): wasi.Filestat {
   const info = place.info;
-  const stat = new wasi.Filestat(BigInt(info?.ino ?? 1), filetypeOf(place), BigInt(info?.size ?? 0));
+  const stat = new ExactFilestat(BigInt(info?.ino ?? 1), filetypeOf(place), BigInt(info?.size ?? 0));
   stat.dev = BigInt(info?.dev ?? 0);
   stat.nlink = BigInt(info?.nlink ?? 1);
   stat.atim = toNanos(info?.atime?.getTime() ?? 0);
