@@ -95,6 +95,7 @@ async function startNode(
     desk: orchestrator.desk,
     nodeId: folder.nodeId,
     listen: config.listen,
+    hostNames: config.hostNames,
     clock: systemClock,
     log,
     config: { ...config, settings: Object.fromEntries(config.settings.map(({ key, text }) => [key, text])) },

@@ -75,6 +75,8 @@ export interface ApiOptions {
   readonly nodeId: NodeId;
   /** Port 0 takes any free one. */
   readonly listen: { readonly host: string; readonly port: number };
+  /** Other names under which the server may be addressed. */
+  readonly hostNames: readonly string[];
   /** What `agent config` shows. */
   readonly config: NodeConfig;
   readonly clock: Clock;
@@ -86,7 +88,7 @@ const CLOSE_MS = 2_000;
 
 /** Listens and answers. Errors: `in_use` when the port is taken. */
 export function startApi(options: ApiOptions): { readonly url: string; close(): Promise<void> } {
-  const { desk, nodeId, listen, config, clock, log } = options;
+  const { desk, nodeId, listen, hostNames, config, clock, log } = options;
   const os = Deno.build.os;
   const arch = Deno.build.arch === "x86_64" ? "amd64" : "arm64";
   const about = { nodeId, version: VERSION, commit: COMMIT, buildDate: BUILD_DATE, os, arch };
