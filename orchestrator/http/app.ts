@@ -21,6 +21,7 @@ import { openapiDocument } from "./openapi.ts";
 import { resultRoutes } from "./results.ts";
 import { Slots } from "./slots.ts";
 
+/** What the API is composed of. */
 export interface AppOptions {
   readonly desk: Desk;
   readonly about: About;

@@ -132,10 +132,15 @@ const HistoryItem = z.strictObject({
 
 const page = (item: z.ZodType) => z.strictObject({ NextToken: z.string(), Items: z.array(item) });
 
+/** A page of jobs. */
 export const Jobs = page(Job);
+/** A page of executions. */
 export const Executions = page(Execution);
+/** A page of events. */
 export const History = page(HistoryItem);
+/** One execution. */
 export const ExecutionAnswer = z.strictObject({ Execution });
+/** One job, with what was asked for beside it. */
 export const JobAnswer = z.strictObject({
   Job,
   History: History.optional(),
@@ -145,17 +150,24 @@ export const JobAnswer = z.strictObject({
 
 const AnyJob = WrittenJob.describe("Keys match in any casing. Fields that the server sets are ignored");
 
+/** A submission. */
 export const SubmitBody = z.object({
   Job: AnyJob,
   IdempotencyToken: z.string().optional(),
   Force: z.boolean().optional().describe("A new version also when nothing changed"),
 });
+/** What became of a submission. */
 export const Submitted = z.strictObject({ JobID: z.string(), EvaluationID: z.string(), Warnings: Strings });
+/** A job to compare. */
 export const DiffBody = z.object({ Job: AnyJob });
+/** Lines that would change. */
 export const Diff = z.strictObject({ Diff: z.string().describe("Empty: no change"), Warnings: Strings });
+/** Why a job is stopped. */
 export const StopBody = z.object({ reason: z.string().optional() });
+/** What became of a stop. */
 export const Stopped = z.strictObject({ EvaluationID: z.string().describe("Empty: it was stopped already") });
 
+/** Where results are. */
 export const Results = page(z.strictObject({
   Type: z.string(),
   Params: z.record(z.string(), z.unknown()),
@@ -176,6 +188,7 @@ const Release = {
 
 const NullableStrings = Strings.nullable();
 
+/** What a node says of itself. */
 export const NodeInfo = z.strictObject({
   NodeID: z.string(),
   NodeType: z.enum(["Requester", "Compute"]),
@@ -198,6 +211,7 @@ export const NodeInfo = z.strictObject({
   Absent: Texts.optional().describe("Adapters that the node does not offer, and why"),
 });
 
+/** A node as its hub knows it. */
 export const Node = z.strictObject({
   Info: NodeInfo,
   Membership: z.enum(["PENDING", "APPROVED", "REJECTED"]),
@@ -211,13 +225,20 @@ export const Node = z.strictObject({
   }),
   ...Age,
 });
+/** All nodes; the list has a name of its own here. */
 export const Nodes = z.strictObject({ NextToken: z.string(), Nodes: z.array(Node) });
+/** One node. */
 export const NodeAnswer = z.strictObject({ Node });
 
+/** The server answers. */
 export const Alive = z.strictObject({ Status: z.literal("OK") });
+/** The release. */
 export const Version = z.strictObject({ ...Release, SkerryVersion: z.string() });
+/** The configuration. */
 export const Config = z.strictObject({ config: z.record(z.string(), z.unknown()) });
+/** How users sign on. */
 export const AuthConfig = z.strictObject({ Version: z.string(), Config: z.strictObject({}) });
+/** Facts by component. */
 export const Debug = z.record(z.string(), z.record(z.string(), z.unknown()));
 
 const AuthMethod = z.strictObject({
@@ -226,19 +247,24 @@ const AuthMethod = z.strictObject({
     InputPhrase: z.string().describe("base64; to be signed with RSA PKCS#1 v1.5, SHA-256"),
   }),
 });
+/** Ways to say who one is. */
 export const AuthMethods = z.strictObject({
   NextToken: z.string(),
   Methods: z.record(z.string(), AuthMethod),
 });
+/** One way to say who one is. */
 export const AuthMethodAnswer = AuthMethod;
+/** The answer to a challenge. */
 export const AuthBody = z.object({
   Name: z.string().optional(),
   MethodData: z.string().describe("base64 of JSON with PhraseSignature and PublicKey"),
 });
+/** A token, or why not. */
 export const Authenticated = z.strictObject({
   Authentication: z.strictObject({ success: z.boolean(), reason: z.string(), token: z.string() }),
 });
 
+/** Every failure. */
 export const ErrorEnvelope = z.strictObject({
   Status: z.number(),
   Message: z.string(),

@@ -6,6 +6,7 @@ import { LIMITS } from "../../shared/limits.ts";
 const DRAIN_MS = 10;
 const CLOSE_NORMAL = 1000;
 
+/** The server's end. */
 export interface Socket {
   /** Resolves when frames can be sent, or when that will never be. */
   readonly opened: Promise<void>;

@@ -1,6 +1,7 @@
 /** `data:` URLs (RFC 2397), the form in which inline inputs travel. */
 import { Buffer } from "node:buffer";
 
+/** What a URL holds. */
 export interface DataUrl {
   /** Lower case, without parameters; `text/plain` when the URL names none. */
   readonly mediaType: string;

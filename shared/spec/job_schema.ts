@@ -16,9 +16,13 @@ function checked(whyNot: (text: string) => string | undefined): z.ZodType<string
   });
 }
 
+/** A name, key or label. */
 export const Name = checked(whyNoName);
+/** One line, such as a URL. */
 export const Line = checked(whyNoLine);
+/** A longer text, such as an argument. */
 export const Text = checked(whyNoText);
+/** A path inside the task. */
 export const TaskPath = checked(whyNoPath);
 
 /** A string, or a number that stands for it, read by `parse`; blank means absent. */
@@ -45,6 +49,7 @@ const timeout = amount((text) => {
   max: LIMITS.timeoutMsMax,
 });
 
+/** Between stop signal and kill, in seconds or with units; read as ms. */
 export const StopGrace = amount(parseSeconds, {
   must: 'must be from 0 to one hour, in seconds or like "10s"',
   max: LIMITS.stopGraceMsMax,
@@ -58,27 +63,32 @@ const wholeNumber = (min: number, max: number) => {
   );
 };
 
+/** New attempts for each partition. */
 export const Retry = z.object({
   Attempts: wholeNumber(0, LIMITS.retryAttemptsMax).optional(),
   LostAttempts: wholeNumber(0, LIMITS.retryAttemptsMax).optional(),
 });
 
+/** Exit codes that count as success. */
 export const SuccessExitCodes = z.array(wholeNumber(-1, 255)).min(1).max(257);
 
 /** Label keys over whose values executions are spread. */
 export const Spread = z.array(Name).max(LIMITS.spreadMax);
 
+/** An adapter's name and its parameters. */
 export const Typed = z.object({
   Type: Name,
   Params: z.record(z.string(), z.unknown()).optional(),
 });
 
+/** One input. */
 export const InputSource = z.object({
   Source: Typed,
   Alias: Line.optional(),
   Target: TaskPath.optional(),
 });
 
+/** A folder that is kept as a result. */
 export const ResultPath = z.object({ Name, Path: TaskPath });
 
 /** `Exists` and `DoesNotExist` are Kubernetes' own words for `exists` and `!`. */
@@ -96,6 +106,7 @@ const OperatorText = z.string().transform((written, context) => {
   return z.NEVER;
 });
 
+/** A requirement on a node's labels. */
 export const Constraint = z.object({
   Key: Name,
   Operator: OperatorText,
@@ -111,6 +122,7 @@ const NetworkTypeText = z.string().transform((written, context) => {
   return z.NEVER;
 });
 
+/** What one execution runs. */
 export const Task = z.object({
   Name: Name.optional(),
   Engine: Typed,
@@ -155,6 +167,7 @@ export const Task = z.object({
 /** Fields that the server sets; whatever a client sends in them is ignored. */
 const owned = z.unknown().optional();
 
+/** A whole job. What the server owns is accepted and ignored. */
 export const Job = z.object({
   ID: Name.optional(),
   Name: Name.optional(),
@@ -179,8 +192,11 @@ export const Job = z.object({
   ModifyTime: owned,
 });
 
+/** A job as written, its amounts read. */
 export type WrittenJob = z.output<typeof Job>;
+/** A task as written. */
 export type WrittenTask = z.output<typeof Task>;
+/** An input as written. */
 export type WrittenInput = z.output<typeof InputSource>;
 
 /** Parameters of the engine `wasm`: modules by the target of an input, or (legacy) as inputs of their own. */

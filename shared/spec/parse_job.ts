@@ -38,15 +38,19 @@ export const JOB_DEFAULTS: JobDefaults = {
   totalTimeoutMs: 0,
 };
 
+/** Programs are not run again; lost and refused executions are, twice. */
 export const RETRY_DEFAULT: RetryPolicy = { attempts: 0, lostAttempts: 2 };
+/** Docker's usual time. */
 export const STOP_GRACE_DEFAULT_MS = 10_000;
 
+/** What the reader brings. */
 export interface ParseJobOptions {
   readonly defaults?: JobDefaults;
   /** Where a path stands in the text that the value was read from: `line 4, column 9`. */
   readonly locate?: (path: Path) => string | undefined;
 }
 
+/** A job as admitted, and what is stored beside it. */
 export interface ParsedJob {
   readonly spec: JobSpec;
   /** Content by digest that the spec's inline inputs name. */
