@@ -85,7 +85,7 @@ export const Typed = z.object({
 export const InputSource = z.object({
   Source: Typed,
   Alias: Line.optional(),
-  Target: TaskPath.optional(),
+  Target: checked((text) => text.trim() === "" ? undefined : whyNoPath(text)).optional(),
 });
 
 /** A folder that is kept as a result. */

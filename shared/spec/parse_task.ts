@@ -147,7 +147,7 @@ function parseEngine(
     if (typeof module === "string") return cleanPath(module);
     const input = readFields(WrittenInputSource, module, { path, problems });
     if (!input) return fallback;
-    const parsed = parseInput({ ...input, Target: input.Target || fallback }, { path, reading });
+    const parsed = parseInput({ ...input, Target: input.Target?.trim() || fallback }, { path, reading });
     inputs.push({ input: parsed, path });
     return parsed.target;
   };

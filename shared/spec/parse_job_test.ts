@@ -1,0 +1,415 @@
+import { deepEqual, equal, match, ok } from "node:assert/strict";
+import { AppError } from "../errors.ts";
+import { LIMITS } from "../limits.ts";
+import { digestOf } from "./content.ts";
+import { parseJob } from "./parse_job.ts";
+
+const MODULE = { Source: { Type: "inline", Params: { URL: "data:;base64,AGFzbQ==" } }, Target: "/main.wasm" };
+
+/** A task that is fine, changed. */
+const task = (change: object = {}) => ({
+  Name: "main",
+  Engine: { Type: "wasm", Params: { EntryModule: "/main.wasm" } },
+  InputSources: [MODULE],
+  ...change,
+});
+const job = (change: object = {}, taskChange: object = {}) => ({
+  Name: "etl",
+  Tasks: [task(taskChange)],
+  ...change,
+});
+
+function problemsOf(value: unknown): string {
+  try {
+    parseJob(value);
+  } catch (error) {
+    ok(error instanceof AppError, String(error));
+    equal(error.code, "invalid");
+    return error.message;
+  }
+  return "";
+}
+
+Deno.test("parseJob() fills in what a job does not say", () => {
+  const { spec, contents, warnings } = parseJob({ Tasks: [task()] });
+  equal(spec.name, "");
+  equal(spec.namespace, "default");
+  equal(spec.type, "batch");
+  equal(spec.count, 1);
+  deepEqual(spec.retry, { attempts: 0, lostAttempts: 2 });
+  equal(spec.successExitCodes, undefined);
+  equal(spec.stopGraceMs, 10_000);
+  deepEqual(spec.task.resources, { cpuMillis: 500, memoryBytes: 512_000_000, diskBytes: 0, gpuCount: 0 });
+  deepEqual(spec.task.publisher, { type: "local", params: {} });
+  deepEqual(spec.task.engine.params, {
+    EntryModule: "/main.wasm",
+    Entrypoint: "_start",
+    Parameters: [],
+    ImportModules: [],
+  });
+  equal(spec.task.inputs[0]?.alias, "/main.wasm");
+  equal(contents.size, 0);
+  deepEqual(warnings, []);
+});
+
+Deno.test("parseJob() reads keys in any casing, nulls as absent, and keeps the names of free maps", () => {
+  const { spec } = parseJob({
+    NAME: "x",
+    labels: { Team: "a", team: "b" },
+    constraints: null,
+    tasks: [{
+      name: null,
+      ENGINE: { type: "WASM", params: { entrymodule: "main.wasm", parameters: null, importModules: null } },
+      env: { MODE: "fast" },
+      inputsources: [{ source: MODULE.Source, target: "main.wasm", alias: null }],
+      publisher: { type: "", params: null },
+      resources: { cpu: 2, memory: "1GiB", gpu: "1" },
+      timeouts: { totaltimeout: "2m", queueTimeout: 30 },
+    }],
+  });
+  deepEqual(spec.labels, { Team: "a", team: "b" });
+  equal(spec.task.name, "main");
+  equal(spec.task.engine.type, "wasm");
+  equal(spec.task.inputs[0]?.target, "/main.wasm");
+  deepEqual(spec.task.resources, { cpuMillis: 2000, memoryBytes: 1024 ** 3, diskBytes: 0, gpuCount: 1 });
+  deepEqual(spec.task.timeouts, { executionMs: 0, queueMs: 30_000, totalMs: 120_000 });
+});
+
+Deno.test("parseJob() ignores what the server owns, with Bacalhau's warnings", () => {
+  const owned = {
+    ID: "j-1",
+    State: { StateType: "Running" },
+    Version: 3,
+    Revision: 4,
+    CreateTime: 1,
+    ModifyTime: 2,
+    Meta: { "bacalhau.org/client.id": "x", team: "y" },
+  };
+  const { spec, warnings } = parseJob({ ...owned, Tasks: [task(), { anything: true }] });
+  equal(spec.name, "j-1");
+  deepEqual(spec.meta, { team: "y" });
+  deepEqual(warnings.sort(), [
+    "job ID is ignored when submitting a batch job",
+    "job create time is ignored when submitting a job",
+    'job meta key "bacalhau.org/client.id" is reserved and will be ignored',
+    "job modify time is ignored when submitting a job",
+    "job revision is ignored when submitting a job",
+    "job state is ignored when submitting a job",
+    "job version is ignored when submitting a job",
+    "only one task is supported per job",
+  ]);
+  deepEqual(
+    parseJob(job({ Version: 0, State: { StateType: "Undefined", Message: "" }, ID: "" })).warnings,
+    [],
+  );
+});
+
+Deno.test("parseJob() reads Skerry's own fields natively and from Meta", () => {
+  const native = parseJob(
+    job({ Retry: { Attempts: 2 }, SuccessExitCodes: [3, 0], StopGrace: "5s", Spread: ["rack"] }),
+  );
+  const meta = parseJob(job({
+    Meta: {
+      "skerry/retry": '{"attempts":2}',
+      "skerry/successExitCodes": "[3,0]",
+      "skerry/stopGrace": "5s",
+      "skerry/spread": '["rack"]',
+    },
+  }));
+  deepEqual(native.spec, meta.spec);
+  deepEqual(native.spec.retry, { attempts: 2, lostAttempts: 2 });
+  deepEqual(native.spec.successExitCodes, [0, 3]);
+  equal(native.spec.stopGraceMs, 5000);
+  deepEqual(native.spec.spread, ["rack"]);
+});
+
+Deno.test("parseJob() lets non-zero exits fail once a retry policy is named", () => {
+  deepEqual(parseJob(job({ Retry: { Attempts: 0 } })).spec.successExitCodes, [0]);
+  deepEqual(parseJob(job({ Meta: { "skerry/stopGrace": "3" } })).spec.stopGraceMs, 3000);
+});
+
+Deno.test("parseJob() stores large inline content by digest and keeps small content", () => {
+  const bytes = new Uint8Array(LIMITS.inlineBytes + 1).fill(7);
+  const url = (size: number) =>
+    `data:application/wasm;base64,${btoa(String.fromCharCode(...bytes.subarray(0, size)))}`;
+  const input = (Target: string, size: number) => ({
+    Source: { Type: "inline", Params: { URL: url(size) } },
+    Target,
+  });
+  const { spec, contents } = parseJob(job({}, {
+    InputSources: [input("/main.wasm", bytes.length), input("/small", LIMITS.inlineBytes)],
+  }));
+  const digest = digestOf(bytes);
+  deepEqual(spec.task.inputs[0]?.source.params, {
+    Digest: digest,
+    SizeBytes: bytes.length,
+    MediaType: "application/wasm",
+  });
+  deepEqual(contents.get(digest), bytes);
+  equal(spec.task.inputs[1]?.source.params.URL, url(LIMITS.inlineBytes));
+});
+
+Deno.test("parseJob() keeps at most so much inline content in one spec", () => {
+  const url = `data:,${"x".repeat(LIMITS.inlineBytes)}`;
+  const InputSources = [
+    MODULE,
+    ...Array.from(
+      { length: 5 },
+      (_, at) => ({ Source: { Type: "inline", Params: { URL: url } }, Target: `/in${at}` }),
+    ),
+  ];
+  equal(parseJob(job({}, { InputSources })).contents.size, 1);
+});
+
+Deno.test("parseJob() translates Bacalhau's older shape of wasm jobs", () => {
+  const { spec } = parseJob({
+    Tasks: [{
+      Engine: {
+        Type: "wasm",
+        Params: {
+          EntryModule: { Source: MODULE.Source, Alias: "", Target: "" },
+          EntryPoint: "run",
+          ImportModules: [{ Source: MODULE.Source }],
+          EnvironmentVariables: { MODE: "fast" },
+        },
+      },
+    }],
+  });
+  equal(spec.task.engine.params.EntryModule, "/wasm/entry.wasm");
+  equal(spec.task.engine.params.Entrypoint, "run");
+  deepEqual(spec.task.engine.params.ImportModules, ["/wasm/imports/module_0.wasm"]);
+  deepEqual(spec.task.inputs.map(({ target }) => target), [
+    "/wasm/entry.wasm",
+    "/wasm/imports/module_0.wasm",
+  ]);
+  deepEqual(spec.task.env, { MODE: "fast" });
+});
+
+Deno.test("parseJob() tells every problem at once, each by its field", () => {
+  const text = problemsOf(
+    job({ Count: -1, Nmespace: "x" }, { Env: { lower: "x", PORT: 80 }, Resources: { CPU: "-4" } }),
+  );
+  match(text, /^Cannot accept job "etl": 5 problems\n/);
+  match(text, /Nmespace is not a known field; did you mean "Namespace"\?/);
+  match(text, /Count must be a whole number from 0 to 100000, current value is -1/);
+  match(text, /Tasks\[0\]\.Env\.PORT must be a string \(write it in quotes\), current value is 80/);
+  match(text, /Tasks\[0\]\.Env\.lower must have a name of upper-case letters/);
+  match(
+    text,
+    /Tasks\[0\]\.Resources\.CPU must be cores like "500m", "2" or "0.5", at most 100000, current value is "-4"/,
+  );
+});
+
+const input = (Target: string, more: object = {}) => ({ ...MODULE, Target, ...more });
+const inputs = (...more: object[]) => ({ InputSources: [MODULE, ...more] });
+const local = (Params: object) => inputs({ Source: { Type: "local", Params }, Target: "/data" });
+const results = (...ResultPaths: object[]) => ({ ResultPaths });
+
+/** What is refused, and how it is told. */
+const REFUSED: readonly (readonly [what: string, value: unknown, why: RegExp])[] = [
+  ["no object", 5, /it must be an object with fields like Name and Tasks, current value is 5/],
+  ["a list", [], /it must be an object/],
+  ["no tasks", {}, /Tasks must be a list with one task, and is missing/],
+  ["an empty list of tasks", { Tasks: [] }, /Tasks must be a list with one task/],
+  ["another type", job({ Type: "service" }), /Type must be "batch", the only type that this version runs/],
+  ["an unknown type", job({ Type: "cron" }), /Type must be "batch", current value is "cron"/],
+  ["a field twice", { ...job(), name: "x" }, /Name must be given once, and is there in two casings/],
+  [
+    "control characters in a name",
+    job({ Name: "a\u0007b" }),
+    /Name must not contain control characters, .*"a\\u0007b"/,
+  ],
+  ["text that turns around", job({ Name: "a\u202eb" }), /control characters, current value is "a\\u202eb"/],
+  ["half a character", job({ Name: "a\ud800" }), /control characters/],
+  ["a long name", job({ Name: "x".repeat(300) }), /Name must be at most 256 characters long/],
+  ["all namespaces", job({ Namespace: "*" }), /Namespace must not be "\*"/],
+  ["a negative priority", job({ Priority: -1 }), /Priority must be a whole number from 0/],
+  ["half a partition", job({ Count: 1.5 }), /Count must be a whole number/],
+  ["a count as text", job({ Count: "3" }), /Count must be a whole number .*current value is "3"/],
+  ["an absurd count", job({ Count: 1e9 }), /Count must be a whole number from 0 to 100000/],
+  [
+    "a constraint without values",
+    job({ Constraints: [{ Key: "a", Operator: "in" }] }),
+    /Constraints\[0\]\.Values must have/,
+  ],
+  [
+    "an unknown operator",
+    job({ Constraints: [{ Key: "a", Operator: "~" }] }),
+    /Operator must be one of =, ==/,
+  ],
+  [
+    "a word to compare",
+    job({ Constraints: [{ Key: "a", Operator: "gt", Values: ["x"] }] }),
+    /must be a whole number/,
+  ],
+  ["an unknown field of Skerry's", job({ Meta: { "skerry/retri": "1" } }), /did you mean "skerry\/retry"/],
+  [
+    "no JSON where JSON must be",
+    job({ Meta: { "skerry/retry": "two" } }),
+    /must be JSON like \{"attempts":2\}/,
+  ],
+  [
+    "too many attempts",
+    job({ Retry: { Attempts: 1000 } }),
+    /Retry\.Attempts must be a whole number from 0 to 100/,
+  ],
+  ["a long stop", job({ StopGrace: "2h" }), /StopGrace must be from 0 to one hour/],
+  [
+    "an engine without a name",
+    job({}, { Engine: { Type: "" } }),
+    /Engine\.Type must be an engine such as "wasm"/,
+  ],
+  [
+    "a module that is no input",
+    job({}, inputs().InputSources && { InputSources: [] }),
+    /EntryModule must be the Target/,
+  ],
+  [
+    "a path out of the task",
+    job({}, inputs(input("/a/../b"))),
+    /InputSources\[1\]\.Target must not contain "\.\."/,
+  ],
+  ["the root as a target", job({}, inputs(input("/"))), /Target must be a path below \//],
+  ["one target twice", job({}, inputs(input("/main.wasm"))), /Target must be used by one input/],
+  [
+    "a target in another",
+    job({}, inputs(input("/a"), input("/a/b"))),
+    /Target must not overlap another input's/,
+  ],
+  [
+    "an alias twice",
+    job({}, inputs(input("/a", { Alias: "x" }), input("/b", { Alias: "x" }))),
+    /Alias must be used once/,
+  ],
+  [
+    "no target",
+    job({}, inputs({ Source: MODULE.Source })),
+    /Target must be a path in the task, and is missing/,
+  ],
+  [
+    "no data URL",
+    job({}, inputs(input("/a", { Source: { Type: "inline", Params: { URL: "x" } } }))),
+    /must be a data: URL/,
+  ],
+  [
+    "a bad digest",
+    job({}, inputs(input("/a", { Source: { Type: "inline", Params: { Digest: "x" } } }))),
+    /"sha256:"/,
+  ],
+  ["a relative local path", job({}, local({ SourcePath: "x" })), /SourcePath must be an absolute path/],
+  ["a local path out", job({}, local({ SourcePath: "/a/../../etc" })), /SourcePath must not contain "\.\."/],
+  [
+    "an unknown local field",
+    job({}, local({ SourcePath: "/a", Readwrit: true })),
+    /did you mean "ReadWrite"/,
+  ],
+  ["a relative result path", job({}, results({ Name: "o", Path: "out" })), /Path must be an absolute path/],
+  [
+    "a result path in an input",
+    job({}, { ...inputs(input("/in")), ...results({ Name: "o", Path: "/in/o" }) }),
+    /must not be in the input "\/in"/,
+  ],
+  [
+    "a result with a taken name",
+    job({}, results({ Name: "stdout", Path: "/o" })),
+    /must not be stdout, stderr or exitCode/,
+  ],
+  ["a result name with a slash", job({}, results({ Name: "../x", Path: "/o" })), /usable as a folder name/],
+  [
+    "two results of one name",
+    job({}, results({ Name: "o", Path: "/o" }, { Name: "o", Path: "/p" })),
+    /must be used once/,
+  ],
+  ["absurd memory", job({}, { Resources: { Memory: "2PiB" } }), /Memory must be bytes like .* at most 1PiB/],
+  ["a negative GPU", job({}, { Resources: { GPU: "-1" } }), /GPU must be a whole number from 0 to 4096/],
+  ["a reserved variable", job({}, { Env: { BACALHAU_X: "1" } }), /does not begin with BACALHAU_/],
+  ["an empty variable", job({}, { Env: { X: "" } }), /Env\.X must not be empty/],
+  [
+    "time-outs that do not add up",
+    job({}, { Timeouts: { TotalTimeout: 5, QueueTimeout: 10 } }),
+    /0s, 10s and 5s/,
+  ],
+  ["a negative time-out", job({}, { Timeouts: { TotalTimeout: -1 } }), /TotalTimeout must be whole seconds/],
+  [
+    "domains without a gateway",
+    job({}, { Network: { Domains: ["a.com"] } }),
+    /unless the network type is "HTTP"/,
+  ],
+  ["ports", job({}, { Network: { Type: "Host", Ports: [{ Name: "http" }] } }), /Ports must be empty/],
+  [
+    "an unknown network",
+    job({}, { Network: { Type: "wifi" } }),
+    /Network\.Type must be one of Default, None/,
+  ],
+  [
+    "a large spec",
+    job({ Meta: { a: "x".repeat(100_000), b: "x".repeat(100_000), c: "x".repeat(100_000) } }),
+    /bytes as JSON/,
+  ],
+  [
+    "many values",
+    job({ Meta: Object.fromEntries(Array.from({ length: 30_000 }, (_, at) => [`k${at}`, "v"])) }),
+    /at most 20000 values/,
+  ],
+];
+
+for (const [what, value, why] of REFUSED) {
+  Deno.test(`parseJob() refuses ${what}`, () => match(problemsOf(value), why));
+}
+
+Deno.test("parseJob() refuses deep nesting, circles and values that are not JSON", () => {
+  let deep: unknown = {};
+  for (let depth = 0; depth < 10_000; depth++) deep = { a: deep };
+  match(problemsOf(job({ Meta: deep })), /nested at most 32 deep/);
+  const circle: Record<string, unknown> = {};
+  circle.Meta = circle;
+  match(problemsOf(circle), /nested at most 32 deep/);
+  match(problemsOf(job({ Priority: NaN })), /must be a finite number/);
+  match(problemsOf(job({ Priority: 1n })), /must be a JSON value, and is a bigint/);
+  match(problemsOf(job({ Meta: new Map() })), /must be a plain object/);
+  match(
+    problemsOf(JSON.parse('{"Meta": {"__proto__": {"x": 1}}, "Tasks": []}')),
+    /must not have a field "__proto__"/,
+  );
+});
+
+Deno.test("parseJob() says where in its text a problem is", () => {
+  try {
+    parseJob(job({ Count: -1 }), { locate: () => "line 7, column 3" });
+    ok(false);
+  } catch (error) {
+    match(String(error), /Cannot accept job "etl": line 7, column 3: Count must be/);
+  }
+});
+
+Deno.test("parseJob() accepts what Bacalhau's own client sends for a wasm job", () => {
+  const { warnings } = parseJob({
+    ID: "",
+    Name: "",
+    Namespace: "default",
+    Type: "batch",
+    Priority: 0,
+    Count: 1,
+    Constraints: null,
+    Meta: null,
+    Labels: null,
+    Tasks: [{
+      Name: "main",
+      Engine: {
+        Type: "wasm",
+        Params: { EntryModule: "main.wasm", Entrypoint: "_start", ImportModules: [], Parameters: [] },
+      },
+      Publisher: { Type: "" },
+      InputSources: [{ Source: MODULE.Source, Alias: "", Target: "main.wasm" }],
+      Resources: {},
+      Network: { Type: "Default" },
+      Timeouts: {},
+    }],
+    State: { StateType: "Undefined" },
+    Version: 0,
+    Revision: 0,
+    CreateTime: 0,
+    ModifyTime: 0,
+  });
+  deepEqual(warnings, []);
+});
