@@ -3,8 +3,8 @@
  * unsigned and bad ones answered with EFAULT, and with our own where the library's are missing or not exact.
  */
 import { type Fd, WASI, wasi, WASIProcExit } from "@bjorn3/browser_wasi_shim";
-import { answer, WasiError } from "./wasi_errno.ts";
-import { folderOf } from "./wasi_files.ts";
+import { answer, errnoOf, WasiError } from "./wasi_errno.ts";
+import { folderOf, HostFile } from "./wasi_files.ts";
 import { DESCRIPTORS_MAX } from "./wasm_limits.ts";
 
 /** The name under which modules import WASI preview 1. */
@@ -35,7 +35,7 @@ export function wasiFor(context: WasiContext): WasiBinding {
   const library = new WASI([...context.args], [...context.env], context.fds, { debug: false });
   const exports = { memory: empty, _start: () => undefined };
   library.inst = { exports };
-  const calls = { ...library.wasiImport, ...ownCalls(context, exports) };
+  const calls = { ...library.wasiImport, ...ownCalls(context, exports, library.wasiImport) };
   const imports: WebAssembly.ModuleImports = {};
   for (const [name, call] of Object.entries(calls)) imports[name] = guarded(call as WasiFunction);
   return {
@@ -55,8 +55,7 @@ function guarded(call: WasiFunction): WasiFunction {
     } catch (error) {
       const isPointer = error instanceof RangeError && !error.message.includes("call stack");
       if (isPointer) return wasi.ERRNO_FAULT;
-      if (error instanceof WasiError) return error.errno;
-      throw error;
+      return errnoOf(error);
     }
   };
 }
@@ -64,6 +63,7 @@ function guarded(call: WasiFunction): WasiFunction {
 function ownCalls(
   context: WasiContext,
   exports: { memory: WebAssembly.Memory },
+  library: Record<string, (...args: unknown[]) => unknown>,
 ): Record<string, WasiFunction> {
   const { fds } = context;
   const view = () => new DataView(exports.memory.buffer);
@@ -95,6 +95,22 @@ function ownCalls(
     clock_time_get(id, _precision, at) {
       if (id > wasi.CLOCKID_THREAD_CPUTIME_ID) return wasi.ERRNO_INVAL;
       view().setBigUint64(at, nowNanos(id), true);
+    },
+    fd_read(fd, vectorsAt, vectorCount, countAt) {
+      const file = fdOf(fd);
+      const { buffer } = exports.memory;
+      if (!(file instanceof HostFile) || !(buffer instanceof ArrayBuffer)) {
+        return library.fd_read!(fd, vectorsAt, vectorCount, countAt) as number;
+      }
+      const memory = view();
+      let count = 0;
+      for (let i = 0; i < vectorCount; i++) {
+        const length = memory.getUint32(vectorsAt + 8 * i + 4, true);
+        const got = file.readInto(new Uint8Array(buffer, memory.getUint32(vectorsAt + 8 * i, true), length));
+        count += got;
+        if (got < length) break;
+      }
+      memory.setUint32(countAt, count, true);
     },
     fd_renumber(from, to) {
       const moved = fdOf(from);

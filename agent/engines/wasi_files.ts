@@ -203,7 +203,7 @@ export class OutputStream extends Fd {
 }
 
 /** An open regular file. */
-class HostFile extends Fd {
+export class HostFile extends Fd {
   readonly #files: WasiFiles;
   readonly #fd: number;
   readonly #canRead: boolean;
@@ -287,6 +287,15 @@ class HostFile extends Fd {
         timeOf(mtim, flags, "mtime", info.mtimeMs),
       );
     });
+  }
+
+  /** Reads into the module's memory without a copy in between; returns how many bytes, 0 at the end. */
+  readInto(bytes: Uint8Array): number {
+    if (!this.#canRead) throw new WasiError(wasi.ERRNO_BADF);
+    if (bytes.length === 0) return 0;
+    const count = fs.readSync(this.#fd, bytes, 0, bytes.length, this.#offset);
+    this.#offset += count;
+    return count;
   }
 
   override fd_read(size: number) {
