@@ -87,6 +87,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       engines: options.engines,
       contents: store,
       envAllowed: options.envAllowed,
+      hostEnv: (name) => Deno.env.get(name),
       diskReserveBytes: options.diskReserveBytes,
       nudge: (stage) => running.get(stage)?.nudge(),
     });

@@ -2,6 +2,9 @@
 import { add, type Dimension, DIMENSIONS, fits, type Resources } from "../../shared/model/resources.ts";
 import type { Failure } from "./outcome.ts";
 
+/** A task's variable with this before a name stands for a variable of the host. */
+export const HOST_PREFIX = "env:";
+
 /** What an order asks of the node. */
 export interface Ask {
   readonly engine: string;
@@ -80,9 +83,8 @@ export const ACCEPT_RULES: readonly AcceptRule[] = [
   {
     reason: "host variables are allow-listed",
     rejects: ({ env }, { envAllowed }) => {
-      const names = Object.values(env).filter((value) => value.startsWith("env:")).map((value) =>
-        value.slice(4)
-      );
+      const names = Object.values(env).filter((value) => value.startsWith(HOST_PREFIX))
+        .map((value) => value.slice(HOST_PREFIX.length));
       const refused = names.find((name) => !envAllowed.includes(name));
       return refused === undefined ? undefined : {
         code: "refused",

@@ -48,6 +48,7 @@ export interface ComposeOptions {
   readonly machine: Machine;
   /** Host variables that tasks may be given. */
   readonly envAllowed?: readonly string[];
+  readonly hostEnv?: (name: string) => string | undefined;
   /** Free bytes below which new work is refused; `LIMITS.diskReserveBytes` unless given. */
   readonly diskReserveBytes?: number;
   /** A stage has work. */
@@ -114,6 +115,7 @@ export function composeAgent(options: ComposeOptions): AgentProgram {
     ...{ executions, inputs, publishers, workspace, clock, log },
     engines: new Map(options.engines.map((engine) => [engine.type, engine])),
     nodeId: facts.id,
+    hostEnv: options.hostEnv ?? (() => undefined),
     onDiskFull: () => disk.onDiskFull(),
     nudge: () => nudge("run"),
   });

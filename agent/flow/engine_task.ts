@@ -2,16 +2,24 @@
 import { LIMITS } from "../../shared/limits.ts";
 import type { RunOrder } from "../../shared/wire/messages.ts";
 import type { EngineTask, Mount } from "../engines/engine.ts";
+import { HOST_PREFIX } from "../core/accept.ts";
 import type { ExecutionFolder } from "../host/host.ts";
 
 /** Everything that the engine needs. */
-export function engineTask(order: RunOrder, folder: ExecutionFolder, inputs: readonly Mount[]): EngineTask {
+export function engineTask(
+  order: RunOrder,
+  { folder, inputs, hostEnv }: {
+    folder: ExecutionFolder;
+    inputs: readonly Mount[];
+    hostEnv: (name: string) => string | undefined;
+  },
+): EngineTask {
   const { task } = order;
   return {
     executionId: order.executionId,
     folder: folder.path,
     params: task.engine.params,
-    env: { ...task.env, ...systemEnv(order) },
+    env: { ...forward(task.env, hostEnv), ...systemEnv(order) },
     inputs,
     results: task.resultPaths.map(({ path }, at) => ({
       hostPath: folder.resultPaths[at]!,
@@ -23,6 +31,15 @@ export function engineTask(order: RunOrder, folder: ExecutionFolder, inputs: rea
     diskBytes: task.resources.diskBytes,
     logBytes: LIMITS.logBytes,
   };
+}
+
+/** `env:NAME` stands for a variable of the host; which ones is decided when the order is accepted. */
+function forward(env: Readonly<Record<string, string>>, hostEnv: (name: string) => string | undefined) {
+  const entries = Object.entries(env).map(([key, value]) => [
+    key,
+    value.startsWith(HOST_PREFIX) ? hostEnv(value.slice(HOST_PREFIX.length)) ?? "" : value,
+  ]);
+  return Object.fromEntries(entries) as Record<string, string>;
 }
 
 /** What every task is told of itself, under Bacalhau's names and under ours. */

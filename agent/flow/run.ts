@@ -26,6 +26,8 @@ export interface RunOptions {
   readonly publishers: ReadonlyMap<string, Publisher>;
   readonly workspace: Workspace;
   readonly nodeId: string;
+  /** Variables of the host, for tasks that may be given them. */
+  readonly hostEnv: (name: string) => string | undefined;
   readonly clock: Clock;
   readonly log: Log;
   /** Called when a transaction found the disk full: gives up the bytes kept for that. */
@@ -155,8 +157,10 @@ export class Run implements Stage {
       const inputs = await this.#prepareInputs(live, folder.path, signal);
       signal.throwIfAborted();
       // A stop may be on disk and acknowledged by now: then nothing starts any more.
-      if (!this.#options.executions.mayStart(live.id)) throw new AppError("interrupted", "The execution was stopped");
-      await engine.start(engineTask(order, folder, inputs));
+      if (!this.#options.executions.mayStart(live.id)) {
+        throw new AppError("interrupted", "The execution was stopped");
+      }
+      await engine.start(engineTask(order, { folder, inputs, hostEnv: this.#options.hostEnv }));
     } catch (error) {
       return this.push(live.id, { type: "start_failed", failure: failureOf(error, "input_failed") });
     }

@@ -1,7 +1,7 @@
 /** An agent over simulated ports: engine, folders, machine. With a home that is a bare sync peer. */
 import { openEmbeddedBus } from "../../shared/bus/embedded_bus.ts";
 import type { Bus } from "../../shared/bus/bus.ts";
-import { type Clock, systemClock } from "../../shared/clock.ts";
+import type { Clock } from "../../shared/clock.ts";
 import { Database } from "../../shared/ledger/database.ts";
 import { LEDGER_TABLES } from "../../shared/ledger/ledger.ts";
 import { Outbox } from "../../shared/ledger/outbox.ts";
@@ -27,6 +27,41 @@ import type { Input } from "../../agent/inputs/input.ts";
 import { localPublisher } from "../../agent/publishers/local.ts";
 import type { Publisher } from "../../agent/publishers/publisher.ts";
 import { AGENT_APPLICATION_ID, AGENT_MIGRATIONS } from "../../agent/store/migrations.ts";
+
+/** A clock that stands still until it is moved. */
+export class ManualClock implements Clock {
+  #nowMs = 1_000;
+  #timers: { atMs: number; call: () => void }[] = [];
+
+  wallMs(): number {
+    return 1_700_000_000_000 + this.#nowMs;
+  }
+
+  uptimeMs(): number {
+    return this.#nowMs;
+  }
+
+  after(delayMs: number, call: () => void): () => void {
+    const timer = { atMs: this.#nowMs + delayMs, call };
+    this.#timers.push(timer);
+    return () => {
+      this.#timers = this.#timers.filter((it) => it !== timer);
+    };
+  }
+
+  /** Calls what falls due on the way. */
+  pass(ms: number): void {
+    const untilMs = this.#nowMs + ms;
+    for (;;) {
+      const next = this.#timers.filter(({ atMs }) => atMs <= untilMs).sort((a, b) => a.atMs - b.atMs)[0];
+      if (next === undefined) break;
+      this.#timers = this.#timers.filter((it) => it !== next);
+      this.#nowMs = Math.max(this.#nowMs, next.atMs);
+      next.call();
+    }
+    this.#nowMs = untilMs;
+  }
+}
 
 /** An engine whose tasks end when the test says so, or by themselves. It survives restarts of the agent. */
 export class SimulatedEngine implements Engine {
@@ -284,6 +319,8 @@ export interface AgentFixture {
   readonly bus: Bus;
   readonly workspace: ReturnType<typeof simulatedWorkspace>;
   readonly machine: ReturnType<typeof simulatedMachine>;
+  /** Lets time pass, and settles. */
+  pass(ms: number): Promise<void>;
   /** Ticks everything until nothing has changed for a few turns. */
   settle(): Promise<void>;
   /** Closes the agent, and starts one again on the same journal. `isKilled`: without an orderly end. */
@@ -293,7 +330,6 @@ export interface AgentFixture {
 
 export interface FixtureOptions {
   readonly path?: string;
-  readonly clock?: Clock;
   readonly facts?: Partial<NodeFacts>;
   readonly inputs?: readonly Input[];
   readonly publishers?: readonly Publisher[];
@@ -301,7 +337,7 @@ export interface FixtureOptions {
 
 /** An agent and a home on an embedded bus, ticked by hand. */
 export async function anAgent(options: FixtureOptions = {}): Promise<AgentFixture> {
-  const clock = options.clock ?? systemClock;
+  const clock = new ManualClock();
   const bus = openEmbeddedBus();
   const engine = new SimulatedEngine();
   const workspace = simulatedWorkspace();
@@ -339,6 +375,14 @@ export async function anAgent(options: FixtureOptions = {}): Promise<AgentFixtur
     },
     get program() {
       return program;
+    },
+    async pass(ms: number) {
+      await fixture.settle();
+      // What waits to be written together is written first, as it would be while time goes by.
+      for (const step of [Math.min(ms, 20), Math.max(0, ms - 20)]) {
+        clock.pass(step);
+        await fixture.settle();
+      }
     },
     async settle() {
       for (let turn = 0; turn < 12; turn++) {
