@@ -74,6 +74,8 @@ export class SimulatedEngine implements Engine {
   /** What a task does: an exit ends it at once, undefined lets it run. */
   behave: (task: EngineTask) => EngineExit | undefined = () => undefined;
   startError: unknown;
+  /** Stops are asked for and never happen. */
+  isDeaf = false;
 
   probe() {
     return Promise.resolve({ isAvailable: true as const, version: "simulated" });
@@ -110,6 +112,7 @@ export class SimulatedEngine implements Engine {
 
   stop(executionId: string, _options: { graceMs: number }): Promise<void> {
     this.stopped.push(executionId);
+    if (this.isDeaf) return new Promise(() => {});
     this.end(executionId, { kind: "stopped" });
     return Promise.resolve();
   }
