@@ -7,7 +7,7 @@ const MIB = 1024 * KIB;
 export const LIMITS = {
   /** Bytes of an HTTP request body: Bacalhau's limit. Beyond: 413. */
   httpBodyBytes: 10 * MIB,
-  /** How long a body may take to arrive: a slow link needs it, a stuck client must not hold more. Beyond: 408. */
+  /** How long a body may take to arrive: a slow link needs it, a stuck client must not hold more. Beyond: 504. */
   httpBodyMs: 60_000,
   /** How long one answer may be held back for news, in ms: proxies cut silent connections after a minute. */
   waitMsMax: 30_000,
