@@ -1,6 +1,7 @@
 /** The API of a server, over HTTP: errors as `AppError`, lost answers asked again. */
 import { AppError, type ErrorCode, ERRORS } from "../shared/errors.ts";
 import type { Settings } from "./config.ts";
+import { pause } from "./interrupt.ts";
 import { formatJson, parseJson } from "./json.ts";
 import { recordAt, textAt } from "./wire.ts";
 
@@ -38,6 +39,8 @@ const BASE = "/api/v1";
 const PAUSES_MS = [150, 500, 1200];
 /** A refused connection is final sooner: nothing listens there. */
 const REFUSED_PAUSES_MS = [250];
+/** Who waited for the whole time once does not wait much longer: only what changes something is asked again. */
+const SILENT_PAUSES_MS = { read: [], write: [150] };
 /** What an uploaded body may need: slow links send 16 KiB in a second. */
 const UPLOAD_BYTES_PER_MS = 16;
 const CLOCK_TOLERANCE_MS = 2000;
@@ -70,7 +73,7 @@ export async function openClient(settings: Settings): Promise<Client> {
       const offsetMs = sentAtMs - Date.now();
       if (Math.abs(offsetMs) > CLOCK_TOLERANCE_MS) clockOffsetMs = offsetMs;
       return readAnswer(answer, { text, api });
-    }, options.signal);
+    }, { signal: options.signal, isWrite: method !== "GET" });
   };
   return {
     api,
@@ -79,7 +82,7 @@ export async function openClient(settings: Settings): Promise<Client> {
     put: (path, options) => send("PUT", path, options),
     delete: (path, options) => send("DELETE", path, options),
     async open(url, { headers, signal }) {
-      return await withRetries(() => reach(url, { headers, signal }, api), signal);
+      return await withRetries(() => reach(url, { headers, signal }, api), { signal });
     },
     urlOf,
     nowMs: () => Date.now() + clockOffsetMs,
@@ -87,18 +90,26 @@ export async function openClient(settings: Settings): Promise<Client> {
 }
 
 /** Repeats what failed for a reason that may pass. */
-async function withRetries<Value>(attempt: () => Promise<Value>, signal?: AbortSignal): Promise<Value> {
+async function withRetries<Value>(
+  attempt: () => Promise<Value>,
+  { signal, isWrite = false }: { signal?: AbortSignal; isWrite?: boolean },
+): Promise<Value> {
   for (let count = 0;; count++) {
     try {
       return await attempt();
     } catch (error) {
       if (!(error instanceof AppError) || !error.kind.isRetryable || signal?.aborted) throw error;
-      const pauses = error.details.isRefused ? REFUSED_PAUSES_MS : PAUSES_MS;
-      const pauseMs = error.code === "timed_out" ? undefined : pauses[count];
+      const pauseMs = pausesAfter(error, isWrite)[count];
       if (pauseMs === undefined) throw error;
-      await new Promise((resolve) => setTimeout(resolve, pauseMs));
+      await pause(pauseMs, signal);
     }
   }
+}
+
+function pausesAfter({ details }: AppError, isWrite: boolean): readonly number[] {
+  if (details.cause === "refused") return REFUSED_PAUSES_MS;
+  if (details.cause === "silent") return SILENT_PAUSES_MS[isWrite ? "write" : "read"];
+  return PAUSES_MS;
 }
 
 async function reach(url: string, init: RequestInit, api: string): Promise<Response> {
@@ -132,7 +143,7 @@ export function unreachable(error: unknown, api: string): AppError {
   return new AppError("unreachable", `Cannot reach the server at ${api}: ${why}`, {
     hint,
     cause: error,
-    details: isRefused ? { isRefused: "true" } : {},
+    details: isRefused ? { cause: "refused" } : isTimeout ? { cause: "silent" } : {},
   });
 }
 

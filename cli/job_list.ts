@@ -117,7 +117,8 @@ export function tintState(state: string, text: string, paint: Paint): string {
   return state === "running" ? paint.accent(text) : paint.warn(text);
 }
 
-function columns({ paint }: Terminal, nowMs: number) {
+/** The columns of a list of jobs. */
+export function columns({ paint }: Pick<Terminal, "paint">, nowMs: number) {
   const labels = ({ labels }: JobView) =>
     Object.entries(labels).map(([key, value]) => `${key}=${value}`).join(",");
   return [

@@ -55,6 +55,7 @@ export async function showLogs(client: Client, jobId: string, show: ShowLogs): P
     return terminal.note(`This job has no output yet: it is ${job.state}${why}`);
   }
   const write = frameWriter(terminal, { isMarked: isMarked(job, selection) });
+  const tellAgain = runsAgain(terminal, job);
   const shown = new Map<string, number>();
   const mayResume = selection.isFollowing && selection.tail === undefined && selection.sinceMs === undefined;
   for (let isAgain = false;; isAgain = true) {
@@ -66,6 +67,7 @@ export async function showLogs(client: Client, jobId: string, show: ShowLogs): P
           signal,
         })
       ) {
+        tellAgain(frame);
         const fresh = unseen(frame, { skip, shown });
         if (fresh !== "") write({ ...frame, text: fresh });
       }
@@ -121,6 +123,18 @@ function unseen(
   skip.set(key, (skip.get(key) ?? 0) - skipped);
   shown.set(key, (shown.get(key) ?? 0) + text.length - skipped);
   return text.slice(skipped);
+}
+
+/** Says when a partition starts anew: its output begins again. */
+function runsAgain(terminal: Terminal, job: JobView): (frame: LogFrame) => void {
+  const executions = new Map<number, string>();
+  return ({ partition, executionId }) => {
+    const before = executions.get(partition);
+    executions.set(partition, executionId);
+    if (before === undefined || before === executionId) return;
+    const what = job.count === 1 ? "The task" : `Partition ${partition}`;
+    terminal.note(terminal.paintNote.warn(`${what} runs again, as execution ${short(executionId)}`));
+  };
 }
 
 /** Writes as it comes; marked, each line begins with its partition. */

@@ -31,10 +31,12 @@ export async function waitForJob(client: Client, id: string, options: WaitOption
   const { terminal, signal, timeoutMs = Number.POSITIVE_INFINITY } = options;
   const startedAtMs = performance.now();
   const link = watchLink(terminal);
-  for (;;) {
+  // The first answer comes at once, and tells whether there is such a job and such a server at all.
+  for (let isFirst = true;; isFirst = false) {
     const elapsedMs = performance.now() - startedAtMs;
     const leftMs = timeoutMs - elapsedMs;
-    const heldMs = Math.max(0, Math.min(leftMs, terminal.isErrTerminal ? PROGRESS_MS : HELD_MS));
+    const longestMs = isFirst ? 0 : terminal.isErrTerminal ? PROGRESS_MS : HELD_MS;
+    const heldMs = Math.max(0, Math.min(leftMs, longestMs));
     const askedAtMs = performance.now();
     const job = await link(() => getJob(client, id, { signal, heldMs }));
     signal.throwIfAborted();
@@ -46,6 +48,7 @@ export async function waitForJob(client: Client, id: string, options: WaitOption
     if (job && terminal.isErrTerminal) {
       terminal.progress(await progressLine(client, job, { signal, elapsedMs }));
     }
+    if (isFirst) continue;
     const restMs = job ? POLL_MS - (performance.now() - askedAtMs) : LOST_PAUSE_MS;
     if (restMs > 0) await pause(Math.min(restMs, Math.max(0, leftMs)), signal);
   }
