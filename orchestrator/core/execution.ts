@@ -2,7 +2,12 @@
  * An execution at its home, as events change it: an order is written, reports arrive (late, doubled, in any order), its
  * node is given up. Total: an event that no longer matters returns the same record.
  */
-import { type Execution, EXECUTION_TERMINAL, isLive } from "../../shared/model/execution.ts";
+import {
+  type Execution,
+  EXECUTION_TERMINAL,
+  type ExecutionPhase,
+  isLive,
+} from "../../shared/model/execution.ts";
 import type { Report } from "../../shared/wire/messages.ts";
 
 /** What can happen to an execution at its home. */
@@ -17,7 +22,7 @@ export function step(execution: Execution, event: ExecutionEvent, nowMs: number)
     case "reported":
       return onReport(execution, event, nowMs);
     case "stop_wanted":
-      if (!isLive(execution.phase) || execution.desired === "stop") return execution;
+      if (execution.desired === "stop" || !mayRun(execution.phase)) return execution;
       return changed(execution, { desired: "stop", desiredMessage: event.message }, nowMs);
     case "lost":
       if (!isLive(execution.phase)) return execution;
@@ -29,6 +34,9 @@ export function step(execution: Execution, event: ExecutionEvent, nowMs: number)
       }, nowMs);
   }
 }
+
+/** What is lost may be running all the same. */
+export const mayRun = (phase: ExecutionPhase): boolean => isLive(phase) || phase === "lost";
 
 /** The highest revision wins. Only `lost` may still be corrected once an execution has ended. */
 function onReport(

@@ -55,7 +55,7 @@ Deno.test("every phase of an execution answers every event", () => {
     "failed failed failed failed failed",
     "stopped stopped stopped stopped stopped",
     "refused refused refused refused refused",
-    "lost running completed lost lost",
+    "lost running completed lost! lost",
   ]);
 });
 

@@ -6,6 +6,7 @@ import { unreachable } from "../../shared/invariant.ts";
 import { type ExecutionPhase, isLive } from "../../shared/model/execution.ts";
 import type { ExecutionId, NodeId } from "../../shared/model/ids.ts";
 import { JOB_TERMINAL, type JobPhase, type JobType, type RetryPolicy } from "../../shared/model/job.ts";
+import { mayRun } from "./execution.ts";
 import type { Slot } from "./place.ts";
 import { blame, mayRetry } from "./retry.ts";
 
@@ -99,7 +100,7 @@ function reconcileBatch(input: ReconcileInput): Plan {
 }
 
 function stopAll(executions: readonly OpenExecution[], message: string): Plan {
-  const running = executions.filter(({ phase, desired }) => isLive(phase) && desired === "run");
+  const running = executions.filter(({ phase, desired }) => mayRun(phase) && desired === "run");
   return { slots: [], stops: running.map(({ id }) => ({ id, message })) };
 }
 

@@ -69,11 +69,13 @@ Deno.test("a partition without attempts left fails the job and stops the rest", 
   });
 });
 
-Deno.test("a stopped job stops what is live, once", () => {
+Deno.test("a stopped job stops what is live or may run on a lost node, once", () => {
   const live = open();
   const told = open({ id: "e-2" as ExecutionId, desired: "stop" });
-  const { stops } = reconcile(input({ phase: "stopped", open: [live, told, lost()] }));
-  assert.deepEqual(stops, [{ id: "e-1", message: "Execution stop requested because job has been stopped" }]);
+  const away = lost({ id: "e-3" as ExecutionId });
+  const { stops } = reconcile(input({ phase: "stopped", open: [live, told, away] }));
+  const message = "Execution stop requested because job has been stopped";
+  assert.deepEqual(stops, [{ id: "e-1", message }, { id: "e-3", message }]);
 });
 
 Deno.test("all partitions completed completes the job, and none at all does too", () => {

@@ -6,17 +6,18 @@ import type { Database } from "../../shared/ledger/database.ts";
 import { Deadlines } from "../../shared/ledger/deadlines.ts";
 import { Outbox } from "../../shared/ledger/outbox.ts";
 import { Sync } from "../../shared/ledger/sync.ts";
-import type { ExecutionId, IdSource } from "../../shared/model/ids.ts";
+import type { ExecutionId, IdSource, NodeId } from "../../shared/model/ids.ts";
 import type { Stage } from "../../shared/supervise.ts";
 import { decodeMessage, encodeAnswer } from "../../shared/wire/envelope.ts";
 import { ContentRequest, type PeerId } from "../../shared/wire/messages.ts";
-import { serveSubject } from "../../shared/wire/subjects.ts";
+import { nodeOf, serveSubject } from "../../shared/wire/subjects.ts";
 import { asAppError } from "../../shared/errors.ts";
 import type { Contents } from "../store/contents.ts";
 import { openQueries } from "../store/read.ts";
 import { Store } from "../store/store.ts";
 import type { Desk } from "./desk.ts";
 import { snapshotFor } from "./dispatch.ts";
+import { loseNode } from "./lose_node.ts";
 import { Observe } from "./observe.ts";
 import { listResult, readLogs, readResult } from "./relay_logs.ts";
 import { Schedule } from "./schedule.ts";
@@ -75,6 +76,12 @@ export function composeOrchestrator(ports: OrchestratorPorts): ComposedOrchestra
     program: {
       apply: (from, _lane, entry) => observe.apply(from, entry),
       snapshot: (peer) => snapshotFor(store, peer),
+      onLostStore: (peer) => {
+        loseNode(store, nodeOf(peer) as NodeId, {
+          message: "Execution lost because its node lost its store",
+        });
+        database.afterCommit(nudgeSchedule);
+      },
       onHello: (from, hello) => watchNodes.onHello(from, hello),
       onFailed: () => store.rebuild(),
       accepts: (peer) => peer.endsWith("/agent"),
@@ -135,13 +142,14 @@ function openDesk(
     submit: (submission) => submit.submit(submission),
     stop: (id, { reason }) =>
       new Promise((resolve) => resolve(stopJob({ store, deadlines, nudgeSchedule }, { id, reason }))),
-    changed: (id, signal) =>
+    changed: (id, { signal, onlyEnd = false }) =>
       new Promise((resolve) => {
         if (signal.aborted) return resolve();
-        const cancel = store.watch(id, () => {
+        const call = () => {
           signal.removeEventListener("abort", onAbort);
           resolve();
-        });
+        };
+        const cancel = store.watch(id, { call, onlyEnd });
         const onAbort = () => {
           cancel();
           resolve();

@@ -53,8 +53,8 @@ export interface Desk {
   submit(submission: Submission): Promise<SubmissionAnswer>;
   /** No evaluation id when the job was stopped already; `conflict` when it has completed or failed. */
   stop(id: JobId, options: { reason: string }): Promise<{ evaluationId?: EvaluationId }>;
-  /** Resolves at the next commit that touches the job, or when aborted. */
-  changed(id: JobId, signal: AbortSignal): Promise<void>;
+  /** Resolves at the next commit that touches the job (`onlyEnd`: that ends it, or follows its end), or when aborted. */
+  changed(id: JobId, options: { signal: AbortSignal; onlyEnd?: boolean }): Promise<void>;
   /** The execution's output in order; ends when it has ended (following) or when all kept output was read. */
   readLogs(id: ExecutionId, query: LogQuery, signal: AbortSignal): AsyncIterable<LogPiece>;
   /** Every file and folder of the published results, sorted by path. */

@@ -4,7 +4,7 @@ import type { Job } from "../../shared/model/job.ts";
 import type { Message } from "../../shared/ledger/outbox.ts";
 import type { Census, Order, PeerId } from "../../shared/wire/messages.ts";
 import { agentPeer, nodeOf } from "../../shared/wire/subjects.ts";
-import type { NodeId } from "../../shared/model/ids.ts";
+import type { ExecutionId, NodeId } from "../../shared/model/ids.ts";
 import type { Store } from "../store/store.ts";
 
 /** Puts a message into the outbox of a peer. */
@@ -51,8 +51,10 @@ function stopMessage({ id, desiredMessage }: Execution): Message {
 
 /** Everything an agent must know whose lane starts anew: which executions are still wanted, and each order again. */
 export function snapshotFor(store: Store, peer: PeerId): readonly Message[] {
-  const live = store.executions.liveOn(nodeOf(peer) as NodeId);
-  const census: Census = { executionIds: live.map(({ execution }) => execution.id) };
+  const nodeId = nodeOf(peer) as NodeId;
+  const live = store.executions.liveOn(nodeId);
+  const lost = store.executions.lostOn(nodeId) as ExecutionId[];
+  const census: Census = { executionIds: [...live.map(({ execution }) => execution.id), ...lost] };
   const orders = live.flatMap(({ jobRow, execution }) => {
     const run = runMessage(store.jobs.get(jobRow).job, execution);
     return execution.desired === "stop" ? [run, stopMessage(execution)] : [run];

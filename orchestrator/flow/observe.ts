@@ -61,13 +61,19 @@ export class Observe {
   /** What a change of an execution means to its job, its node and the queue. */
   #follow(jobRow: JobRow, { before, after }: { before: Execution; after: Execution }): void {
     const { store } = this.#options;
-    store.touch(jobRow.job.id);
+    store.touch(jobRow.job);
     let current = jobRow;
     const isAtWork = !["placed", "queued", "refused", "lost"].includes(after.phase);
     if (isAtWork && !JOB_TERMINAL.has(current.job.phase) && current.job.phase !== "running") {
       current = this.#change(current, { kind: "started" }, events.jobState("running"));
     }
-    if (isLive(after.phase)) return;
+    const wasLost = before.phase === "lost";
+    if (isLive(after.phase)) {
+      if (!wasLost) return;
+      // It was given up and runs on: its job may have ended meanwhile, or another may run in its place.
+      store.projection.allocate(after.nodeId, after.resources);
+      return this.#evaluate(current);
+    }
     store.record(current, events.executionEnded(after), { executionId: after.id });
     if (isLive(before.phase)) {
       store.projection.release(after.nodeId, after.resources);
@@ -75,24 +81,25 @@ export class Observe {
       store.waiting.open();
       store.database.afterCommit(this.#options.nudgeSchedule);
     }
-    if (after.phase === "completed") this.#completed(current, after);
+    if (after.phase === "completed") this.#completed(current, after, { wasLost });
     else this.#evaluate(current);
   }
 
-  #completed(jobRow: JobRow, execution: Execution): void {
+  #completed(jobRow: JobRow, execution: Execution, { wasLost }: { wasLost: boolean }): void {
     if (execution.jobVersion !== jobRow.job.version) return;
     const isLast = jobRow.job.completedCount + 1 >= jobRow.job.spec.count;
     const counted = stepJob(jobRow.job, { kind: "partition_completed" }, this.#options.store.nowMs());
     const current = { row: jobRow.row, job: counted };
     if (!isLast) {
       this.#options.store.jobs.update(current);
-      if (execution.attempt > 0) this.#evaluate(current); // a replaced one may still be at work
+      // The one that it replaced, or that replaced it, may still be at work.
+      if (execution.attempt > 0 || wasLost) this.#evaluate(current);
       return;
     }
     // Nothing is left to plan: the end needs no evaluation, unless executions of it are still at work.
     const ended = this.#change(current, { kind: "completed" }, events.jobState("completed"));
     for (const kind of ["total", "queue"]) this.#options.deadlines.clear(ended.job.id, kind);
-    if (this.#options.store.executions.liveOf(ended.row).length > 0) this.#evaluate(ended);
+    if (this.#options.store.executions.mayRunOf(ended.row)) this.#evaluate(ended);
   }
 
   #evaluate(jobRow: JobRow): void {

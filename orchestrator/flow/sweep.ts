@@ -3,10 +3,10 @@ import type { Deadlines, Due } from "../../shared/ledger/deadlines.ts";
 import type { JobId, NodeId } from "../../shared/model/ids.ts";
 import { JOB_TERMINAL } from "../../shared/model/job.ts";
 import * as events from "../core/events.ts";
-import { step as stepExecution } from "../core/execution.ts";
 import { step as stepJob } from "../core/job.ts";
 import type { JobRow } from "../store/jobs.ts";
 import type { Store } from "../store/store.ts";
+import { loseNode } from "./lose_node.ts";
 
 /** What the sweep works on. */
 export interface SweepOptions {
@@ -42,7 +42,11 @@ export class Sweep {
 
   #apply({ about, kind }: Due): void {
     const { store } = this.#options;
-    if (kind === "lost") return this.#loseNode(about as NodeId);
+    if (kind === "lost") {
+      return loseNode(store, about as NodeId, {
+        message: "Execution lost because node has disappeared",
+      });
+    }
     const found = store.jobs.find(about as JobId);
     if (found === undefined || JOB_TERMINAL.has(found.job.phase)) return;
     if (kind === "total") this.#timeOut(found);
@@ -86,24 +90,5 @@ export class Sweep {
     store.record(failed, events.jobState("failed", why));
     for (const kind of ["total", "queue"]) deadlines.clear(job.id, kind);
     store.evaluate(failed, "job_timeout");
-  }
-
-  /** Gives up what a silent node holds; a late report may still correct it. */
-  #loseNode(nodeId: NodeId): void {
-    const { store } = this.#options;
-    for (const { jobRow, execution } of store.executions.liveOn(nodeId)) {
-      const lost = stepExecution(execution, {
-        kind: "lost",
-        message: "Execution lost because node has disappeared",
-        hint:
-          "It is tried again elsewhere as far as the job's retry policy allows; a late result is still accepted",
-      }, store.nowMs());
-      store.executions.update(lost);
-      store.projection.release(nodeId, execution.resources);
-      const found = store.jobs.get(jobRow);
-      store.record(found, events.executionStopped(lost.message ?? ""), { executionId: lost.id });
-      store.evaluate(found, "node_leave");
-    }
-    store.waiting.open();
   }
 }

@@ -201,6 +201,7 @@ async function getJob(door: Door, answers: Answers, call: Call): Promise<Respons
     job = await readUntil(door, () => door.desk.queries.getJob(id), {
       jobId: id,
       isEnough: ({ phase }) => JOB_TERMINAL.has(phase),
+      onlyEnd: true,
       waitMs: query.wait_ms ?? 0,
       request: call.request,
     });

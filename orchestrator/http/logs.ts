@@ -156,7 +156,7 @@ async function follow(door: Door, job: Job, { query, log, socket }: Relay): Prom
   const pumps = new Set<Promise<void>>();
   let failure: unknown;
   while (!socket.signal.aborted && failure === undefined) {
-    const changed = door.desk.changed(job.id, socket.signal);
+    const changed = door.desk.changed(job.id, { signal: socket.signal });
     changed.catch(() => {}); // told by the await below, or of no interest any more
     const hasEnded = JOB_TERMINAL.has(door.desk.queries.getJob(job.id).phase);
     for (const execution of latest(door, job, query)) {

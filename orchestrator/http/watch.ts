@@ -10,8 +10,10 @@ import type { Door } from "./door.ts";
 export async function readUntil<Value>(
   { desk, clock, polls }: Pick<Door, "desk" | "clock" | "polls">,
   read: () => Value,
-  { jobId, isEnough, waitMs, request }: {
+  { jobId, isEnough, waitMs, request, onlyEnd = false }: {
     jobId: JobId;
+    /** Nothing but the job's end is enough. */
+    onlyEnd?: boolean;
     isEnough: (value: Value) => boolean;
     waitMs: number;
     request: Request;
@@ -27,7 +29,7 @@ export async function readUntil<Value>(
   signal.addEventListener("abort", stop);
   try {
     while (!end.signal.aborted) {
-      const changed = desk.changed(jobId, end.signal);
+      const changed = desk.changed(jobId, { signal: end.signal, onlyEnd });
       changed.catch(() => {}); // told by the await below, or of no interest any more
       value = read();
       if (isEnough(value)) break;

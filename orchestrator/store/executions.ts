@@ -107,6 +107,22 @@ export class Executions {
     ).map((row) => toExecution(row).execution);
   }
 
+  /** Whether an execution of the job may be running that nobody asked to stop: live, or lost. */
+  mayRunOf(jobRow: number): boolean {
+    return this.#database.get(
+      `SELECT 1 AS one FROM executions WHERE job_row = ? AND (${LIVE} OR phase = 'lost') AND desired = 'run' LIMIT 1`,
+      jobRow,
+    ) !== undefined;
+  }
+
+  /** Executions on a node that were given up, and whose late result is still welcome. */
+  lostOn(nodeId: NodeId): readonly string[] {
+    return this.#database.all(
+      "SELECT id FROM executions WHERE node_id = ? AND phase = 'lost' AND desired = 'run' ORDER BY row",
+      nodeId,
+    ).map(({ id }) => String(id));
+  }
+
   /** Live executions on a node, oldest first. */
   liveOn(nodeId: NodeId): readonly ExecutionRow[] {
     return this.#database.all(

@@ -7,6 +7,7 @@ import { type IdSource, type JobId, newEvaluationId } from "../../shared/model/i
 import type { Trigger } from "../../shared/model/evaluation.ts";
 import { Evaluations } from "./evaluations.ts";
 import { Executions } from "./executions.ts";
+import { type Job, JOB_TERMINAL } from "../../shared/model/job.ts";
 import { type JobRow, Jobs } from "./jobs.ts";
 import { Nodes } from "./nodes.ts";
 import { Projection } from "./projection.ts";
@@ -23,7 +24,7 @@ export class Store {
   readonly nodes: Nodes;
   readonly projection = new Projection();
   readonly waiting = new Waiting();
-  readonly #watchers = new Map<JobId, Set<() => void>>();
+  readonly #watchers = new Map<JobId, Set<Watcher>>();
 
   constructor(options: { database: Database; clock: Clock; ids: IdSource }) {
     this.database = options.database;
@@ -75,7 +76,7 @@ export class Store {
       event,
       ...options,
     });
-    this.touch(jobRow.job.id);
+    this.touch(jobRow.job);
   }
 
   /** Makes an evaluation of the job due; answers its id. */
@@ -89,22 +90,36 @@ export class Store {
   }
 
   /** Tells watchers of the job once this transaction has committed. */
-  touch(id: JobId): void {
+  touch({ id, phase }: Job): void {
     if (!this.#watchers.has(id)) return;
+    const isEnd = JOB_TERMINAL.has(phase);
     this.database.afterCommit(() => {
-      const calls = this.#watchers.get(id);
-      this.#watchers.delete(id);
-      for (const call of calls ?? []) call();
+      const watchers = this.#watchers.get(id);
+      for (const watcher of watchers ?? []) {
+        if (watcher.onlyEnd && !isEnd) continue;
+        this.#unwatch(id, watcher);
+        watcher.call();
+      }
     });
   }
 
-  /** Calls once after the next commit that touches the job; the answer cancels. */
-  watch(id: JobId, call: () => void): () => void {
-    const calls = this.#watchers.get(id) ?? new Set();
-    this.#watchers.set(id, calls.add(call));
-    return () => {
-      calls.delete(call);
-      if (calls.size === 0) this.#watchers.delete(id);
-    };
+  /** Calls once after the next commit that touches the job, or only after its end; the answer cancels. */
+  watch(id: JobId, watcher: Watcher): () => void {
+    const watchers = this.#watchers.get(id) ?? new Set();
+    this.#watchers.set(id, watchers.add(watcher));
+    return () => this.#unwatch(id, watcher);
   }
+
+  #unwatch(id: JobId, watcher: Watcher): void {
+    const watchers = this.#watchers.get(id);
+    watchers?.delete(watcher);
+    if (watchers?.size === 0) this.#watchers.delete(id);
+  }
+}
+
+/** Who waits for news of a job. */
+export interface Watcher {
+  readonly call: () => void;
+  /** Nothing but the job's end is news. */
+  readonly onlyEnd: boolean;
 }
