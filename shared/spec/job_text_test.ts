@@ -1,4 +1,4 @@
-import { deepEqual, equal, throws } from "node:assert/strict";
+import { deepEqual, equal, ok, throws } from "node:assert/strict";
 import { readJobText } from "./job_text.ts";
 
 Deno.test("readJobText() reads YAML and JSON, and knows where each field stands", () => {
@@ -8,6 +8,14 @@ Deno.test("readJobText() reads YAML and JSON, and knows where each field stands"
   equal(locate(["Tasks", 0, "Engine", "Type"]), "line 4, column 7");
   equal(locate(["Tasks", 0, "Publisher"]), "line 3, column 5");
   deepEqual(readJobText('{"Name": "x"}').value, { Name: "x" });
+});
+
+Deno.test("readJobText() reads as many keys as a file can hold, in a time that grows with their number", () => {
+  const keys = Array.from({ length: 100_000 }, (_, at) => `"k${at}": 1`);
+  const startedAtMs = performance.now();
+  readJobText(`{${keys.join(",")}}`);
+  ok(performance.now() - startedAtMs < 10_000);
+  throws(() => readJobText(`{${keys.join(",")},\n"k7": 1}`), /line 2, column 1: a key must be given once/);
 });
 
 const BAD: readonly (readonly [text: string, why: RegExp])[] = [
