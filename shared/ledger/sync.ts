@@ -32,6 +32,8 @@ export interface SyncProgram {
   apply(from: PeerId, lane: Lane, entry: Entry): void;
   /** Everything that the peer must know of this side's state, to be numbered anew. */
   snapshot(peer: PeerId): readonly Message[];
+  /** The peer knows less than it had acknowledged or told: called before the `snapshot` that it gets. */
+  onLostStore?(peer: PeerId): void;
   /** A sign of life, after its marks were dealt with. */
   onHello?(from: PeerId, hello: Hello): void;
   /** What to say of this node's load with each hello. */
@@ -263,10 +265,12 @@ export class Sync {
     const { program } = this.#options;
     const peer = this.#peer(hello.from);
     let isDoubtful = false;
+    const hasLostStore = LANES.some((lane) => this.#hasLostStore(peer, lane, hello));
+    if (hasLostStore) program.onLostStore?.(hello.from);
     for (const lane of LANES) {
       const standing = this.#standing(hello, lane);
       if (standing === "fits") this.#goOn(peer, lane, hello.applied[lane]);
-      else if (standing === "foreign" || this.#hasLostStore(peer, lane, hello)) {
+      else if (standing === "foreign" || hasLostStore) {
         this.#restartLane(hello.from, lane, hello.applied[lane].epoch);
         this.#goOn(peer, lane, { epoch: 0, seq: 0, hash: "" });
       } else if (hello.answers === undefined || hello.answers !== peer.question?.id) isDoubtful = true;

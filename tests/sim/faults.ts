@@ -13,7 +13,8 @@ export interface FaultsOptions {
   readonly nodes: readonly SimNode[];
   readonly users: Users;
   readonly dice: Dice;
-  readonly durationMs: number;
+  /** Cuts last long enough for nodes to be given up. */
+  readonly isLong: boolean;
 }
 
 /** One kind of fault: `strike` makes it happen once. */
@@ -68,10 +69,15 @@ export class Faults {
   }
 
   #kinds(): readonly Fault[] {
-    const { dice, home, nodes } = this.#options;
+    const { dice, home, nodes, isLong } = this.#options;
     const node = () => dice.pick(nodes);
     return [
-      { name: "cut", ratio: 0.5, everyMs: [5_000, 10 * MINUTE_MS], strike: () => this.#cut(node()) },
+      {
+        name: "cut",
+        ratio: isLong ? 0.9 : 0.5,
+        everyMs: [5_000, 10 * MINUTE_MS],
+        strike: () => this.#cut(node()),
+      },
       {
         name: "agent crash",
         ratio: 0.5,
@@ -111,8 +117,8 @@ export class Faults {
   }
 
   #cut(node: SimNode): void {
-    const { network, timeline, dice } = this.#options;
-    const forMs = dice.spread(200, 15 * MINUTE_MS);
+    const { network, timeline, dice, isLong } = this.#options;
+    const forMs = isLong ? dice.spread(2, 30) * MINUTE_MS : dice.spread(200, 10 * MINUTE_MS);
     const how = { isNoticed: dice.chance(0.5) };
     timeline.trace(`${node.id} is cut off for ${Math.round(forMs)} ms`);
     network.setUp(node.id, false, how);

@@ -8,11 +8,11 @@ import type { Job } from "../../shared/model/job.ts";
 import { JOB_TERMINAL } from "../../shared/model/job.ts";
 import type { NodeId } from "../../shared/model/ids.ts";
 import { fits } from "../../shared/model/resources.ts";
+import { blame } from "../../orchestrator/core/retry.ts";
 import { needOf, rejection } from "../../orchestrator/core/filters.ts";
 import type { ComposedOrchestrator } from "../../orchestrator/flow/compose.ts";
-import { agentPeer, orchestratorPeer } from "../../shared/wire/subjects.ts";
+import { agentPeer } from "../../shared/wire/subjects.ts";
 import type { Checks } from "./checks.ts";
-import { HUB } from "./network.ts";
 import type { SimHome } from "./sim_home.ts";
 import type { SimNode } from "./sim_node.ts";
 import type { Wish } from "./workload.ts";
@@ -45,7 +45,7 @@ const depth = (database: Database, peer?: string): number =>
   );
 
 /** Why the run has not come to rest yet; undefined when it has. */
-export function unrest({ home, nodes, checks: _ }: World): string | undefined {
+export function unrest({ home, nodes }: World): string | undefined {
   const { program } = home;
   if (program === undefined) return "the orchestrator is down";
   for (const node of nodes) {
@@ -61,7 +61,9 @@ export function unrest({ home, nodes, checks: _ }: World): string | undefined {
     const count = depth(home.disk.committed, agentPeer(node.id));
     if (count > 0) return `${count} messages wait for ${node.id}`;
   }
-  const { jobs } = rowsOf(program);
+  const { jobs, executions } = rowsOf(program);
+  const live = executions.filter(({ phase }) => isLive(phase));
+  if (live.length > 0) return `executions are live at home: ${live.map(({ id, phase }) => `${id} ${phase}`)}`;
   for (const { row, job } of jobs) {
     if (JOB_TERMINAL.has(job.phase)) continue;
     const why = falseWait(program, row, job);
@@ -162,7 +164,9 @@ function checkEnd(
   if (wish.isStopped) is(job.phase === "stopped", "a user stopped it");
   else is(job.phase !== "stopped", "nobody stopped it");
   const ageMs = nowMs() - (wish.askedAtMs ?? 0);
-  const count = (code: string) => own.filter((one) => one.code === code).length;
+  // What was lost may have been corrected since.
+  const count = (code: string) =>
+    own.filter((one) => one.code === code || (code === "node_lost" && checks.everLost.has(one.id))).length;
   switch (job.code) {
     case "queue_timed_out":
       return is(timeouts.queueMs > 0 && ageMs >= timeouts.queueMs, "it has not waited so long");
@@ -173,6 +177,7 @@ function checkEnd(
     case "module_invalid":
     case "execution_timed_out":
       is(count(job.code) > 0, "none of its executions ended so");
+      is(mostFailures(own) > job.spec.retry.attempts, "it had attempts left");
       return is(job.code !== "execution_timed_out" || timeouts.executionMs > 0, "it has no time-out");
     case "node_lost":
     case "interrupted":
@@ -187,6 +192,16 @@ function checkEnd(
     default:
       is(false, "not one of the reasons");
   }
+}
+
+/** Of the partition whose program failed most often: how often. */
+function mostFailures(executions: readonly Execution[]): number {
+  const counts = new Map<number, number>();
+  for (const execution of executions) {
+    if (execution.phase !== "failed" || blame(execution) !== "program") continue;
+    counts.set(execution.partition, (counts.get(execution.partition) ?? 0) + 1);
+  }
+  return Math.max(0, ...counts.values());
 }
 
 function checkAgreement({ home, nodes, checks }: World, { executions }: Rows): void {
@@ -222,7 +237,8 @@ function checkHistory({ home, nodes, checks }: World, { executions }: Rows): voi
   for (const node of nodes) {
     if (node.isGone || node.wipeCount > 0) continue;
     for (const { id, nodeId } of executions) {
-      if (nodeId !== (node.id as NodeId)) continue;
+      // What the agent swept away is compared no more.
+      if (nodeId !== (node.id as NodeId) || new Journal(node.disk.committed).find(id) === undefined) continue;
       const [there, here] = [
         read(node.disk.committed, id, null),
         read(home.disk.committed, id, agentPeer(node.id)),
@@ -234,5 +250,4 @@ function checkHistory({ home, nodes, checks }: World, { executions }: Rows): voi
       );
     }
   }
-  void orchestratorPeer(HUB);
 }

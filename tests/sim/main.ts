@@ -26,7 +26,9 @@ async function main(): Promise<number> {
     if (report.violation === undefined) continue;
     failed++;
     if (count === 1 || failed <= Number(option("show") ?? 3)) console.log(describeFailure(report));
-    else console.log(`Seed ${seed}: ${report.violation.rule}: ${report.violation.detail.slice(0, 200)}`);
+    else if (failed < 20) {
+      console.log(`Seed ${seed}: ${report.violation.rule}: ${report.violation.detail.slice(0, 200)}`);
+    }
   }
   const realMs = performance.now() - startedAtMs;
   console.log(

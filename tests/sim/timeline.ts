@@ -73,7 +73,7 @@ export class Timeline {
     const whole = `${this.#nowMs.toFixed(1)} ${line}`;
     this.#hash = crc32(whole, this.#hash);
     this.#lineCount++;
-    this.#tail.push(whole);
+    if (!line.includes(" hello ")) this.#tail.push(whole);
     if (this.#tail.length > 4 * TAIL_LINES) this.#tail = this.#tail.slice(-TAIL_LINES);
     this.#onLine?.(whole);
   }

@@ -29,10 +29,13 @@ export interface Wish {
 }
 
 /** A job of any kind. */
-export function drawSpec(dice: Dice, nodeCount: number): { spec: JobSpec; temper: Temper } {
+export function drawSpec(
+  dice: Dice,
+  { nodeCount, isLong }: { nodeCount: number; isLong: boolean },
+): { spec: JobSpec; temper: Temper } {
   const isQuick = dice.chance(0.7);
   const temper: Temper = {
-    runMs: isQuick ? [5, 5_000] : [1_000, 400_000],
+    runMs: isQuick ? [5, 5_000] : [1_000, isLong ? 1_800_000 : 400_000],
     exitCodes: dice.pick([[0], [0], [0, 0, 0, 1], [0, 3], [1]]),
     startFails: dice.chance(0.1) ? 0.3 : 0,
     traps: dice.chance(0.1) ? 0.3 : 0,

@@ -1,5 +1,4 @@
 /** One run: a world drawn from a seed, faults and work for a while, then peace until everything has come to rest. */
-import { AppError } from "../../shared/errors.ts";
 import type { NodeId } from "../../shared/model/ids.ts";
 import { someFacts } from "../support/builders.ts";
 import type { Bug } from "./bugs.ts";
@@ -7,7 +6,7 @@ import { Checks, type Violation } from "./checks.ts";
 import { Dice } from "./dice.ts";
 import { checkRest, unrest, type World } from "./final_checks.ts";
 import { Faults } from "./faults.ts";
-import { GOOD_LINK, Network } from "./network.ts";
+import { Network } from "./network.ts";
 import { SimHome } from "./sim_home.ts";
 import { SimNode } from "./sim_node.ts";
 import { Timeline } from "./timeline.ts";
@@ -60,17 +59,11 @@ export async function runSeed({ seed, bug, onLine }: RunOptions): Promise<RunRep
   });
   const world: World = { home, nodes, wishes: users.wishes, checks, nowMs: () => timeline.nowMs };
   try {
-    const faultsMs = dice.spread(0.5, 20) * MINUTE_MS;
-    const faults = new Faults({
-      timeline,
-      network,
-      home,
-      nodes,
-      users,
-      dice: dice.fork(),
-      durationMs: faultsMs,
-    });
-    planWork({ timeline, users, dice: dice.fork(), nodeCount, durationMs: faultsMs });
+    // Long enough that nodes are given up and come back.
+    const isLong = dice.chance(0.3);
+    const faultsMs = (isLong ? dice.spread(15, 45) : dice.spread(0.5, 15)) * MINUTE_MS;
+    const faults = new Faults({ timeline, network, home, nodes, users, dice: dice.fork(), isLong });
+    planWork({ timeline, users, dice: dice.fork(), nodeCount, isLong, durationMs: faultsMs });
     home.start();
     for (const node of nodes) timeline.at(dice.whole(0, 2_000), () => node.start());
     faults.begin();
@@ -81,7 +74,7 @@ export async function runSeed({ seed, bug, onLine }: RunOptions): Promise<RunRep
     };
     await go(faultsMs);
     faults.end();
-    timeline.at(30_000, () => stopHanging(users));
+    timeline.at(30_000, () => stopHanging(world, users));
     for (let atMs = faultsMs; checks.violation === undefined && atMs < faultsMs + REST_MS; atMs += 5_000) {
       await go(atMs);
       if (users.isIdle && atMs > faultsMs + MINUTE_MS && unrest(world) === undefined) break;
@@ -132,17 +125,18 @@ function drawFacts(dice: Dice, number: number) {
 }
 
 function planWork(
-  { timeline, users, dice, nodeCount, durationMs }: {
+  { timeline, users, dice, nodeCount, isLong, durationMs }: {
     timeline: Timeline;
     users: Users;
     dice: Dice;
     nodeCount: number;
+    isLong: boolean;
     durationMs: number;
   },
 ): void {
   const jobCount = Math.round(dice.spread(2, 14));
   for (let number = 0; number < jobCount; number++) {
-    const { spec, temper } = drawSpec(dice, nodeCount);
+    const { spec, temper } = drawSpec(dice, { nodeCount, isLong });
     const token = dice.chance(0.85) ? `token-${number}` : undefined;
     const atMs = dice.chance(0.3) ? dice.whole(0, 3_000) : dice.fraction() * durationMs;
     const stopMs = dice.chance(0.2) ? dice.spread(1, 120_000) : undefined;
@@ -153,11 +147,14 @@ function planWork(
   }
 }
 
-/** What would never end is stopped by its user. */
-function stopHanging(users: Users): void {
+/** What would never end is stopped by its user, who by now has found it in the list. */
+function stopHanging({ home }: World, users: Users): void {
+  const jobs = home.program?.store.jobs.scan({ after: 0, isReversed: false, limit: 1_000, isLive: true }) ??
+    [];
+  for (const { job } of jobs) {
+    const wish = users.wishes.find(({ spec }) => spec.labels.wish === job.spec.labels.wish)!;
+    wish.jobId ??= job.id;
+  }
   const isEndless = ({ temper, spec }: Wish) => temper.hangs > 0 && spec.task.timeouts.executionMs === 0;
   for (const wish of users.wishes) if (isEndless(wish) && !wish.isStopped) users.stop(wish);
 }
-
-void AppError;
-void GOOD_LINK;
