@@ -18,6 +18,8 @@ const RIGHT_WRITE = BigInt(wasi.RIGHTS_FD_WRITE);
 /** What makes libc take a descriptor for a terminal is that it lacks these. */
 const RIGHTS_SEEK = BigInt(wasi.RIGHTS_FD_SEEK) | BigInt(wasi.RIGHTS_FD_TELL);
 const NO_BYTES = new Uint8Array();
+/** How often what was opened is compared with its path, where others may swap folders meanwhile. */
+const LOOKS = 5;
 /** One read of the host at most, however much a module asks for. */
 const READ_BYTES_MAX = 16 * 1024 * 1024;
 
@@ -36,17 +38,18 @@ export class WasiFiles {
   /** Whether anything in a result folder may have changed. */
   hasWritten = false;
 
-  readonly #syncedLater: ReadonlySet<string>;
+  readonly #results: ReadonlySet<string>;
   readonly quota: DiskQuota;
 
-  /** Files of `syncedLater` are put on disk by the caller, those of other writable mounts when they are closed. */
-  constructor(readonly tree: WasiTree, options: { quota: DiskQuota; syncedLater: readonly Mount[] }) {
+  /** `results` are mounts that nobody else changes, and that the caller puts on disk when the module has ended. */
+  constructor(readonly tree: WasiTree, options: { quota: DiskQuota; results: readonly Mount[] }) {
     this.quota = options.quota;
-    this.#syncedLater = new Set(options.syncedLater.map((mount) => mount.hostPath));
+    this.#results = new Set(options.results.map((mount) => mount.hostPath));
   }
 
-  isSyncedOnClose(mount: Mount | undefined): boolean {
-    return mount !== undefined && !this.#syncedLater.has(mount.hostPath);
+  /** Others may use the mount as well. */
+  isShared(mount: Mount | undefined): boolean {
+    return mount !== undefined && !this.#results.has(mount.hostPath);
   }
 
   /** The descriptor of the tree's root, the only one that a module starts with beside its standard streams. */
@@ -63,12 +66,13 @@ export class WasiFiles {
 
   openFile(place: Place, how: { canRead: boolean; canWrite: boolean; oflags: number; flags: number }): Fd {
     const isNew = place.info === undefined;
+    if (!isNew && !place.info.isFile) throw new WasiError(wasi.ERRNO_ACCES);
     const isTruncated = (how.oflags & wasi.OFLAGS_TRUNC) !== 0;
     if (isNew || how.canWrite || isTruncated) requireWritable(place);
     if (isNew && !this.quota.takeEntry()) throw new WasiError(wasi.ERRNO_NOSPC);
     const isWritten = how.canWrite || isTruncated || isNew;
-    const { O_RDONLY, O_RDWR, O_CREAT, O_EXCL, O_NOFOLLOW } = fs.constants;
-    const mode = (isWritten ? O_RDWR : O_RDONLY) | (isNew ? O_CREAT | O_EXCL : 0) | O_NOFOLLOW;
+    const { O_RDONLY, O_RDWR, O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
+    const mode = (isWritten ? O_RDWR : O_RDONLY) | (isNew ? O_CREAT | O_EXCL : 0) | O_NOFOLLOW | O_NONBLOCK;
     const fd = fs.openSync(place.hostPath!, mode, 0o644);
     try {
       const info = fs.fstatSync(fd);
@@ -144,13 +148,24 @@ export class WasiFiles {
     return inode;
   }
 
-  /** Somebody on the host may have swapped a file or a folder on the way while it was opened. */
+  /**
+   * Somebody on the host may have swapped a file, or a folder on the way, while it was opened: what is open must be what
+   * was looked at, by a path without links. No call of the system tells both at once, so several looks have to agree,
+   * each of which would have to be met by two swaps at the right moment. Nobody but the module, which has one thread,
+   * changes a result folder.
+   */
   #checkSame(place: Place, opened: fs.Stats): void {
-    const isSwapped = place.info !== undefined && inodeKey(place.info) !== inodeKey(opened);
-    if (isSwapped || Deno.realPathSync(place.hostPath!) !== place.mount!.realPathOf(place.hostPath!)) {
-      throw new WasiError(wasi.ERRNO_NOENT);
+    const mount = place.mount!;
+    const key = inodeKey(opened);
+    if (place.info !== undefined && inodeKey(place.info) !== key) throw new WasiError(wasi.ERRNO_NOENT);
+    // In the mount's own folder there is nothing on the way, and a link in last place is not opened.
+    const isOwn = !this.isShared(mount) || !place.hostPath!.slice(mount.hostPath.length + 1).includes("/");
+    for (let look = 0; look < LOOKS && !isOwn; look++) {
+      const isStraight = Deno.realPathSync(place.hostPath!) === mount.realPathOf(place.hostPath!);
+      if (!isStraight || inodeKey(Deno.lstatSync(place.hostPath!)) !== key) {
+        throw new WasiError(wasi.ERRNO_NOENT);
+      }
     }
-    if (inodeKey(Deno.lstatSync(place.hostPath!)) !== inodeKey(opened)) throw new WasiError(wasi.ERRNO_NOENT);
   }
 }
 
@@ -238,7 +253,7 @@ export class HostFile extends Fd {
   override fd_close() {
     if (!this.#isOpen) return wasi.ERRNO_BADF;
     this.#isOpen = false;
-    const isSynced = this.#canWrite && this.#files.isSyncedOnClose(this.#mount);
+    const isSynced = this.#canWrite && this.#files.isShared(this.#mount);
     const ret = isSynced ? answer(() => fs.fsyncSync(this.#fd)) : 0;
     fs.closeSync(this.#fd);
     this.#files.closed(this, this.#inode);
@@ -598,10 +613,11 @@ class HostFolder extends Fd {
     });
   }
 
-  /** A link whose text stays within the mount that it is made in. */
+  /** A link in a result folder whose text stays within it. Elsewhere others could be led astray by it. */
   symlink(text: string, path: string): number {
     return answer(() => {
       const place = this.#findToChange(path);
+      if (this.#files.isShared(place.mount)) throw new WasiError(wasi.ERRNO_PERM);
       if (place.info !== undefined) throw new WasiError(wasi.ERRNO_EXIST);
       requireInnerLink(place, text);
       if (!this.#files.quota.takeEntry()) throw new WasiError(wasi.ERRNO_NOSPC);

@@ -24,7 +24,7 @@ export function runTask(task: EngineTask, options: { logs: LogWriter; cache: Mod
   const quota = new DiskQuota(task.diskBytes > 0 ? task.diskBytes : DISK_DEFAULT_BYTES);
   const files = new WasiFiles(new WasiTree([...task.inputs, ...task.results]), {
     quota,
-    syncedLater: task.results,
+    results: task.results,
   });
   try {
     const exit = runIn(task, files, options);
