@@ -27,14 +27,16 @@ export function hashOfSpec(spec: JobSpec): string {
   return createHash("sha256").update(JSON.stringify(spec)).digest("base64url");
 }
 
-const COLUMNS =
-  "jobs.row, jobs.id, jobs.version, jobs.phase, jobs.created_at_ms, jobs.modified_at_ms, jobs.body";
-const SELECT = `SELECT ${COLUMNS}, job_versions.body AS spec FROM jobs
-  JOIN job_versions ON job_versions.job_row = jobs.row AND job_versions.version = jobs.version`;
+const SELECT = "SELECT row, id, version, phase, created_at_ms, modified_at_ms, body FROM jobs";
+/** Parsed specs kept: they never change, and a job's life asks for its own several times. */
+const SPECS_KEPT = 256;
 
 /** Reads and writes jobs and their versions. */
 export class Jobs {
   readonly #database: Database;
+  /** By row and version, the least lately used first. */
+  readonly #specs = new Map<string, JobSpec>();
+
   constructor(database: Database) {
     this.#database = database;
   }
@@ -73,17 +75,17 @@ export class Jobs {
   }
 
   get(row: number): JobRow {
-    return toJob(this.#database.get(`${SELECT} WHERE jobs.row = ?`, row)!);
+    return this.#toJob(this.#database.get(`${SELECT} WHERE row = ?`, row)!);
   }
 
   find(id: JobId): JobRow | undefined {
-    const row = this.#database.get(`${SELECT} WHERE jobs.id = ?`, id);
-    return row === undefined ? undefined : toJob(row);
+    const row = this.#database.get(`${SELECT} WHERE id = ?`, id);
+    return row === undefined ? undefined : this.#toJob(row);
   }
 
   findByName(name: string, namespace: string): JobRow | undefined {
     const row = this.#database.get(`${SELECT} WHERE name = ? AND namespace = ?`, name, namespace);
-    return row === undefined ? undefined : toJob(row);
+    return row === undefined ? undefined : this.#toJob(row);
   }
 
   /** The row, id and spec hash of the job of that name. */
@@ -101,23 +103,23 @@ export class Jobs {
   /** At most two: enough to see that a prefix is ambiguous. */
   findByPrefix(prefix: string): readonly JobRow[] {
     return this.#database.all(
-      `${SELECT} WHERE jobs.id >= ? AND jobs.id < ? LIMIT 2`,
+      `${SELECT} WHERE id >= ? AND id < ? LIMIT 2`,
       prefix,
       `${prefix}\u{10ffff}`,
     )
-      .map(toJob);
+      .map((row) => this.#toJob(row));
   }
 
   /** Jobs in the order of their creation, beyond `after`. */
   scan(options: { after: number; isReversed: boolean; limit: number; isLive: boolean }): readonly JobRow[] {
     const { after, isReversed, limit, isLive } = options;
-    const live = isLive ? "AND jobs.phase IN ('pending', 'queued', 'running')" : "";
-    const order = isReversed ? "< ? ORDER BY jobs.row DESC" : "> ? ORDER BY jobs.row";
+    const live = isLive ? "AND phase IN ('pending', 'queued', 'running')" : "";
+    const order = isReversed ? "< ? ORDER BY row DESC" : "> ? ORDER BY row";
     return this.#database.all(
-      `${SELECT} WHERE jobs.row ${order.replace("?", `? ${live}`)} LIMIT ?`,
+      `${SELECT} WHERE row ${order.replace("?", `? ${live}`)} LIMIT ?`,
       after,
       limit,
-    ).map(toJob);
+    ).map((row) => this.#toJob(row));
   }
 
   /** Jobs in the order of their last change, beyond the given change. */
@@ -127,21 +129,52 @@ export class Jobs {
     const { after, isReversed, limit } = options;
     const [sign, order] = isReversed ? ["<", "DESC"] : [">", ""];
     return this.#database.all(
-      `${SELECT} WHERE (jobs.modified_at_ms, jobs.row) ${sign} (?, ?)
-       ORDER BY jobs.modified_at_ms ${order}, jobs.row ${order} LIMIT ?`,
+      `${SELECT} WHERE (modified_at_ms, row) ${sign} (?, ?)
+       ORDER BY modified_at_ms ${order}, row ${order} LIMIT ?`,
       after.atMs,
       after.row,
       limit,
-    ).map(toJob);
+    ).map((row) => this.#toJob(row));
   }
 
+  #toJob(row: SqlRow): JobRow {
+    const [number, version] = [Number(row.row), Number(row.version)];
+    return {
+      row: number,
+      job: {
+        id: row.id as JobId,
+        spec: this.findVersion(number, version)!,
+        version,
+        phase: Job.shape.phase.parse(row.phase),
+        createdAtMs: Number(row.created_at_ms),
+        modifiedAtMs: Number(row.modified_at_ms),
+        ...parseBody(JobBody, row.body),
+      },
+    };
+  }
+
+  /** What was submitted as that version; shared, and never changed. */
   findVersion(row: number, version: number): JobSpec | undefined {
-    const found = this.#database.get(
-      "SELECT body FROM job_versions WHERE job_row = ? AND version = ?",
-      row,
-      version,
-    );
-    return found === undefined ? undefined : parseBody(JobSpec, found.body);
+    const key = `${row}/${version}`;
+    let spec = this.#specs.get(key);
+    if (spec === undefined) {
+      const found = this.#database.get(
+        "SELECT body FROM job_versions WHERE job_row = ? AND version = ?",
+        row,
+        version,
+      );
+      if (found === undefined) return undefined;
+      spec = parseBody(JobSpec, found.body);
+    }
+    this.#specs.delete(key);
+    this.#specs.set(key, spec);
+    if (this.#specs.size > SPECS_KEPT) this.#specs.delete(this.#specs.keys().next().value!);
+    return spec;
+  }
+
+  /** Forgets parsed specs: rows of a transaction that failed are given to others. */
+  forgetSpecs(): void {
+    this.#specs.clear();
   }
 
   /** The answer to an earlier submission with this token. */
@@ -179,19 +212,4 @@ export class Jobs {
 
 function toBody({ revision, code, message, hint, completedCount }: Job): JobBody {
   return { revision, code, message, hint, completedCount };
-}
-
-function toJob(row: SqlRow): JobRow {
-  return {
-    row: Number(row.row),
-    job: {
-      id: row.id as JobId,
-      spec: parseBody(JobSpec, row.spec),
-      version: Number(row.version),
-      phase: Job.shape.phase.parse(row.phase),
-      createdAtMs: Number(row.created_at_ms),
-      modifiedAtMs: Number(row.modified_at_ms),
-      ...parseBody(JobBody, row.body),
-    },
-  };
 }
