@@ -42,8 +42,8 @@ interface AcceptRule {
   readonly rejects: (ask: Ask, offer: Offer) => Failure | undefined;
 }
 
-/** Names that a result may not have: they are in the same folder as the results of its users. */
-const RESERVED_NAMES: ReadonlySet<string> = new Set(["stdout", "stderr", "exitCode"]);
+/** Names that a result may not have: the engine's files are in the same folder. */
+const RESERVED_NAMES: ReadonlySet<string> = new Set(["stdout", "stderr", "exitCode", "log.index", ".engine"]);
 
 /** In this order. */
 export const ACCEPT_RULES: readonly AcceptRule[] = [

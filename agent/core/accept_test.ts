@@ -83,7 +83,9 @@ Deno.test("accept() refuses a result name that is there twice", () => {
 });
 
 Deno.test("isPlainName() refuses what is no folder of its own", () => {
-  for (const bad of ["", ".", "..", "a/b", "a\\b", "a\0b", "stdout", "exitCode", "x".repeat(256)]) {
+  for (
+    const bad of ["", ".", "..", "a/b", "a\\b", "a\0b", "stdout", "exitCode", ".engine", "x".repeat(256)]
+  ) {
     assert.equal(isPlainName(bad), false, bad);
   }
   for (const good of ["outputs", ".hidden", "a b", "é", "stdout.txt"]) {

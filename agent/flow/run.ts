@@ -153,7 +153,10 @@ export class Run implements Stage {
     try {
       const engine = this.#engineOf(live);
       if (engine === undefined) throw new AppError(ENGINE_GONE.code, ENGINE_GONE.message);
-      const folder = this.#options.workspace.create(live.id, order.task.resultPaths.map(({ name }) => name));
+      const folder = await this.#options.workspace.create(
+        live.id,
+        order.task.resultPaths.map(({ name }) => name),
+      );
       const inputs = await this.#prepareInputs(live, folder.path, signal);
       signal.throwIfAborted();
       // A stop may be on disk and acknowledged by now: then nothing starts any more.

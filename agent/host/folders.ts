@@ -1,6 +1,6 @@
 /**
  * Folders of executions on disk. `<root>/<execution id>/` holds what the engine writes (stdout, stderr, exitCode,
- * log.index, .engine), `results/` with a folder for each result path, and `inputs/`.
+ * log.index, .engine) and a folder for each result: one level, because every folder costs a block of the disk.
  */
 import { AppError } from "../../shared/errors.ts";
 import { LIMITS } from "../../shared/limits.ts";
@@ -9,7 +9,6 @@ import type { ExecutionFolder, OutputPage, ResultFile, Workspace } from "./host.
 
 /** Files beside the results that belong to them. */
 const STREAM_FILES = ["exitCode", "stderr", "stdout"];
-const RESULTS = "results";
 /** Entries of one list of results. Beyond: refused, because the answer is one message. */
 const LISTED_MAX = 5_000;
 
@@ -31,13 +30,14 @@ export class Folders implements Workspace {
     return `${this.#root}/${executionId}`;
   }
 
-  create(executionId: string, resultNames: readonly string[]): ExecutionFolder {
+  async create(executionId: string, resultNames: readonly string[]): Promise<ExecutionFolder> {
     const path = this.pathOf(executionId);
-    const resultPaths = resultNames.map((name) => `${path}/${RESULTS}/${name}`);
+    const resultPaths = resultNames.map((name) => `${path}/${name}`);
     try {
-      makeFolder(path);
-      if (resultPaths.length > 0) makeFolder(`${path}/${RESULTS}`);
-      for (const resultPath of resultPaths) makeFolder(resultPath);
+      // One call makes both levels; it may wait for the disk, and nothing else should.
+      for (const folder of resultPaths.length > 0 ? resultPaths : [path]) {
+        await Deno.mkdir(folder, { recursive: true, mode: 0o755 });
+      }
     } catch (cause) {
       throw recogniseIo(cause, `Cannot make the folder of execution "${executionId}"`);
     }
@@ -71,7 +71,8 @@ export class Folders implements Workspace {
       const info = await lstatOrNothing(`${folder}/${name}`);
       if (info?.isFile) found.push({ path: name, kind: "file", sizeBytes: info.size });
     }
-    await collect(`${folder}/${RESULTS}`, "", found);
+    // Of what else is there, only folders are results: the files are the engine's.
+    await collect(folder, "", found);
     return found.sort((a, b) => a.path < b.path ? -1 : 1);
   }
 
@@ -97,8 +98,8 @@ export class Folders implements Workspace {
   /** Every step of the path must be a real folder of the results: no "..", no link. */
   async #locate(executionId: string, path: string): Promise<string> {
     const parts = path.split("/");
-    const isStream = STREAM_FILES.includes(path);
-    let at = isStream ? this.pathOf(executionId) : `${this.pathOf(executionId)}/${RESULTS}`;
+    let at = this.pathOf(executionId);
+    if (parts.length === 1 && !STREAM_FILES.includes(path)) throw missing(executionId, path);
     for (const [index, part] of parts.entries()) {
       if (part === "" || part === "." || part === ".." || part.includes("\0")) {
         throw missing(executionId, path);
@@ -130,7 +131,7 @@ async function collect(folder: string, prefix: string, found: ResultFile[]): Pro
     if (isDirectory) {
       found.push({ path, kind: "folder", sizeBytes: 0 });
       await collect(`${folder}/${name}`, `${path}/`, found);
-    } else if (isFile) {
+    } else if (isFile && prefix !== "") {
       const info = await lstatOrNothing(`${folder}/${name}`);
       if (info?.isFile) found.push({ path, kind: "file", sizeBytes: info.size });
     }
@@ -143,14 +144,6 @@ async function lstatOrNothing(path: string): Promise<Deno.FileInfo | undefined> 
   } catch (error) {
     if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) return undefined;
     throw recogniseIo(error, `Cannot look at "${path}"`);
-  }
-}
-
-function makeFolder(path: string): void {
-  try {
-    Deno.mkdirSync(path, { mode: 0o755 });
-  } catch (error) {
-    if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
   }
 }
 

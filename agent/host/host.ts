@@ -36,7 +36,7 @@ export interface OutputPage {
 /** Folders of executions. Synchronous where it is a few small calls. */
 export interface Workspace {
   /** Makes the execution's folder with one folder for each result. Idempotent. Errors: `io`, `disk_full`. */
-  create(executionId: string, resultNames: readonly string[]): ExecutionFolder;
+  create(executionId: string, resultNames: readonly string[]): Promise<ExecutionFolder> | ExecutionFolder;
   /** Where the folder is, whether it is there or not. */
   pathOf(executionId: string): string;
   /** Removes everything of the execution. Idempotent. */

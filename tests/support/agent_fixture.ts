@@ -143,7 +143,7 @@ export function simulatedWorkspace(): Workspace & { readonly removed: string[] }
     removed,
     create: (id, names) => ({
       path: `/x/${id}`,
-      resultPaths: names.map((name) => `/x/${id}/results/${name}`),
+      resultPaths: names.map((name) => `/x/${id}/${name}`),
     }),
     pathOf: (id) => `/x/${id}`,
     remove(id) {
