@@ -116,7 +116,7 @@ function facts(
     ["Job", `${job.id}${job.version > 1 ? ` (version ${job.version})` : ""}`],
     ["Name", job.name === job.id ? "" : job.name],
     ["State", job.state],
-    [isTerminal(job.state) ? "Why" : "Waits for", job.state === "completed" ? "" : job.message],
+    ["Why", job.state === "completed" ? "" : job.message],
     ["Hint", job.state === "completed" ? "" : job.hint],
     ["Created", `${age(job.createdAtMs, nowMs)} (${moment(job.createdAtMs)})`],
     ["Runs", `${textAt(recordAt(task, "Engine"), "Type") ?? "unknown"}, ${plural(job.count, "partition")}`],
@@ -178,9 +178,11 @@ function partitions(
 
 function failures({ job, terminal }: JobToDescribe, current: readonly ExecutionView[]): readonly string[] {
   const { paint } = terminal;
-  const isBad = ({ state }: ExecutionView) => ["failed", "refused", "lost", "stopped"].includes(state);
+  const states = ["failed", "lost", "refused", "stopped"];
+  const rank = ({ state }: ExecutionView) => states.indexOf(state);
   const isToldAbove = ({ message }: ExecutionView) => job.count === 1 && job.message.includes(message);
-  const told = current.filter((it) => it.message && isBad(it) && !isToldAbove(it));
+  const told = current.filter((it) => it.message && rank(it) >= 0 && !isToldAbove(it))
+    .sort((a, b) => rank(a) - rank(b));
   if (told.length === 0) return [];
   const same = Map.groupBy(told, ({ state, message }) => `${state}: ${message}`);
   const lines = [...same.values()].slice(0, SHOWN_EVENTS).flatMap((alike) => {

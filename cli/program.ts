@@ -181,7 +181,7 @@ function describe({ summary, choices, initial, kind }: Flag<unknown>): string {
 }
 
 /** "Wait until …" as help for `--no-wait`. */
-function opposite(summary: string): string {
+export function opposite(summary: string): string {
   return /^(Wait|Ask|Show|Merge|Print)\b/.test(summary)
     ? `Do not ${summary[0]!.toLowerCase()}${summary.slice(1)}`
     : `No ${summary[0]!.toLowerCase()}${summary.slice(1)}`;

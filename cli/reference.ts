@@ -5,7 +5,7 @@ import { EXIT } from "../shared/errors.ts";
 import { GLOBAL_FLAGS } from "./globals.ts";
 import { EXIT_MEANINGS } from "./help.ts";
 import { NOUNS } from "./nouns.ts";
-import { kebab } from "./program.ts";
+import { kebab, opposite } from "./program.ts";
 import { environmentName, SETTING_KEYS, SETTINGS } from "./settings.ts";
 
 /** The whole file. The same tree gives the same text. */
@@ -67,8 +67,8 @@ function flagName(key: string, flag: Flag<unknown>): string {
 }
 
 function flagMeaning({ kind, summary, choices, initial }: Flag<unknown>): string {
+  if (kind === "switch") return initial === true ? opposite(summary) : summary;
   const facts = [
-    ...(kind === "switch" && initial === true ? ["on unless given"] : []),
     ...(choices ? [`one of ${choices.join(", ")}`] : []),
     ...(kind === "list" ? ["may be repeated"] : []),
     ...(kind === "value" && initial !== undefined ? [`default: ${initial}`] : []),

@@ -43,11 +43,15 @@ async function run({ settings }: Call): Promise<number> {
 }
 
 function flagOf(key: SettingKey): Flag<unknown> {
-  const { summary, placeholder, choices, isList, initial } = SETTINGS[key];
+  const { summary, placeholder, choices, isList, initial, initialShown = initial?.() } = SETTINGS[key];
   if (placeholder === "BOOL") return toggle({ summary });
-  const shown = initial ? `${summary} (default: ${initial()})` : summary;
+  const facts = [
+    ...(choices ? [`one of ${choices.join(", ")}`] : []),
+    ...(initialShown === undefined ? [] : [`default: ${initialShown}`]),
+  ];
+  const shown = facts.length ? `${summary} (${facts.join("; ")})` : summary;
   if (isList) return list({ summary, placeholder });
-  return { ...text({ summary: shown, placeholder }), choices };
+  return text({ summary: shown, placeholder });
 }
 
 function camel(key: string): string {

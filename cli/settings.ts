@@ -22,6 +22,8 @@ interface Setting<Value> {
   readonly isList?: boolean;
   /** As a user would write it; absent: no value. */
   readonly initial?: () => string;
+  /** The default as help shows it, where it depends on the machine. */
+  readonly initialShown?: string;
   readonly read: (texts: readonly string[]) => Value;
 }
 
@@ -52,6 +54,7 @@ export const SETTINGS = {
     summary: "Folder of the server's state, logs and results",
     placeholder: "DIR",
     initial: defaultDataDir,
+    initialShown: "~/.local/share/skerry",
     read: last((text) => resolvePath(text)),
   }),
   listen: setting({

@@ -148,7 +148,7 @@ export function readExecution(value: unknown): ExecutionView {
     desired: stateOf(desired, DESIRED_STATES),
     message: textAt(observed, "Message") || textAt(desired, "Message") || "",
     hint: textAt(recordAt(observed, "Details"), "Hint") ?? "",
-    exitCode: hasEnded(state) ? numberAt(output, "ExitCode") : undefined,
+    exitCode: exitCodeOf(output, state),
     stdout: textAt(output, "Stdout") ?? "",
     stderr: textAt(output, "stderr") ?? textAt(output, "Stderr") ?? "",
     previousId: textAt(value, "PreviousExecution") ?? "",
@@ -157,6 +157,13 @@ export function readExecution(value: unknown): ExecutionView {
     modifiedAtMs: msAt(value, "ModifyTime"),
     wire: asRecord(value),
   };
+}
+
+/** Absent until the end, and when the program never came to one: then servers say -1. */
+function exitCodeOf(output: Wire, state: string): number | undefined {
+  const code = numberAt(output, "ExitCode");
+  if (!hasEnded(state) || (code === -1 && state !== "completed")) return undefined;
+  return code;
 }
 
 /** From an item of `History`. */
