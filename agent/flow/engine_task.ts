@@ -1,6 +1,6 @@
 /** An order in the words of the engine port. */
 import { LIMITS } from "../../shared/limits.ts";
-import type { RunOrder } from "../../shared/wire/messages.ts";
+import type { RunOrder } from "../../shared/model/order.ts";
 import type { EngineTask, Mount } from "../engines/engine.ts";
 import { HOST_PREFIX } from "../core/accept.ts";
 import type { ExecutionFolder } from "../host/host.ts";

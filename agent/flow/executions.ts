@@ -14,7 +14,9 @@ import type { HistoryEvent } from "../../shared/model/history.ts";
 import type { ExecutionId } from "../../shared/model/ids.ts";
 import type { NodeLoad } from "../../shared/model/node.ts";
 import { add, NO_RESOURCES, type Resources, subtract } from "../../shared/model/resources.ts";
-import type { PeerId, Report, RunOrder } from "../../shared/wire/messages.ts";
+import type { Report } from "../../shared/model/report.ts";
+import type { RunOrder } from "../../shared/model/order.ts";
+import type { PeerId } from "../../shared/wire/messages.ts";
 import { Allocations, compareWaiting, grant, type Waiting } from "../core/capacity.ts";
 import {
   type Effect,

@@ -2,7 +2,8 @@
 import type { Message } from "../../shared/ledger/outbox.ts";
 import type { ExecutionId } from "../../shared/model/ids.ts";
 import type { HistoryEvent } from "../../shared/model/history.ts";
-import type { ExecutionHappened, Report } from "../../shared/wire/messages.ts";
+import type { Report } from "../../shared/model/report.ts";
+import type { ExecutionHappened } from "../../shared/wire/messages.ts";
 import type { ExecutionState } from "../core/execution.ts";
 import type { Failure } from "../core/outcome.ts";
 

@@ -8,7 +8,8 @@ import { encodeBody, parseBody } from "../../shared/ledger/body.ts";
 import type { ErrorCode } from "../../shared/errors.ts";
 import type { ExecutionId } from "../../shared/model/ids.ts";
 import { PublishedResult, RunOutput } from "../../shared/model/result.ts";
-import { Order, type PeerId, type RunOrder } from "../../shared/wire/messages.ts";
+import { Order, type RunOrder } from "../../shared/model/order.ts";
+import type { PeerId } from "../../shared/wire/messages.ts";
 import type { ExecutionState } from "../core/execution.ts";
 
 const Failure = {

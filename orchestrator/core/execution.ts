@@ -8,7 +8,7 @@ import {
   type ExecutionPhase,
   isLive,
 } from "../../shared/model/execution.ts";
-import type { Report } from "../../shared/wire/messages.ts";
+import type { Report } from "../../shared/model/report.ts";
 
 /** What can happen to an execution at its home. */
 export type ExecutionEvent =

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { type Execution, ExecutionPhase } from "../../shared/model/execution.ts";
-import type { Report } from "../../shared/wire/messages.ts";
+import type { Report } from "../../shared/model/report.ts";
 import { someResources } from "../../tests/support/builders.ts";
 import { type ExecutionEvent, step } from "./execution.ts";
 

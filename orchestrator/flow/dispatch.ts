@@ -2,7 +2,8 @@
 import type { Execution } from "../../shared/model/execution.ts";
 import type { Job } from "../../shared/model/job.ts";
 import type { Message } from "../../shared/ledger/outbox.ts";
-import type { Census, Order, PeerId } from "../../shared/wire/messages.ts";
+import type { Order } from "../../shared/model/order.ts";
+import type { Census, PeerId } from "../../shared/wire/messages.ts";
 import { agentPeer, nodeOf } from "../../shared/wire/subjects.ts";
 import type { ExecutionId, NodeId } from "../../shared/model/ids.ts";
 import type { Store } from "../store/store.ts";

@@ -29,6 +29,7 @@ export interface Answer {
   readonly error?: { code: string; message: string; hint?: string };
 }
 
+/** The answer as bytes. */
 export function encodeAnswer({ value, bytes, error }: Answer): Uint8Array {
   const head = encoder.encode(JSON.stringify({ value, error }));
   const whole = new Uint8Array(4 + head.length + (bytes?.length ?? 0));

@@ -3,21 +3,17 @@
  * unknown ones ignored.
  */
 import { z } from "zod";
-import { EvaluationId, ExecutionId, JobId } from "../model/ids.ts";
-import { JobType, Task } from "../model/job.ts";
-import { ExecutionPhase } from "../model/execution.ts";
-import { Resources } from "../model/resources.ts";
-import { PublishedResult, RunOutput } from "../model/result.ts";
+import { ExecutionId } from "../model/ids.ts";
 import { HistoryEvent } from "../model/history.ts";
 import { NodeLoad } from "../model/node.ts";
 
 /** One end of a sync pair: a role on a node, such as `n-1234…/agent`. */
 export type PeerId = string;
-export type Role = "agent" | "orchestrator";
 
 /** `state` goes first: orders, and the newest report of each execution. `history`: events. */
 export const Lane = z.enum(["state", "history"]);
 export type Lane = z.infer<typeof Lane>;
+/** In the order in which they are served. */
 export const LANES: readonly Lane[] = ["state", "history"];
 
 /** How far one lane of one peer has come: `seq` is the highest applied, `hash` the chain's value there. */
@@ -65,50 +61,9 @@ export type Batch = z.infer<typeof Batch>;
 export const Ack = Between.extend({ type: z.literal("ack"), lane: Lane, applied: Mark });
 export type Ack = z.infer<typeof Ack>;
 
+/** Anything that sync sends. */
 export const SyncMessage = z.discriminatedUnion("type", [Hello, Batch, Ack]);
 export type SyncMessage = z.infer<typeof SyncMessage>;
-
-/** Home → agent: what should be of one execution. */
-export const Order = z.discriminatedUnion("desired", [
-  z.object({
-    desired: z.literal("run"),
-    executionId: ExecutionId,
-    jobId: JobId,
-    jobVersion: z.number().int(),
-    jobType: JobType,
-    namespace: z.string(),
-    evaluationId: EvaluationId,
-    partition: z.number().int(),
-    partitionCount: z.number().int(),
-    priority: z.number().int(),
-    task: Task,
-    /** Exit codes that complete the execution; absent: all. */
-    successExitCodes: z.array(z.number().int()).optional(),
-    stopGraceMs: z.number().int(),
-  }),
-  z.object({
-    desired: z.literal("stop"),
-    executionId: ExecutionId,
-    message: z.string(),
-  }),
-  /** The home has recorded the end: the agent may forget the execution when its retention allows. */
-  z.object({ desired: z.literal("forget"), executionId: ExecutionId }),
-]);
-export type Order = Readonly<z.infer<typeof Order>>;
-export type RunOrder = Extract<Order, { desired: "run" }>;
-
-/** Agent → home: the whole observed state of one execution. The highest revision wins. */
-export const Report = z.object({
-  executionId: ExecutionId,
-  revision: z.number().int().positive(),
-  phase: ExecutionPhase,
-  code: z.string().optional(),
-  message: z.string().optional(),
-  hint: z.string().optional(),
-  output: RunOutput.optional(),
-  result: PublishedResult.optional(),
-});
-export type Report = Readonly<z.infer<typeof Report>>;
 
 /** Agent → home, history lane: something happened to an execution. */
 export const ExecutionHappened = z.object({ executionId: ExecutionId, event: HistoryEvent });
@@ -141,6 +96,7 @@ export const LogAnswer = z.object({
 export type LogAnswer = Readonly<z.infer<typeof LogAnswer>>;
 /** Asks an agent for the files of a published result. */
 export const ResultListRequest = z.object({ executionId: ExecutionId });
+/** Its files and folders. */
 export const ResultListAnswer = z.object({
   entries: z.array(z.object({ path: z.string(), kind: z.enum(["file", "folder"]), sizeBytes: z.number() })),
 });

@@ -9,7 +9,9 @@ export const serveSubject = (
   what: "content" | "logs" | "result_list" | "result_read",
 ): string => `skerry.v1.serve.${peer.replace("/", ".")}.${what}`;
 
+/** The agent of a node. */
 export const agentPeer = (nodeId: string): PeerId => `${nodeId}/agent`;
+/** The orchestrator of a node. */
 export const orchestratorPeer = (nodeId: string): PeerId => `${nodeId}/orchestrator`;
 /** The node's id of a peer. */
 export const nodeOf = (peer: PeerId): string => peer.slice(0, peer.indexOf("/"));

@@ -1,0 +1,34 @@
+/** Home → agent: what should be. */
+import { z } from "zod";
+import { EvaluationId, ExecutionId, JobId } from "./ids.ts";
+import { JobType, Task } from "./job.ts";
+
+/** Home → agent: what should be of one execution. */
+export const Order = z.discriminatedUnion("desired", [
+  z.object({
+    desired: z.literal("run"),
+    executionId: ExecutionId,
+    jobId: JobId,
+    jobVersion: z.number().int(),
+    jobType: JobType,
+    namespace: z.string(),
+    evaluationId: EvaluationId,
+    partition: z.number().int(),
+    partitionCount: z.number().int(),
+    priority: z.number().int(),
+    task: Task,
+    /** Exit codes that complete the execution; absent: all. */
+    successExitCodes: z.array(z.number().int()).optional(),
+    stopGraceMs: z.number().int(),
+  }),
+  z.object({
+    desired: z.literal("stop"),
+    executionId: ExecutionId,
+    message: z.string(),
+  }),
+  /** The home has recorded the end: the agent may forget the execution when its retention allows. */
+  z.object({ desired: z.literal("forget"), executionId: ExecutionId }),
+]);
+export type Order = Readonly<z.infer<typeof Order>>;
+/** An order to run. */
+export type RunOrder = Extract<Order, { desired: "run" }>;

@@ -1,0 +1,18 @@
+/** Agent → home: what is. */
+import { z } from "zod";
+import { ExecutionPhase } from "./execution.ts";
+import { ExecutionId } from "./ids.ts";
+import { PublishedResult, RunOutput } from "./result.ts";
+
+/** Agent → home: the whole observed state of one execution. The highest revision wins. */
+export const Report = z.object({
+  executionId: ExecutionId,
+  revision: z.number().int().positive(),
+  phase: ExecutionPhase,
+  code: z.string().optional(),
+  message: z.string().optional(),
+  hint: z.string().optional(),
+  output: RunOutput.optional(),
+  result: PublishedResult.optional(),
+});
+export type Report = Readonly<z.infer<typeof Report>>;
