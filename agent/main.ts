@@ -9,6 +9,8 @@ import type { NodeFacts, NodeLoad } from "../shared/model/node.ts";
 import { supervise, type Supervised } from "../shared/supervise.ts";
 import type { PeerId } from "../shared/wire/messages.ts";
 import type { Engine } from "./engines/engine.ts";
+import { openWasmEngine } from "./engines/wasm_engine.ts";
+import { wasmChildCommand } from "./engines/wasm_protocol.ts";
 import { composeAgent, type StageName } from "./flow/compose.ts";
 import { Contents } from "./flow/contents.ts";
 import { ContentFolder } from "./host/content_store.ts";
@@ -35,8 +37,6 @@ export interface AgentOptions {
   readonly nodeId?: NodeId;
   /** The orchestrator whose orders are taken. */
   readonly home: PeerId;
-  /** Made by the caller, who knows how to run a child process of this executable. */
-  readonly engines: readonly Engine[];
   readonly settings?: NodeSettings;
   /** Local paths that tasks may see. */
   readonly allowPaths?: readonly AllowPath[];
@@ -71,7 +71,8 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     const contents = new Contents({ bus, store, clock });
     const inputs = [inlineInput({ contents, store }), localInput({ allowPaths: options.allowPaths ?? [] })];
     const publishers = [localPublisher];
-    const { usable, absent } = await probe(options.engines, log);
+    const engines = [await openWasmEngine({ command: wasmChildCommand() })];
+    const { usable, absent } = await probe(engines, log);
     machine.keepReserve();
 
     const running = new Map<StageName, Supervised>();
@@ -84,7 +85,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
         publishers: publishers.map(({ type }) => type),
         absent,
       }),
-      engines: options.engines,
+      engines,
       contents: store,
       envAllowed: options.envAllowed,
       hostEnv: (name) => Deno.env.get(name),
@@ -103,7 +104,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       async close() {
         await Promise.all([...running.values()].map((stage) => stage.close()));
         program.close();
-        await Promise.all(options.engines.map((engine) => engine.close()));
+        await Promise.all(engines.map((engine) => engine.close()));
         database.checkpoint();
         database.close();
       },

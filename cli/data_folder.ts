@@ -9,6 +9,7 @@ import { type IdSource, newNodeId, NodeId } from "../shared/model/ids.ts";
 
 const Identity = z.object({ nodeId: NodeId });
 
+/** A locked data folder. */
 export interface DataFolder {
   readonly path: string;
   readonly nodeId: NodeId;

@@ -1,8 +1,6 @@
 /** Composes a node of both roles in this process, joined by the embedded bus, and runs it until it is told to end. */
 import { startAgent } from "../agent/main.ts";
-import { openWasmEngine } from "../agent/engines/wasm_engine.ts";
-import { wasmChildCommand } from "../agent/engines/wasm_protocol.ts";
-import { startApi, startOrchestrator } from "../orchestrator/main.ts";
+import { checkAddress, startApi, startOrchestrator } from "../orchestrator/main.ts";
 import { openEmbeddedBus } from "../shared/bus/embedded_bus.ts";
 import { systemClock } from "../shared/clock.ts";
 import { openDiskGuard } from "../shared/disk.ts";
@@ -63,6 +61,7 @@ async function startNode(
   const sink = config.logFile === undefined
     ? stderrSink
     : started.use(openFileSink({ path: config.logFile, maxBytes: LOG_BYTES, keep: LOGS_KEPT }));
+  checkAddress(config.listen);
   const log = openLog({ level: config.logLevel, format: config.logFormat, sink, wallMs: () => Date.now() });
 
   const bus = openEmbeddedBus();
@@ -82,7 +81,6 @@ async function startNode(
     dataDir: `${config.dataDir}/agent`,
     nodeId: folder.nodeId,
     home: self,
-    engines: [await openWasmEngine({ command: wasmChildCommand() })],
     allowPaths: config.allowPaths,
     settings: {
       capacityRatio: config.capacityRatio,
