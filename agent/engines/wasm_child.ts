@@ -8,8 +8,8 @@ import type { WasmReply } from "./wasm_protocol.ts";
 import { ChildState, type WatchedExecution } from "./wasm_watch.ts";
 import type { EngineExit } from "./engine.ts";
 
-/** Runs until there is nothing more to do, then ends the process. */
-export function runWasmChild(): void {
+/** Runs until there is nothing more to do, then ends the process: it never returns. */
+export function runWasmChild(): Promise<never> {
   for (const name of ["net", "run", "ffi", "sys", "env"] as const) Deno.permissions.revokeSync({ name });
   outliveTerminal();
   const state = new ChildState();
@@ -22,6 +22,7 @@ export function runWasmChild(): void {
   };
   worker.postMessage(state.buffer);
   watchMemory(state);
+  return new Promise(() => {});
 }
 
 /** Ctrl-C and a closed terminal are for the agent: it says what becomes of its executions. */

@@ -33,6 +33,7 @@ export const IMPORT_MODULES_MAX = 64;
 
 /** Compiled modules that a child keeps, counted by the size of their files. The least recently used one goes. */
 export const MODULE_CACHE_BYTES = 64 * MIB;
+/** And by number. */
 export const MODULE_CACHE_COUNT = 64;
 
 /** Resident bytes that a child may hold beyond its idle size and the job's limit: compiled code, buffers, V8 itself. */

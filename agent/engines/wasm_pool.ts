@@ -47,7 +47,9 @@ export class WasmChild {
   readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
   /** Resolves when the process has ended. */
   readonly ended: Promise<ChildEnd>;
+  /** Who gave it a task. */
   listener: ChildListener | undefined;
+  #isRead: Promise<void> = Promise.resolve();
   idleSinceMs = 0;
 
   private constructor(process: Deno.ChildProcess, identity: ProcessIdentity) {
@@ -80,7 +82,7 @@ export class WasmChild {
     }
     const startedAt = await readStartedAt(process.pid) ?? "";
     const child = new WasmChild(process, { pid: process.pid, startedAt, bootId: options.bootId });
-    child.#read(onIdle);
+    child.#isRead = child.#read(onIdle);
     return child;
   }
 
@@ -98,6 +100,16 @@ export class WasmChild {
     } catch {
       // It has ended already.
     }
+  }
+
+  get hasTask(): boolean {
+    return this.listener !== undefined;
+  }
+
+  /** Ends one that has no task; resolves when it has ended. */
+  async end(): Promise<void> {
+    this.kill();
+    await this.#isRead;
   }
 
   /** No more orders: it ends when it is idle. */
@@ -193,15 +205,8 @@ export class ChildPool {
     const closed = new AppError("unavailable", "Cannot start task: the engine is closed");
     for (const { refuse } of this.#waiting.splice(0)) refuse(closed);
     await Promise.allSettled(this.#spawning);
-    const idle = this.#idle.splice(0);
-    const busy = [...this.#children].filter((child) => !idle.includes(child));
-    await Promise.all([
-      ...idle.map(async (child) => {
-        await child.dismiss();
-        await child.ended;
-      }),
-      ...busy.map((child) => child.release()),
-    ]);
+    this.#idle.length = 0;
+    await Promise.all([...this.#children].map((child) => child.hasTask ? child.release() : child.end()));
   }
 
   #onIdle(child: WasmChild): void {
