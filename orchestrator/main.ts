@@ -69,6 +69,12 @@ export function startOrchestrator(options: OrchestratorOptions): RunningOrchestr
   };
 }
 
+/** Where the API listens. Port 0 is any free one. */
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
 /** How the API is served. */
 export interface ApiOptions {
   readonly desk: Desk;
@@ -86,7 +92,7 @@ export interface ApiOptions {
 /** Requests that are under way get so long to end. */
 const CLOSE_MS = 2_000;
 
-/** Listens and answers. Errors: `in_use` when the port is taken. */
+/** Listens and answers. Errors: `in_use` when the port is taken, `io` when the address cannot be used. */
 export function startApi(options: ApiOptions): { readonly url: string; close(): Promise<void> } {
   const { desk, nodeId, listen, hostNames, config, clock, log } = options;
   const os = Deno.build.os;
@@ -113,17 +119,47 @@ export function startApi(options: ApiOptions): { readonly url: string; close(): 
   };
 }
 
+/** Tries an address, so that a wrong one is told before anything runs. Errors: those of `startApi`. */
+export function checkAddress({ host, port }: Address): void {
+  try {
+    Deno.listen({ hostname: host, port }).close();
+  } catch (cause) {
+    throw unusable({ host, port }, cause);
+  }
+}
+
 function listenOn(
-  { host, port }: ApiOptions["listen"],
+  { host, port }: Address,
   options: { signal: AbortSignal; answer: (request: Request) => Promise<Response> },
 ): Deno.HttpServer {
   try {
     return Deno.serve({ hostname: host, port, signal: options.signal, onListen() {} }, options.answer);
   } catch (cause) {
-    if (!(cause instanceof Deno.errors.AddrInUse)) throw cause;
-    throw new AppError("in_use", `Cannot listen on ${host}:${port}: another program has this port`, {
+    throw unusable({ host, port }, cause);
+  }
+}
+
+function unusable({ host, port }: Address, cause: unknown): AppError {
+  const what = `Cannot listen on ${host.includes(":") ? `[${host}]` : host}:${port}`;
+  if (cause instanceof Deno.errors.AddrInUse) {
+    return new AppError("in_use", `${what}: another program has this port`, {
       hint: "Stop that program, or choose another address with --listen HOST:PORT",
       cause,
     });
   }
+  if (cause instanceof Deno.errors.PermissionDenied) {
+    return new AppError("io", `${what}: this user may not use the port`, {
+      hint: "Choose a port from 1024 with --listen HOST:PORT",
+      cause,
+    });
+  }
+  const why = cause instanceof Deno.errors.AddrNotAvailable
+    ? "this machine does not have the address"
+    : cause instanceof Error
+    ? cause.message.replace(/\s*\(os error \d+\).*/s, "")
+    : String(cause);
+  return new AppError("io", `${what}: ${why}`, {
+    hint: "Name an address of this machine with --listen HOST:PORT",
+    cause,
+  });
 }

@@ -1,5 +1,5 @@
 /** A program's own log: levels, text or JSON lines, rotation. Secrets never reach it: callers name fields one by one. */
-import { asAppError } from "./errors.ts";
+import { AppError, asAppError } from "./errors.ts";
 
 /** From the chattiest to the gravest. */
 export const LOG_LEVELS = ["debug", "info", "warn", "error"] as const;
@@ -70,39 +70,69 @@ function quoted(value: unknown): string {
   return /^[\w.:/@+-]+$/.test(text) ? text : JSON.stringify(text);
 }
 
-/** Lines to standard error. */
+/** Lines to standard error. What cannot be written is lost: a log never ends its program. */
 export const stderrSink: LogSink = {
   write(line) {
-    Deno.stderr.writeSync(new TextEncoder().encode(line + "\n"));
+    try {
+      writeAll(Deno.stderr, new TextEncoder().encode(line + "\n"));
+    } catch {
+      // Nobody reads it any more, or its disk is full.
+    }
   },
 };
 
-/** Lines to a file that is renamed to `.1`, `.2`… when it grows beyond `maxBytes`; the oldest goes. */
+/**
+ * Lines to a file that is renamed to `.1`, `.2`… when it grows beyond `maxBytes`; the oldest goes. Errors when it is
+ * opened: `io`. Later, lines that the file cannot take go to standard error.
+ */
 export function openFileSink(
   options: { path: string; maxBytes: number; keep: number },
 ): LogSink & Disposable {
+  const { path, maxBytes, keep } = options;
   const encoder = new TextEncoder();
-  const open = () => Deno.openSync(options.path, { create: true, append: true, mode: 0o640 });
-  let file = open();
-  let size = file.statSync().size;
-  const rotate = () => {
-    file.close();
-    for (let number = options.keep - 1; number >= 1; number--) {
-      renameIfThere(`${options.path}.${number}`, `${options.path}.${number + 1}`);
-    }
-    renameIfThere(options.path, `${options.path}.1`);
-    file = open();
-    size = 0;
+  let size = 0;
+  const open = () => {
+    const opened = Deno.openSync(path, { create: true, append: true, mode: 0o640 });
+    size = opened.statSync().size;
+    return opened;
   };
+  let file: Deno.FsFile | undefined;
+  const rotate = () => {
+    file?.close();
+    file = undefined;
+    for (let number = keep - 1; number >= 1; number--) {
+      renameIfThere(`${path}.${number}`, `${path}.${number + 1}`);
+    }
+    renameIfThere(path, `${path}.1`);
+    file = open();
+  };
+  try {
+    file = open();
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message.replace(/\s*\(os error \d+\).*/s, "") : String(cause);
+    throw new AppError("io", `Cannot write the log file "${path}": ${why}`, {
+      hint: "Check the folder, its owner and its permissions, or name another file with --log-file",
+      cause,
+    });
+  }
   return {
     write(line) {
       const bytes = encoder.encode(line + "\n");
-      if (size > 0 && size + bytes.length > options.maxBytes) rotate();
-      file.writeSync(bytes);
-      size += bytes.length;
+      try {
+        file ??= open();
+        if (size > 0 && size + bytes.length > maxBytes) rotate();
+        writeAll(file, bytes);
+        size += bytes.length;
+      } catch {
+        stderrSink.write(line);
+      }
     },
-    [Symbol.dispose]: () => file.close(),
+    [Symbol.dispose]: () => file?.close(),
   };
+}
+
+function writeAll(file: { writeSync(bytes: Uint8Array): number }, bytes: Uint8Array): void {
+  for (let at = 0; at < bytes.length;) at += file.writeSync(bytes.subarray(at));
 }
 
 function renameIfThere(from: string, to: string): void {
