@@ -23,8 +23,10 @@ import { type Figure, formatFigures, median } from "./report.ts";
 
 interface AgentRun {
   readonly perSecond: number;
-  /** Time in the agent's own ticks, for each execution. */
-  readonly tickMs: number;
+  /** CPU of the whole process, the home included and the kernel not, for each execution. */
+  readonly cpuMs: number;
+  /** Transactions of the agent, for each execution. */
+  readonly commits: number;
   readonly writtenBytes: number;
   readonly latencyMs: readonly number[];
 }
@@ -59,16 +61,9 @@ async function runMany({ count, width }: { count: number; width: number }): Prom
     ...{ bus, clock: systemClock, ids: systemIds, agent: program.peer },
     nudge: () => running.get("home")?.nudge(),
   });
-  let tickMs = 0;
-  for (const stage of program.stages) {
-    const tick = () => {
-      const fromMs = performance.now();
-      const more = stage.tick();
-      tickMs += performance.now() - fromMs;
-      return more;
-    };
-    running.set(stage.name, supervise({ name: stage.name, tick }, { log: silentLog, onBug }));
-  }
+  for (const stage of program.stages) running.set(stage.name, supervise(stage, { log: silentLog, onBug }));
+  let commits = 0;
+  database.beforeEachCommit(() => commits++);
 
   let [ordered, ended] = [0, 0];
   const orderedAtMs = new Map<string, number>();
@@ -102,15 +97,16 @@ async function runMany({ count, width }: { count: number; width: number }): Prom
   running.set("home", supervise({ name: "home", tick: tickHome }, { log: silentLog, onBug }));
   home.open();
   program.open();
-  const written = writtenBytes();
-  tickMs = 0;
+  const [written, fromCpuMs] = [writtenBytes(), cpuMs()];
+  commits = 0;
   const fromMs = performance.now();
   orderMore();
   await done.promise;
   const seconds = (performance.now() - fromMs) / 1000;
   const run = {
     perSecond: count / seconds,
-    tickMs: tickMs / count,
+    cpuMs: (cpuMs() - fromCpuMs) / count,
+    commits: commits / count,
     writtenBytes: (writtenBytes() - written) / count,
     latencyMs,
   };
@@ -126,6 +122,12 @@ async function runMany({ count, width }: { count: number; width: number }): Prom
 /** Bytes that this process has sent to disks. */
 function writtenBytes(): number {
   return Number(/^write_bytes: (\d+)$/m.exec(Deno.readTextFileSync("/proc/self/io"))?.[1] ?? 0);
+}
+
+/** CPU that this process has used outside the kernel (there it makes folders and waits for disks), in steps of 10 ms. */
+function cpuMs(): number {
+  const fields = Deno.readTextFileSync("/proc/self/stat").split(") ")[1]!.split(" ");
+  return Number(fields[11]) * 10;
 }
 
 /** The agent's figures. */
@@ -145,7 +147,19 @@ export async function benchAgent(): Promise<Figure[]> {
       how,
     },
     { name: "agent, 16 in flight", value: many.perSecond, unit: "executions/s", aim: "≥ 400", how },
-    { name: "agent, 16 in flight: ticks", value: many.tickMs, unit: "ms each", aim: "≤ 0.6", how },
+    {
+      name: "agent, 16 in flight: CPU",
+      value: many.cpuMs,
+      unit: "ms each",
+      aim: "≤ 0.9",
+      how: "the home included",
+    },
+    {
+      name: "agent, 16 in flight: commits",
+      value: many.commits,
+      unit: "each",
+      how: "a commit takes one to two ms here",
+    },
     {
       name: "agent, 16 in flight: written",
       value: many.writtenBytes / 1024,
@@ -154,7 +168,19 @@ export async function benchAgent(): Promise<Figure[]> {
       how,
     },
     { name: "agent, 256 in flight", value: crowd.perSecond, unit: "executions/s", aim: "≥ 400", how },
-    { name: "agent, 256 in flight: ticks", value: crowd.tickMs, unit: "ms each", aim: "≤ 0.6", how },
+    {
+      name: "agent, 256 in flight: CPU",
+      value: crowd.cpuMs,
+      unit: "ms each",
+      aim: "≤ 0.9",
+      how: "the home included",
+    },
+    {
+      name: "agent, 256 in flight: commits",
+      value: crowd.commits,
+      unit: "each",
+      how: "a commit takes one to two ms here",
+    },
   ];
 }
 
