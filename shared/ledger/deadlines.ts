@@ -74,7 +74,8 @@ export class Deadlines {
   passed(): readonly Due[] {
     const now = this.#clock.uptimeMs();
     return [...this.#due.values()].filter(({ atMs }) => atMs <= now)
-      .sort((a, b) => a.atMs - b.atMs || (key(a.about, a.kind) < key(b.about, b.kind) ? -1 : 1));
+      .sort((a, b) => a.atMs - b.atMs || (key(a.about, a.kind) < key(b.about, b.kind) ? -1 : 1))
+      .map(({ about, kind }) => ({ about, kind }));
   }
 
   /** Ms until the given deadline; undefined when there is none. */

@@ -1,0 +1,216 @@
+/** What the orchestrator's store promises to the stages and the doors, in memory and on disk. */
+import assert from "node:assert/strict";
+import { APPLICATION_ID, MIGRATIONS } from "../../orchestrator/store/migrations.ts";
+import { hashOfSpec } from "../../orchestrator/store/jobs.ts";
+import { openQueries } from "../../orchestrator/store/read.ts";
+import { Store } from "../../orchestrator/store/store.ts";
+import { systemClock } from "../../shared/clock.ts";
+import { AppError } from "../../shared/errors.ts";
+import { Database } from "../../shared/ledger/database.ts";
+import type { Execution } from "../../shared/model/execution.ts";
+import type { JobId, NodeId } from "../../shared/model/ids.ts";
+import type { Job, JobPhase } from "../../shared/model/job.ts";
+import { seededIds } from "../../shared/random.ts";
+import { aNode, aSpec, someResources } from "../support/builders.ts";
+
+interface Opened {
+  readonly store: Store;
+  /** The same store as the next process finds it. */
+  reopen(): Store;
+}
+
+const PLACES: Readonly<Record<string, (use: (opened: Opened) => void) => void>> = {
+  memory(use) {
+    using database = Database.open({
+      path: ":memory:",
+      migrations: MIGRATIONS,
+      applicationId: APPLICATION_ID,
+    });
+    const open = () => new Store({ database, clock: systemClock, ids: seededIds(1) });
+    use({ store: open(), reopen: open });
+  },
+  disk(use) {
+    const folder = Deno.makeTempDirSync();
+    const path = `${folder}/store.db`;
+    let database = Database.open({ path, migrations: MIGRATIONS, applicationId: APPLICATION_ID });
+    const open = () => new Store({ database, clock: systemClock, ids: seededIds(1) });
+    try {
+      use({
+        store: open(),
+        reopen() {
+          database.close();
+          database = Database.open({ path, migrations: MIGRATIONS, applicationId: APPLICATION_ID });
+          return open();
+        },
+      });
+    } finally {
+      database.close();
+      Deno.removeSync(folder, { recursive: true });
+    }
+  },
+};
+
+let number = 0;
+function aJob(change: Partial<Job> = {}): Job {
+  const id = (change.id ?? `j-${String(++number).padStart(8, "0")}`) as JobId;
+  return {
+    spec: aSpec({ name: id }),
+    version: 1,
+    revision: 1,
+    phase: "pending",
+    completedCount: 0,
+    createdAtMs: 1000 + number,
+    modifiedAtMs: 1000 + number,
+    ...change,
+    id,
+  };
+}
+const put = (store: Store, job: Job) => store.transaction(() => store.jobs.insert(job, hashOfSpec(job.spec)));
+const anExecution = (job: Job, change: Partial<Execution> = {}): Execution => ({
+  id: `e-${++number}`,
+  jobId: job.id,
+  jobVersion: 1,
+  namespace: "default",
+  nodeId: "n-1",
+  evaluationId: "v",
+  partition: 0,
+  attempt: 0,
+  resources: someResources(),
+  explanation: { nodesKnown: 1, nodesFit: 1, rejectedBy: {}, scores: {} },
+  desired: "run",
+  phase: "running",
+  reportRevision: 0,
+  revision: 1,
+  createdAtMs: 0,
+  modifiedAtMs: 0,
+  ...change,
+} as Execution);
+const hasCode = (code: string) => (error: unknown) => error instanceof AppError && error.code === code;
+
+for (const [place, within] of Object.entries(PLACES)) {
+  const test = (sentence: string, body: (opened: Opened) => void) =>
+    Deno.test(`the store in ${place} ${sentence}`, () => within(body));
+
+  test("finds a job by name, id and prefix, and says when a prefix is ambiguous", ({ store }) => {
+    const job = aJob({ id: "j-aa11" as JobId, spec: aSpec({ name: "etl" }) });
+    put(store, job);
+    put(store, aJob({ id: "j-aa22" as JobId }));
+    const queries = openQueries(store);
+    for (const key of ["etl", "j-aa11", "j-aa1", "aa1"]) assert.deepEqual(queries.getJob(key), job);
+    assert.throws(() => queries.getJob("j-aa"), hasCode("ambiguous"));
+    assert.throws(() => queries.getJob("etl", "other"), hasCode("not_found"));
+    assert.throws(() => queries.getJob(""), hasCode("not_found"));
+  });
+
+  test("keeps jobs, evaluations and what nodes hold for the next process", ({ store, reopen }) => {
+    const job = aJob();
+    store.transaction(() => {
+      const node = aNode({ id: "n-1" as NodeId });
+      store.nodes.put(node);
+      store.projection.putNode(node);
+      const row = store.jobs.insert(job, hashOfSpec(job.spec));
+      store.executions.insert({ jobRow: row, execution: anExecution(job) });
+      store.evaluate({ row, job }, "job_register");
+    });
+    const again = reopen();
+    assert.deepEqual(openQueries(again).getJob(job.id), job);
+    assert.equal(again.projection.find("n-1" as NodeId)?.allocated.cpuMillis, 100);
+    assert.equal(again.waiting.dueCount, 1);
+  });
+
+  test("changes rows and memory together, or neither", ({ store }) => {
+    put(store, aJob());
+    assert.throws(() =>
+      store.transaction(() => {
+        const job = aJob();
+        const row = store.jobs.insert(job, "x");
+        store.evaluate({ row, job }, "job_register");
+        store.projection.putNode(aNode({ id: "n-9" as NodeId }));
+        throw new AppError("internal", "on purpose");
+      }), hasCode("internal"));
+    assert.equal(openQueries(store).listJobs({ limit: 10 }).items.length, 1);
+    assert.equal(store.waiting.dueCount, 0);
+    assert.equal(store.projection.nodes.length, 0);
+  });
+
+  test("pages through jobs without loss or repetition, both ways, whatever the filter", ({ store }) => {
+    const phases: JobPhase[] = ["pending", "completed", "failed"];
+    const jobs = Array.from({ length: 25 }, (_, index) => {
+      const id = `j-page${String(index).padStart(2, "0")}` as JobId;
+      return aJob({
+        id,
+        phase: phases[index % 3],
+        spec: aSpec({ name: id, labels: { odd: `${index % 2}` } }),
+      });
+    });
+    for (const job of jobs) put(store, job);
+    const queries = openQueries(store);
+    for (const orderBy of ["created", "modified"] as const) {
+      for (const isReversed of [false, true]) {
+        const found: JobId[] = [];
+        let cursor: string | undefined;
+        do {
+          const labels = [{ key: "odd", operator: "=" as const, values: ["1"] }];
+          const page = queries.listJobs({
+            limit: 4,
+            cursor,
+            isReversed,
+            orderBy,
+            labels,
+            phases: ["completed", "failed"],
+          });
+          found.push(...page.items.map(({ id }) => id));
+          cursor = page.next;
+        } while (cursor !== undefined);
+        const wanted = jobs.filter((job, index) => index % 2 === 1 && job.phase !== "pending").map(({ id }) =>
+          id
+        );
+        assert.deepEqual(found, isReversed ? wanted.toReversed() : wanted);
+      }
+    }
+    assert.throws(() => queries.listJobs({ limit: 4, cursor: "'; DROP TABLE jobs" }), hasCode("bad_request"));
+  });
+
+  test("tells history in order, by level and by execution", ({ store }) => {
+    const job = aJob();
+    const row = put(store, job);
+    const event = (message: string) => ({ topic: "Execution" as const, message });
+    store.transaction(() => {
+      store.record({ row, job }, event("one"));
+      store.record({ row, job }, event("two"), { executionId: "e-1" });
+      store.record({ row, job }, event("three"), { executionId: "e-2", ageMs: 5000 });
+    });
+    const { listHistory } = openQueries(store);
+    const messages = (query: Partial<Parameters<typeof listHistory>[1]>) =>
+      listHistory(job.id, { limit: 10, ...query }).items.map(({ message }) => message);
+    assert.deepEqual(messages({}), ["one", "two", "three"]);
+    assert.deepEqual(messages({ level: "job" }), ["one"]);
+    assert.deepEqual(messages({ level: "execution" }), ["two", "three"]);
+    assert.deepEqual(messages({ executionId: "e-2" as Execution["id"] }), ["three"]);
+    const first = listHistory(job.id, { limit: 2 });
+    assert.deepEqual(messages({ cursor: first.next }), ["three"]);
+    const [one, , three] = listHistory(job.id, { limit: 10 }).items;
+    assert.ok(one!.atMs - three!.atMs >= 4000);
+  });
+
+  test("takes one result per partition, and knows what is still open", ({ store }) => {
+    const job = aJob({ spec: aSpec({ name: "p", count: 3 }) });
+    const row = put(store, job);
+    store.transaction(() => {
+      store.executions.insert({ jobRow: row, execution: anExecution(job, { phase: "completed" }) });
+      store.executions.insert({ jobRow: row, execution: anExecution(job, { phase: "running", attempt: 1 }) });
+      store.executions.insert({
+        jobRow: row,
+        execution: anExecution(job, { phase: "failed", code: "interrupted", partition: 1 }),
+      });
+    });
+    assert.equal(store.executions.isTaken({ jobRow: row, jobVersion: 1, partition: 0 }), true);
+    assert.equal(store.executions.isTaken({ jobRow: row, jobVersion: 1, partition: 1 }), false);
+    const { open, nextPartition } = store.executions.openOf(row, 1);
+    assert.deepEqual(open.map(({ partition, isSuperseded, code }) => [partition, isSuperseded, code]), [
+      [0, true, undefined],
+      [1, false, "interrupted"],
+    ]);
+    assert.equal(nextPartition, 2);
+  });
+}
