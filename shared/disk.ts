@@ -25,7 +25,9 @@ export function openDiskGuard(
     const free = freeBytes(options.folder);
     refusal = free >= reserveBytes ? undefined : new AppError(
       "disk_full",
-      `Cannot take new work: at least ${mib(reserveBytes)} must be free in "${options.folder}", currently ${mib(free)} are`,
+      `Cannot take new work: at least ${mib(reserveBytes)} must be free in "${options.folder}", currently ${
+        mib(free)
+      } are`,
       { hint: "Free some space: old results and logs are in the data folder" },
     );
     return refusal;

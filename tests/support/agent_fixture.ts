@@ -12,13 +12,9 @@ import type { NodeFacts } from "../../shared/model/node.ts";
 import { NO_RESOURCES, type Resources } from "../../shared/model/resources.ts";
 import { systemIds } from "../../shared/random.ts";
 import type { Task } from "../../shared/model/job.ts";
-import {
-  type ExecutionHappened,
-  Order,
-  type PeerId,
-  Report,
-  type RunOrder,
-} from "../../shared/wire/messages.ts";
+import { Order, type RunOrder } from "../../shared/model/order.ts";
+import { Report } from "../../shared/model/report.ts";
+import type { ExecutionHappened, PeerId } from "../../shared/wire/messages.ts";
 import { orchestratorPeer } from "../../shared/wire/subjects.ts";
 import type { Engine, EngineExit, EngineTask } from "../../agent/engines/engine.ts";
 import { type AgentProgram, composeAgent } from "../../agent/flow/compose.ts";
