@@ -5,7 +5,8 @@ import { text, whole } from "./flags.ts";
 import { columns as historyColumns } from "./job_history.ts";
 import { tintState } from "./job_list.ts";
 import { JOB_OPERAND } from "./job_operand.ts";
-import { exitLines, lastLines } from "./outcome.ts";
+import { fetchLastOutput, lastLines, type LastOutput } from "./last_output.ts";
+import { exitLines } from "./outcome.ts";
 import { isData, OUTPUT_FLAGS, printData } from "./output.ts";
 import { badExits, countStates, currentOf, fetchExecutions } from "./partitions.ts";
 import { formatTable } from "./table.ts";
@@ -77,7 +78,8 @@ async function run({ operands, flags, settings, terminal }: Call<typeof FLAGS>):
     return await printData(terminal, { value, output: flags.output });
   }
   const events = itemsOf(recordAt(answer, "History")).map(readEvent);
-  terminal.print(describeJob({ job, executions, events, terminal, nowMs: client.nowMs() }));
+  const last = await fetchLastOutput(client, { job, current: currentOf(executions) });
+  terminal.print(describeJob({ job, executions, events, last, terminal, nowMs: client.nowMs() }));
 }
 
 /** A job with all that is told of it. */
@@ -85,6 +87,7 @@ export interface JobToDescribe {
   readonly job: JobView;
   readonly executions: readonly ExecutionView[];
   readonly events: readonly EventView[];
+  readonly last?: LastOutput;
   readonly terminal: Pick<Terminal, "paint" | "columns">;
   readonly nowMs: number;
 }
@@ -96,7 +99,7 @@ export function describeJob(it: JobToDescribe): string {
     facts(it, current),
     ...partitions(it, current),
     ...failures(it, current),
-    ...output(it, current),
+    ...output(it),
     ...recent(it),
     next(it, current),
   ].join("\n\n");
@@ -116,7 +119,7 @@ function facts(
     ["Job", `${job.id}${job.version > 1 ? ` (version ${job.version})` : ""}`],
     ["Name", job.name === job.id ? "" : job.name],
     ["State", job.state],
-    ["Why", job.state === "completed" ? "" : job.message],
+    ["Why", job.state === "completed" ? "" : job.message || whyItWaits(job, current)],
     ["Hint", job.state === "completed" ? "" : job.hint],
     ["Created", `${age(job.createdAtMs, nowMs)} (${moment(job.createdAtMs)})`],
     ["Runs", `${textAt(recordAt(task, "Engine"), "Type") ?? "unknown"}, ${plural(job.count, "partition")}`],
@@ -136,6 +139,16 @@ function facts(
       : indent(harmless(value), " ".repeat(12)).trimStart();
     return `${paint.dim(`${title}:`.padEnd(12))}${shown}`;
   }).join("\n");
+}
+
+/** For a job that waits although a node has it: the reason is the node's. */
+function whyItWaits(job: JobView, current: readonly ExecutionView[]): string {
+  if (isTerminal(job.state) || current.some(({ state }) => ["running", "preparing"].includes(state))) {
+    return "";
+  }
+  const queued = current.filter(({ state }) => state === "queued");
+  const nodes = [...new Set(queued.map(({ nodeId }) => short(nodeId)))].join(", ");
+  return queued.length ? `waits until earlier work on ${nodes} has ended and made room` : "";
 }
 
 function partitions(
@@ -199,10 +212,8 @@ function failures({ job, terminal }: JobToDescribe, current: readonly ExecutionV
   return [[paint.bold("Failures"), ...lines].join("\n")];
 }
 
-function output({ job, terminal }: JobToDescribe, current: readonly ExecutionView[]): readonly string[] {
-  const shown = badExits(job, current)[0] ?? current.find(({ stdout, stderr }) => stdout || stderr);
-  if (!shown) return [];
-  const lines = lastLines(shown, { count: job.count, paint: terminal.paint });
+function output({ job, terminal, last }: JobToDescribe): readonly string[] {
+  const lines = last ? lastLines(last, { count: job.count, paint: terminal.paint }) : [];
   return lines.length ? [`${terminal.paint.bold("Output")}\n${indent(lines.join("\n"))}`] : [];
 }
 

@@ -119,7 +119,8 @@ async function follow({ operands, flags, terminal }: Call<typeof FLAGS>, client:
       if (page.events.length > 0) {
         if (isData(flags.output)) { for (const { wire } of page.events) terminal.print(formatJson(wire)); }
         else {
-          const table = formatTable(page.events, { columns: columns(client.nowMs()), terminal });
+          const shown = columns(client.nowMs()).filter((it) => flags.output === "wide" || !("isWide" in it));
+          const table = formatTable(page.events, { columns: shown, terminal });
           terminal.print(isFirst ? table : table.slice(table.indexOf("\n") + 1));
         }
         isFirst = false;

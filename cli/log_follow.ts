@@ -4,7 +4,7 @@ import type { Client } from "./client.ts";
 import { pause } from "./interrupt.ts";
 import { type LogFrame, streamLogs } from "./log_stream.ts";
 import type { Terminal } from "./terminal.ts";
-import { itemsOf, type JobView, readJob, recordAt } from "./wire.ts";
+import { isTerminal, itemsOf, type JobView, readJob, recordAt } from "./wire.ts";
 import { harmless, plural, short, span } from "./words.ts";
 
 /** Before a stream that broke off is asked for again. */
@@ -71,6 +71,7 @@ export async function showLogs(client: Client, jobId: string, show: ShowLogs): P
         const fresh = unseen(frame, { skip, shown });
         if (fresh !== "") write({ ...frame, text: fresh });
       }
+      if (shown.size === 0 && !selection.isFollowing) terminal.note(nothing(job, selection));
       return;
     } catch (error) {
       if (signal.aborted) return;
@@ -80,6 +81,13 @@ export async function showLogs(client: Client, jobId: string, show: ShowLogs): P
       await pause(BROKEN_PAUSE_MS, signal);
     }
   }
+}
+
+function nothing(job: JobView, { tail, sinceMs }: LogSelection): string {
+  if (tail !== undefined || sinceMs !== undefined) return "No output fits";
+  return isTerminal(job.state)
+    ? "Nothing was printed"
+    : `Nothing has been printed yet: the job is ${job.state}`;
 }
 
 async function getJob(client: Client, id: string, signal: AbortSignal): Promise<JobView> {

@@ -1,14 +1,13 @@
 /** How a job ended: in words, and as an exit code. */
 import { EXIT } from "../shared/errors.ts";
 import type { Client } from "./client.ts";
+import { fetchLastOutput, lastLines } from "./last_output.ts";
 import { badExits, currentOf, fetchExecutions } from "./partitions.ts";
 import type { Paint } from "./paint.ts";
 import type { Terminal } from "./terminal.ts";
 import type { ExecutionView, JobView } from "./wire.ts";
 import { harmless, indent, oneLine, plural, short, span } from "./words.ts";
 
-/** Lines of output that a report shows of one stream. */
-const SHOWN_LINES = 12;
 /** Partitions that a line names. */
 const SHOWN_PARTITIONS = 20;
 const SHOWN_PROBLEMS = 12;
@@ -32,8 +31,8 @@ export async function reportOutcome(
   terminal.note(headline(job, { current, bad, paint }));
   for (const line of problems(job, { current, bad, paint })) terminal.note(line);
   if (showsOutput === "always" || (showsOutput === "when_bad" && !isGood)) {
-    const shown = bad[0] ?? current.find(({ stdout, stderr }) => stdout || stderr);
-    if (shown) { for (const line of lastLines(shown, { count: job.count, paint })) terminal.note(line); }
+    const shown = await fetchLastOutput(client, { job, current });
+    for (const line of shown ? lastLines(shown, { count: job.count, paint }) : []) terminal.note(line);
   }
   const verbs = isGood ? ["logs", "get", "describe"] : ["describe", "logs", "history"];
   terminal.note(paint.dim(`Next: ${verbs.map((verb) => `skerry job ${verb} ${short(job.id)}`).join(" · ")}`));
@@ -60,19 +59,20 @@ function headline(job: JobView, { current, bad, paint }: Ended): string {
 /** The first line, and the others below it. */
 const lines = (text: string): string => indent(harmless(text.trim())).trimStart();
 
+/** Ends that an execution came to by itself. */
+const WENT_WRONG: ReadonlySet<string> = new Set(["failed", "refused", "lost"]);
+
 function problems(job: JobView, { current, bad, paint }: Ended): readonly string[] {
-  const isTold = ({ message }: ExecutionView) => message === "" || job.message.includes(message);
-  const failed = job.state === "completed"
-    ? []
-    : current.filter((it) => it.state !== "completed" && !isTold(it));
-  const hint = (text: string) =>
-    text && text !== job.hint ? [`    ${paint.accent("Hint:")} ${oneLine(text)}`] : [];
+  const isGood = job.state === "completed";
+  const isNew = ({ state, message }: ExecutionView) =>
+    WENT_WRONG.has(state) && !job.message.includes(message);
+  const hint = (text: string, by: string) => text ? [`${by}${paint.accent("Hint:")} ${oneLine(text)}`] : [];
   const told = [
-    ...(job.hint && job.state !== "completed" ? [`  ${paint.accent("Hint:")} ${harmless(job.hint)}`] : []),
+    ...hint(isGood ? "" : job.hint, "  "),
     ...exitLines(job, bad).map((line) => `  ${line}`),
-    ...failed.flatMap(({ partition, state, message, hint: text }) => [
-      `  ${job.count === 1 ? "the task" : `partition ${partition}`} ${state}: ${oneLine(message)}`,
-      ...hint(text),
+    ...current.filter((it) => !isGood && isNew(it)).flatMap((it) => [
+      `  ${job.count === 1 ? "the task" : `partition ${it.partition}`} ${it.state}: ${oneLine(it.message)}`,
+      ...hint(it.hint === job.hint ? "" : it.hint, "    "),
     ]),
   ];
   const more = told.length - SHOWN_PROBLEMS;
@@ -87,20 +87,5 @@ export function exitLines(job: JobView, bad: readonly ExecutionView[]): readonly
     const names = alike.slice(0, SHOWN_PARTITIONS).map(({ partition }) => partition).join(", ");
     const more = alike.length > SHOWN_PARTITIONS ? ` and ${alike.length - SHOWN_PARTITIONS} more` : "";
     return `${alike.length === 1 ? "partition" : "partitions"} ${names}${more} exited with ${exitCode}`;
-  });
-}
-
-/** The end of what a partition printed. */
-export function lastLines(
-  { partition, stdout, stderr }: ExecutionView,
-  { count, paint }: { count: number; paint: Paint },
-): readonly string[] {
-  const of = count === 1 ? "" : ` of partition ${partition}`;
-  return [["stdout", stdout], ["stderr", stderr]].flatMap(([stream, text]) => {
-    if (!text) return [];
-    const lines = harmless(text).trimEnd().split("\n");
-    const isCut = lines.length > SHOWN_LINES;
-    const title = `${isCut ? `Last ${SHOWN_LINES} lines of ${stream}` : stream}${of}:`;
-    return [paint.dim(title), indent(lines.slice(-SHOWN_LINES).join("\n"))];
   });
 }

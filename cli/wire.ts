@@ -36,6 +36,8 @@ export interface ExecutionView {
   readonly exitCode?: number;
   readonly stdout: string;
   readonly stderr: string;
+  /** Whether there was more output than is told here. */
+  readonly isTruncated: boolean;
   readonly previousId: string;
   readonly nextId: string;
   readonly createdAtMs: number;
@@ -151,6 +153,7 @@ export function readExecution(value: unknown): ExecutionView {
     exitCode: exitCodeOf(output, state),
     stdout: textAt(output, "Stdout") ?? "",
     stderr: textAt(output, "stderr") ?? textAt(output, "Stderr") ?? "",
+    isTruncated: output.StdoutTruncated === true || output.StderrTruncated === true,
     previousId: textAt(value, "PreviousExecution") ?? "",
     nextId: textAt(value, "NextExecution") ?? "",
     createdAtMs: msAt(value, "CreateTime"),

@@ -1,6 +1,7 @@
 /** What the command line makes of answers: lists, descriptions, and how hostile text is shown. */
 import { describeJob } from "../../cli/job_describe.ts";
 import { columns as historyColumns } from "../../cli/job_history.ts";
+import type { LastOutput } from "../../cli/last_output.ts";
 import { columns as jobColumns } from "../../cli/job_list.ts";
 import { describeNode } from "../../cli/node_describe.ts";
 import { formatTable } from "../../cli/table.ts";
@@ -79,8 +80,11 @@ Deno.test("a list of jobs", async () => {
 });
 
 Deno.test("descriptions of jobs: running, waiting, completed with bad exit codes, failed", async () => {
-  const describe = (job: ReturnType<typeof aJob>, executions: ReturnType<typeof anExecution>[]) =>
-    describeJob({ job, executions, events: EVENTS, terminal, nowMs: NOW_MS });
+  const describe = (
+    job: ReturnType<typeof aJob>,
+    executions: ReturnType<typeof anExecution>[],
+    last?: LastOutput,
+  ) => describeJob({ job, executions, events: EVENTS, last, terminal, nowMs: NOW_MS });
   const waiting = { StateType: "Queued", Message: "not enough nodes with room: 1 of 1 is busy" };
   const failed = {
     StateType: "Failed",
@@ -89,16 +93,19 @@ Deno.test("descriptions of jobs: running, waiting, completed with bad exit codes
   };
   const texts = [
     describe(aJob(1), [
-      anExecution(0, ended("completed", 0, { Stdout: "hello\nworld\n" })),
+      anExecution(0, ended("completed", 0)),
       anExecution(1),
       anExecution(2, { ComputeState: { StateType: 5, Details: { Phase: "queued" } } }),
+    ], { partition: 0, stdout: "hello\nworld\n", stderr: "" }),
+    describe(aJob(5, { State: { StateType: "Pending" }, Count: 1 }), [
+      anExecution(0, { ComputeState: { StateType: 5, Details: { Phase: "queued" } } }),
     ]),
     describe(aJob(2, { State: waiting, Labels: { team: "a" }, Priority: 5 }), []),
     describe(aJob(3, { State: { StateType: "Completed" } }), [
       anExecution(0, ended("completed", 0)),
-      anExecution(1, ended("completed", 3, { stderr: "bad \x1b[2Jinput\n" })),
+      anExecution(1, ended("completed", 3)),
       anExecution(2, ended("completed", 3)),
-    ]),
+    ], { partition: 1, stdout: "", stderr: "bad \x1b[2Jinput\n" }),
     describe(aJob(4, { State: failed, Version: 2 }), [
       anExecution(0, { ...ended("stopped", -1, { Message: "Execution stopped due to job failure" }) }),
       anExecution(1, ended("failed", 1, { Message: "The module ended by a trap", Hint: "See stderr" })),
