@@ -37,6 +37,8 @@ export interface AgentOptions {
   readonly nodeId?: NodeId;
   /** The orchestrator whose orders are taken. */
   readonly home: PeerId;
+  /** All that this build has, unless given. */
+  readonly engines?: readonly Engine[];
   readonly settings?: NodeSettings;
   /** Local paths that tasks may see. */
   readonly allowPaths?: readonly AllowPath[];
@@ -71,7 +73,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     const contents = new Contents({ bus, store, clock });
     const inputs = [inlineInput({ contents, store }), localInput({ allowPaths: options.allowPaths ?? [] })];
     const publishers = [localPublisher];
-    const engines = [await openWasmEngine({ command: wasmChildCommand() })];
+    const engines = options.engines ?? [await openWasmEngine({ command: wasmChildCommand() })];
     const { usable, absent } = await probe(engines, log);
     machine.keepReserve();
 
