@@ -148,11 +148,11 @@ function encodeRecord(kind: number, length: number, atMs: number): Uint8Array {
 }
 
 /** Says in the index that nothing follows, for a writer that died. Harmless when it is there already. */
-export async function endLogs(folder: string, atMs: number): Promise<void> {
-  using file = await Deno.open(`${folder}/log.index`, { write: true, create: true, read: true });
-  const size = (await file.stat()).size;
-  await file.seek(size - (size % RECORD_BYTES), Deno.SeekMode.Start);
-  await file.write(encodeRecord(KINDS.end, 0, atMs));
+export function endLogs(folder: string, atMs: number): void {
+  using file = Deno.openSync(`${folder}/log.index`, { write: true, create: true, read: true });
+  const size = file.statSync().size;
+  file.seekSync(size - (size % RECORD_BYTES), Deno.SeekMode.Start);
+  file.writeSync(encodeRecord(KINDS.end, 0, atMs));
 }
 
 /** How far a reader has come: plain data, to be kept or sent. Begin with `LOG_START`. */

@@ -187,8 +187,8 @@ Deno.test("endLogs() says for a writer that died that nothing follows", async ()
     logs.write("stdout", encode("half a character: \xe2"));
     const page = await readLogs(folder, LOG_START, 1000);
     assertEquals(page.isComplete, false);
-    await endLogs(folder, 5);
-    await endLogs(folder, 6);
+    endLogs(folder, 5);
+    endLogs(folder, 6);
     assert((await readAll(folder, 1000)).isComplete);
     logs.close({ isDurable: false });
     assert((await readAll(folder, 1000)).isComplete);

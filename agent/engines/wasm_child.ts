@@ -3,6 +3,7 @@
  * ends when the agent has gone and no module runs any more, and outlives an agent that is killed while one does.
  */
 import { writeExit } from "./execution_file.ts";
+import { endLogs } from "./log_files.ts";
 import { RESIDENT_ALLOWANCE_BYTES, RESIDENT_CHECK_MS } from "./wasm_limits.ts";
 import type { WasmReply } from "./wasm_protocol.ts";
 import { ChildState, type WatchedExecution } from "./wasm_watch.ts";
@@ -55,6 +56,7 @@ function endForMemory(running: WatchedExecution, resident: number): void {
     hint: "Give the task more memory, or let it work on smaller pieces.",
   };
   try {
+    endLogs(running.folder, Date.now());
     writeExit(running.folder, exit, { isDying: true });
     const reply: WasmReply = { kind: "ended", executionId: running.executionId, exit, isSpent: true };
     Deno.stdout.writeSync(new TextEncoder().encode(`${JSON.stringify(reply)}\n`));

@@ -209,14 +209,14 @@ class WasmEngine implements Engine {
     }
     const recorded = state === "unreadable" ? undefined : state.exit;
     if (recorded !== undefined) return this.#end(held, recorded);
-    await this.#endDead(held, exitOfDead(held, end));
+    this.#endDead(held, exitOfDead(held, end));
   }
 
   /** Records the end of an execution whose process is surely dead and left no record. */
-  async #endDead(held: Held, exit: EngineExit): Promise<void> {
+  #endDead(held: Held, exit: EngineExit): void {
     try {
       writeExit(held.folder, exit);
-      await endLogs(held.folder, Date.now());
+      endLogs(held.folder, Date.now());
     } catch {
       // A folder that is gone or full: whoever waits hears of the end all the same, and a later look finds nobody alive.
     }
@@ -266,7 +266,7 @@ class WasmEngine implements Engine {
       return this.#end(held, readable.exit);
     }
     if (isRunning) return;
-    await this.#endDead(
+    this.#endDead(
       held,
       held.isStopping ? { kind: "stopped" } : interrupted("The process that ran the module is gone"),
     );
