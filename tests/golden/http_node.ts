@@ -1,14 +1,27 @@
 /** A whole node behind its HTTP API: the real orchestrator and agent, and an engine whose tasks do what a test says. */
 import type { Engine, EngineExit, EngineTask } from "../../agent/engines/engine.ts";
 import { LogWriter } from "../../agent/engines/log_files.ts";
-import { startAgent } from "../../agent/main.ts";
+import { composeAgent } from "../../agent/flow/compose.ts";
+import { Contents } from "../../agent/flow/contents.ts";
+import { ContentFolder } from "../../agent/host/content_store.ts";
+import { nodeFacts } from "../../agent/host/facts.ts";
+import { Folders } from "../../agent/host/folders.ts";
+import { openMachine } from "../../agent/host/machine.ts";
+import { readOutputPage } from "../../agent/host/output.ts";
+import { inlineInput } from "../../agent/inputs/inline.ts";
+import { localPublisher } from "../../agent/publishers/local.ts";
+import { AGENT_APPLICATION_ID, AGENT_MIGRATIONS } from "../../agent/store/migrations.ts";
 import { createApp } from "../../orchestrator/http/app.ts";
 import { startOrchestrator } from "../../orchestrator/main.ts";
+import type { Bus } from "../../shared/bus/bus.ts";
 import { openEmbeddedBus } from "../../shared/bus/embedded_bus.ts";
-import { systemClock } from "../../shared/clock.ts";
+import { type Clock, systemClock } from "../../shared/clock.ts";
+import { Database } from "../../shared/ledger/database.ts";
 import { type Log, silentLog } from "../../shared/log.ts";
-import type { NodeId } from "../../shared/model/ids.ts";
+import type { IdSource, NodeId } from "../../shared/model/ids.ts";
 import { systemIds } from "../../shared/random.ts";
+import { supervise, type Supervised } from "../../shared/supervise.ts";
+import type { PeerId } from "../../shared/wire/messages.ts";
 import { orchestratorPeer } from "../../shared/wire/subjects.ts";
 
 const NODE_ID = "n-00000000-0000-4000-a000-000000000001" as NodeId;
@@ -128,14 +141,7 @@ export async function startHttpNode({ hasAgent = true } = {}): Promise<HttpNode>
   });
   const engine = new ScriptedEngine();
   const agent = hasAgent
-    ? await startAgent({
-      ...ports,
-      dataDir: `${folder}/agent`,
-      nodeId: NODE_ID,
-      home: self,
-      engines: [engine],
-      settings: { capacity: { cpuMillis: 4000, memoryBytes: 8e9 }, labels: { zone: "a" } },
-    })
+    ? startScriptedAgent(`${folder}/agent`, { ...ports, home: self, engine })
     : undefined;
   const app = createApp({
     ...{ desk: orchestrator.desk, clock: systemClock, log, listenHost: "127.0.0.1" },
@@ -164,6 +170,59 @@ export async function startHttpNode({ hasAgent = true } = {}): Promise<HttpNode>
       await orchestrator.close();
       await bus.close();
       await Deno.remove(folder, { recursive: true });
+    },
+  };
+}
+
+interface AgentPorts {
+  readonly bus: Bus;
+  readonly clock: Clock;
+  readonly ids: IdSource;
+  readonly log: Log;
+  readonly onBug: (error: unknown) => void;
+  readonly home: PeerId;
+  readonly engine: Engine;
+}
+
+/** The agent as its `main.ts` composes it, but for the engine. */
+function startScriptedAgent(dataDir: string, { engine, home, onBug, ...ports }: AgentPorts) {
+  Deno.mkdirSync(dataDir, { recursive: true });
+  const machine = openMachine(dataDir);
+  const database = Database.open({
+    path: `${dataDir}/agent.db`,
+    migrations: AGENT_MIGRATIONS,
+    applicationId: AGENT_APPLICATION_ID,
+  });
+  const store = new ContentFolder(`${dataDir}/contents`, ports.clock);
+  const contents = new Contents({ bus: ports.bus, store, clock: ports.clock });
+  const running = new Map<string, Supervised>();
+  const settings = { capacity: { cpuMillis: 4000, memoryBytes: 8e9 }, labels: { zone: "a" } };
+  const program = composeAgent({
+    ...ports,
+    database,
+    machine,
+    workspace: new Folders(`${dataDir}/executions`, { readOutput: readOutputPage }),
+    inputs: [inlineInput({ contents, store })],
+    publishers: [localPublisher],
+    engines: [engine],
+    contents: store,
+    homes: [home],
+    facts: nodeFacts(NODE_ID, machine, settings, {
+      engines: ["wasm"],
+      inputs: ["inline"],
+      publishers: ["local"],
+      absent: {},
+    }),
+    hostEnv: () => undefined,
+    nudge: (stage) => running.get(stage)?.nudge(),
+  });
+  program.open();
+  for (const stage of program.stages) running.set(stage.name, supervise(stage, { log: ports.log, onBug }));
+  return {
+    async close() {
+      await Promise.all([...running.values()].map((stage) => stage.close()));
+      program.close();
+      database.close();
     },
   };
 }

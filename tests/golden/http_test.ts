@@ -90,7 +90,7 @@ Deno.test("history is paged until nothing is left and the job has ended", async 
     ok(json.Items.length <= 1);
     for (const item of json.Items) seen.push(item.Event.Message);
     token = json.NextToken;
-    return seen.includes("Running execution");
+    return seen.includes("Running execution") && seen.includes("Running");
   });
   const empty = await node.ask("GET", `${path}&next_token=${token}`);
   deepEqual(empty.json.Items, []);
