@@ -4,6 +4,9 @@ import type { Database } from "../../shared/ledger/database.ts";
 import type { Deadlines } from "../../shared/ledger/deadlines.ts";
 import { LIMITS } from "../../shared/limits.ts";
 import type { ExecutionId } from "../../shared/model/ids.ts";
+import type { Task } from "../../shared/model/job.ts";
+import { digestOf } from "../../shared/spec/content.ts";
+import { parseDataUrl } from "../../shared/spec/data_url.ts";
 import type { Stage } from "../../shared/supervise.ts";
 import type { ExecutionEvent } from "../core/execution.ts";
 import type { ContentStore, Workspace } from "../host/host.ts";
@@ -96,7 +99,7 @@ export class Sweep implements Stage {
       });
     }
     if (old.length < limit) {
-      contents.sweep(new Set(executions.all().flatMap(({ order }) => digestsOf(order))));
+      contents.sweep(() => new Set(executions.all().flatMap(({ order }) => digestsOf(order.task))));
     }
     return old.length === limit;
   }
@@ -106,10 +109,11 @@ export class Sweep implements Stage {
   }
 }
 
-function digestsOf(
-  { task }: { task: { inputs: readonly { source: { params: Record<string, unknown> } }[] } },
-): string[] {
-  return task.inputs.flatMap(({ source }) =>
-    typeof source.params.Digest === "string" ? [source.params.Digest] : []
-  );
+/** Contents that a task sees, by digest: also those that came within its order. */
+function digestsOf({ inputs }: Task): string[] {
+  return inputs.flatMap(({ source: { params } }) => {
+    if (typeof params.Digest === "string") return [params.Digest];
+    const data = typeof params.URL === "string" ? parseDataUrl(params.URL) : undefined;
+    return data === undefined ? [] : [digestOf(data.bytes)];
+  });
 }

@@ -89,20 +89,20 @@ export class ContentFolder implements ContentStore {
     return path;
   }
 
-  sweep(keep: ReadonlySet<string>): void {
-    const kept = new Set([...keep].map((digest) => this.#path(digest)));
+  sweep(inUse: () => ReadonlySet<string>): void {
     const found = [...Deno.readDirSync(this.#root)].map(({ name }) => this.#weigh(`${this.#root}/${name}`));
-    found.sort((a, b) => b.usedAtMs - a.usedAtMs);
-    let bytes = 0;
+    let bytes = found.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+    if (bytes <= LIMITS.contentCacheBytes) return;
+    const kept = new Set([...inUse()].map((digest) => this.#path(digest)));
+    found.sort((a, b) => a.usedAtMs - b.usedAtMs);
     for (const { path, sizeBytes, usedAtMs } of found) {
-      bytes += sizeBytes;
-      const isInUse = kept.has(path.replace(/\.(part|put|tree|tree\.unpacking)$/, ""));
+      if (bytes <= LIMITS.contentCacheBytes) return;
       // What was used a moment ago may belong to an execution that is being prepared.
-      if (bytes <= LIMITS.contentCacheBytes || isInUse || this.#now() - usedAtMs < LIMITS.contentWaitMs) {
-        continue;
-      }
+      const isRecent = this.#now() - usedAtMs < LIMITS.contentWaitMs;
+      if (isRecent || kept.has(path.replace(/\.(part|put|tree|tree\.unpacking)$/, ""))) continue;
       this.#known.delete(path);
       removeAll(path);
+      bytes -= sizeBytes;
     }
   }
 

@@ -68,8 +68,8 @@ export interface ContentStore {
   put(bytes: Uint8Array): { readonly digest: string; readonly path: string };
   /** Folder unpacked from a stored content, made once by `unpack`; what fails leaves nothing. */
   tree(contentPath: string, unpack: (folder: string) => Promise<void>): Promise<string> | string;
-  /** Removes what was not used lately and is not in `keep`, down to the bound. */
-  sweep(keep: ReadonlySet<string>): void;
+  /** Removes what was not used lately, down to the bound; never what `inUse` names, which is asked only then. */
+  sweep(inUse: () => ReadonlySet<string>): void;
 }
 
 /** What the machine is and has. */
