@@ -4,8 +4,13 @@ import { JOB_TERMINAL } from "../../shared/model/job.ts";
 
 /** What can happen to a job. */
 export type JobEvent =
-  /** No node has room, or none fits yet. */
-  | { readonly kind: "waiting"; readonly message: string; readonly hint: string }
+  /** No node has room, or none fits yet. `isAtWork`: other executions of it are live. */
+  | {
+    readonly kind: "waiting";
+    readonly message: string;
+    readonly hint: string;
+    readonly isAtWork: boolean;
+  }
   /** An execution of it is at work. */
   | { readonly kind: "started" }
   /** One more partition has its accepted result. */
@@ -24,7 +29,8 @@ export function step(job: Job, event: JobEvent, nowMs: number): Job {
   }
   switch (event.kind) {
     case "waiting":
-      if (job.phase === "running" || job.message === event.message) return job;
+      if (event.isAtWork && job.phase === "running") return job;
+      if (job.phase === "queued" && job.message === event.message) return job;
       return changed(job, { phase: "queued", message: event.message, hint: event.hint }, nowMs);
     case "started":
       return job.phase === "running"

@@ -16,7 +16,7 @@ const aJob = (change: Partial<Job> = {}): Job => ({
   ...change,
 });
 const EVENTS: readonly JobEvent[] = [
-  { kind: "waiting", message: "busy", hint: "wait" },
+  { kind: "waiting", message: "busy", hint: "wait", isAtWork: true },
   { kind: "started" },
   { kind: "partition_completed" },
   { kind: "completed" },
@@ -43,6 +43,16 @@ Deno.test("waiting for the same reason changes nothing, and a running job keeps 
   assert.equal(step(waiting, EVENTS[0]!, 2), waiting);
   const running = aJob({ phase: "running" });
   assert.equal(step(running, EVENTS[0]!, 2), running);
+});
+
+Deno.test("a job of which nothing is left at work waits again, and says why", () => {
+  const { phase, message } = step(aJob({ phase: "running" }), {
+    kind: "waiting",
+    message: "its node is away",
+    hint: "wait",
+    isAtWork: false,
+  }, 1);
+  assert.deepEqual([phase, message], ["queued", "its node is away"]);
 });
 
 Deno.test("a late result is counted, and the end of the job stays", () => {

@@ -27,6 +27,14 @@ export interface ScheduleOptions {
   readonly send: Send;
 }
 
+/** Why what is left of a job waits, and with whom. */
+interface Wait {
+  readonly key: string;
+  readonly refusal: Refusal;
+  /** Other executions of the job are live. */
+  readonly isAtWork: boolean;
+}
+
 /** The stage that plans and places. */
 export class Schedule {
   readonly name = "schedule";
@@ -96,7 +104,7 @@ export class Schedule {
     const key = groupKey(spec);
     const ahead = store.waiting.aheadOf(waiter, key);
     if (ahead !== undefined) {
-      this.#block(jobRow, waiter, { key, refusal: ahead });
+      this.#block(jobRow, waiter, { key, refusal: ahead, isAtWork: hasLive(open) });
       return 0;
     }
     const bounded = slots.slice(0, placementsMax);
@@ -109,7 +117,8 @@ export class Schedule {
     });
     const evaluationId = store.evaluations.find(jobRow.row)!.id as EvaluationId;
     for (const placement of placements) this.#make(jobRow, placement, evaluationId);
-    if (refusal !== undefined) this.#refuse(jobRow, waiter, { key, refusal });
+    const isAtWork = placements.length > 0 || hasLive(open);
+    if (refusal !== undefined) this.#refuse(jobRow, waiter, { key, refusal, isAtWork });
     else if (bounded.length === slots.length) this.#done(waiter);
     return placements.length;
   }
@@ -160,10 +169,11 @@ export class Schedule {
   }
 
   /** No node ever, and no queue time-out: the job fails. Otherwise it waits, and says why. */
-  #refuse(jobRow: JobRow, waiter: Waiter, { key, refusal }: { key: string; refusal: Refusal }): void {
+  #refuse(jobRow: JobRow, waiter: Waiter, wait: Wait): void {
     const { store } = this.#options;
+    const { refusal } = wait;
     if (!refusal.isLasting || jobRow.job.spec.task.timeouts.queueMs > 0) {
-      this.#block(jobRow, waiter, { key, refusal });
+      this.#block(jobRow, waiter, wait);
       return;
     }
     this.#end(jobRow, {
@@ -176,7 +186,7 @@ export class Schedule {
     store.evaluate(jobRow, "job_stop");
   }
 
-  #block(jobRow: JobRow, waiter: Waiter, { key, refusal }: { key: string; refusal: Refusal }): void {
+  #block(jobRow: JobRow, waiter: Waiter, { key, refusal, isAtWork }: Wait): void {
     const { store } = this.#options;
     const evaluation = store.evaluations.find(jobRow.row)!;
     if (evaluation.status !== "blocked") {
@@ -184,7 +194,7 @@ export class Schedule {
     }
     store.waiting.putBlocked(waiter, key, refusal);
     const { message, hint } = refusal;
-    const waiting = stepJob(jobRow.job, { kind: "waiting", message, hint }, store.nowMs());
+    const waiting = stepJob(jobRow.job, { kind: "waiting", message, hint, isAtWork }, store.nowMs());
     if (waiting === jobRow.job) return;
     store.jobs.update({ row: jobRow.row, job: waiting });
     store.record(jobRow, events.jobQueued(message));
@@ -205,6 +215,8 @@ export class Schedule {
     store.waiting.remove(waiter.jobRow);
   }
 }
+
+const hasLive = (open: readonly OpenExecution[]): boolean => open.some(({ phase }) => isLive(phase));
 
 function countByNode(open: readonly OpenExecution[]): ReadonlyMap<NodeId, number> {
   const counts = new Map<NodeId, number>();
