@@ -1,7 +1,7 @@
 /** What a node tells of itself. */
 import type { NodeId } from "../../shared/model/ids.ts";
 import type { NodeFacts } from "../../shared/model/node.ts";
-import { type Resources, scale } from "../../shared/model/resources.ts";
+import { DIMENSIONS, type Resources, scale } from "../../shared/model/resources.ts";
 import { VERSION } from "../../shared/version.ts";
 import type { Machine } from "./host.ts";
 
@@ -31,10 +31,9 @@ const QUEUE_RATIO = 16;
 
 /** The facts as they are told: lists sorted, so that the same node says the same. */
 export function nodeFacts(id: NodeId, machine: Machine, settings: NodeSettings, offered: Offered): NodeFacts {
-  const capacity = {
-    ...scale(machine.total, settings.capacityRatio ?? CAPACITY_RATIO),
-    ...settings.capacity,
-  };
+  const share = scale(machine.total, settings.capacityRatio ?? CAPACITY_RATIO);
+  const amounts = DIMENSIONS.map((name) => [name, settings.capacity?.[name] ?? share[name]]);
+  const capacity = Object.fromEntries(amounts) as Resources;
   return {
     id,
     labels: { os_type: machine.os, os_arch: machine.arch, name: machine.hostname, ...settings.labels },
