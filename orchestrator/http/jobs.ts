@@ -43,30 +43,18 @@ const NamespaceQuery = z.object({ namespace: AnyText });
 
 /** The routes of jobs. */
 export function jobRoutes(door: Door, answers: Answers): Route[] {
-  const submit = (call: Call) => submitJob(door, answers, call);
-  const description = "The same idempotency token and spec again answer with the first job.";
-  const body = shapes.SubmitBody;
+  const submit = {
+    path: "/orchestrator/jobs",
+    tag: "jobs",
+    summary: "Submit a job",
+    description: "The same idempotency token and spec again answer with the first job.",
+    body: shapes.SubmitBody,
+    answer: shapes.Submitted,
+    handle: (call: Call) => submitJob(door, answers, call),
+  } as const;
   return [
-    {
-      method: "put",
-      path: "/orchestrator/jobs",
-      tag: "jobs",
-      summary: "Submit a job",
-      description,
-      body,
-      answer: shapes.Submitted,
-      handle: submit,
-    },
-    {
-      method: "post",
-      path: "/orchestrator/jobs",
-      tag: "jobs",
-      summary: "Submit a job",
-      description,
-      body,
-      answer: shapes.Submitted,
-      handle: submit,
-    },
+    { method: "put", ...submit },
+    { method: "post", ...submit },
     {
       method: "put",
       path: "/orchestrator/jobs/diff",

@@ -1,9 +1,18 @@
 import { equal, rejects } from "node:assert/strict";
-import { systemClock } from "../../shared/clock.ts";
+import { type Clock, systemClock } from "../../shared/clock.ts";
 import type { JobId } from "../../shared/model/ids.ts";
 import type { Desk } from "../flow/desk.ts";
 import { Slots } from "./slots.ts";
 import { readUntil } from "./watch.ts";
+
+/** The machine's clock, its timers keeping the test alive. */
+const clock: Clock = {
+  ...systemClock,
+  after(delayMs, call) {
+    const timer = setTimeout(call, delayMs);
+    return () => clearTimeout(timer);
+  },
+};
 
 /** A desk of which only changes matter. */
 function changing() {
@@ -21,7 +30,7 @@ const id = "j-1" as JobId;
 
 Deno.test("readUntil() answers at once what is enough, and reads again after each change", async () => {
   const { desk, tell } = changing();
-  const door = { desk, clock: systemClock, polls: new Slots("x", 1) };
+  const door = { desk, clock, polls: new Slots("x", 1) };
   let value = 5;
   const isEnough = (it: number) => it > 9;
   const options = { jobId: id, isEnough, waitMs: 10_000, request: request() };
@@ -39,7 +48,7 @@ Deno.test("readUntil() answers at once what is enough, and reads again after eac
 
 Deno.test("readUntil() answers what there is when the time is up or the client has gone", async () => {
   const { desk } = changing();
-  const door = { desk, clock: systemClock, polls: new Slots("x", 1) };
+  const door = { desk, clock, polls: new Slots("x", 1) };
   const options = { jobId: id, isEnough: () => false, request: request() };
   equal(await readUntil(door, () => 1, { ...options, waitMs: 20 }), 1);
   equal(await readUntil(door, () => 2, { ...options, waitMs: 0 }), 2);
@@ -56,7 +65,7 @@ Deno.test("readUntil() answers what there is when the time is up or the client h
 
 Deno.test("readUntil() refuses when too many answers are held back", async () => {
   const { desk } = changing();
-  const door = { desk, clock: systemClock, polls: new Slots("waiting requests", 0) };
+  const door = { desk, clock, polls: new Slots("waiting requests", 0) };
   const options = { jobId: id, isEnough: () => false, waitMs: 1000, request: request() };
   await rejects(readUntil(door, () => 1, options), { code: "exhausted" });
 });
