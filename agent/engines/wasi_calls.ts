@@ -3,8 +3,9 @@
  * unsigned and bad ones answered with EFAULT, and with our own where the library's are missing or not exact.
  */
 import { type Fd, WASI, wasi, WASIProcExit } from "@bjorn3/browser_wasi_shim";
-import { answer, errnoOf, WasiError } from "./wasi_errno.ts";
-import { folderOf, HostFile } from "./wasi_files.ts";
+import { errnoOf, WasiError } from "./wasi_errno.ts";
+import { HostFile } from "./wasi_files.ts";
+import { folderOf } from "./wasi_folder.ts";
 import { DESCRIPTORS_MAX } from "./wasm_limits.ts";
 
 /** The name under which modules import WASI preview 1. */
@@ -35,7 +36,9 @@ export function wasiFor(context: WasiContext): WasiBinding {
   const library = new WASI([...context.args], [...context.env], context.fds, { debug: false });
   const exports = { memory: empty, _start: () => undefined };
   library.inst = { exports };
-  const calls = { ...library.wasiImport, ...ownCalls(context, exports, library.wasiImport) };
+  const caller = new Caller(exports, context.fds);
+  const own = { ...processCalls(caller, context), ...fileCalls(caller, library.wasiImport) };
+  const calls = { ...library.wasiImport, ...own };
   const imports: WebAssembly.ModuleImports = {};
   for (const [name, call] of Object.entries(calls)) imports[name] = guarded(call as WasiFunction);
   return {
@@ -60,49 +63,95 @@ function guarded(call: WasiFunction): WasiFunction {
   };
 }
 
-function ownCalls(
-  context: WasiContext,
-  exports: { memory: WebAssembly.Memory },
-  library: Record<string, (...args: unknown[]) => unknown>,
-): Record<string, WasiFunction> {
-  const { fds } = context;
-  const view = () => new DataView(exports.memory.buffer);
-  const text = (at: number, length: number) => decode(exports.memory, at, length);
-  const fdOf = (fd: number): Fd => {
-    const found = fds[fd];
+/** What the functions of one instance work on. */
+class Caller {
+  readonly #exports: { memory: WebAssembly.Memory };
+  readonly fds: Fd[];
+
+  constructor(exports: { memory: WebAssembly.Memory }, fds: Fd[]) {
+    this.#exports = exports;
+    this.fds = fds;
+  }
+
+  get buffer(): ArrayBufferLike {
+    return this.#exports.memory.buffer;
+  }
+
+  view(): DataView {
+    return new DataView(this.buffer);
+  }
+
+  text(at: number, length: number): string {
+    return decode(this.#exports.memory, at, length);
+  }
+
+  fdOf(fd: number): Fd {
+    const found = this.fds[fd];
     if (found === undefined) throw new WasiError(wasi.ERRNO_BADF);
     return found;
-  };
+  }
+}
+
+type Library = Readonly<Record<string, (...args: unknown[]) => unknown>>;
+
+/** Arguments, clocks, randomness and the rest that is not about files. */
+function processCalls(caller: Caller, context: WasiContext): Record<string, WasiFunction> {
   const args = context.args.map((arg) => new TextEncoder().encode(`${arg}\0`));
   const notSupported = () => wasi.ERRNO_NOTSUP;
   return {
     args_sizes_get(countAt, sizeAt) {
-      view().setUint32(countAt, args.length, true);
-      view().setUint32(sizeAt, args.reduce((sum, arg) => sum + arg.length, 0), true);
+      caller.view().setUint32(countAt, args.length, true);
+      caller.view().setUint32(sizeAt, args.reduce((sum, arg) => sum + arg.length, 0), true);
     },
     args_get(pointersAt, bufferAt) {
       let at = bufferAt;
       for (const [i, arg] of args.entries()) {
-        view().setUint32(pointersAt + 4 * i, at, true);
-        new Uint8Array(exports.memory.buffer).set(arg, at);
+        caller.view().setUint32(pointersAt + 4 * i, at, true);
+        new Uint8Array(caller.buffer).set(arg, at);
         at += arg.length;
       }
     },
     clock_res_get(id, at) {
       if (id > wasi.CLOCKID_THREAD_CPUTIME_ID) return wasi.ERRNO_INVAL;
-      view().setBigUint64(at, 1000n, true);
+      caller.view().setBigUint64(at, 1000n, true);
     },
     clock_time_get(id, _precision, at) {
       if (id > wasi.CLOCKID_THREAD_CPUTIME_ID) return wasi.ERRNO_INVAL;
-      view().setBigUint64(at, nowNanos(id), true);
+      caller.view().setBigUint64(at, nowNanos(id), true);
     },
+    random_get(at, length) {
+      const bytes = new Uint8Array(caller.buffer);
+      if (at + length > bytes.length) return wasi.ERRNO_FAULT;
+      const chunk = new Uint8Array(Math.min(length, 65_536));
+      for (let done = 0; done < length; done += chunk.length) {
+        crypto.getRandomValues(chunk);
+        bytes.set(chunk.subarray(0, Math.min(chunk.length, length - done)), at + done);
+      }
+    },
+    poll_oneoff: (inAt, outAt, count, eventsAt) =>
+      poll({ view: caller.view(), fds: caller.fds, inAt, outAt, count, eventsAt }),
+    proc_exit(code) {
+      throw new WASIProcExit(code);
+    },
+    proc_raise: notSupported,
+    sched_yield: () => wasi.ERRNO_SUCCESS,
+    sock_accept: notSupported,
+    sock_recv: notSupported,
+    sock_send: notSupported,
+    sock_shutdown: notSupported,
+  };
+}
+
+/** Descriptors and paths. */
+function fileCalls(caller: Caller, library: Library): Record<string, WasiFunction> {
+  return {
     fd_read(fd, vectorsAt, vectorCount, countAt) {
-      const file = fdOf(fd);
-      const { buffer } = exports.memory;
+      const file = caller.fdOf(fd);
+      const { buffer } = caller;
       if (!(file instanceof HostFile) || !(buffer instanceof ArrayBuffer)) {
         return library.fd_read!(fd, vectorsAt, vectorCount, countAt) as number;
       }
-      const memory = view();
+      const memory = caller.view();
       let count = 0;
       for (let i = 0; i < vectorCount; i++) {
         const length = memory.getUint32(vectorsAt + 8 * i + 4, true);
@@ -113,70 +162,55 @@ function ownCalls(
       memory.setUint32(countAt, count, true);
     },
     fd_renumber(from, to) {
-      const moved = fdOf(from);
+      const moved = caller.fdOf(from);
       if (from === to) return;
-      fdOf(to).fd_close();
-      fds[to] = moved;
-      delete fds[from];
+      caller.fdOf(to).fd_close();
+      caller.fds[to] = moved;
+      delete caller.fds[from];
     },
     path_open(fd, dirflags, pathAt, pathLength, oflags, rights, inheriting, flags, fdAt) {
-      const free = freeDescriptor(fds);
-      view().setUint32(fdAt, 0, true);
-      const opened = fdOf(fd).path_open(
+      const free = freeDescriptor(caller.fds);
+      caller.view().setUint32(fdAt, 0, true);
+      const opened = caller.fdOf(fd).path_open(
         dirflags,
-        text(pathAt, pathLength),
+        caller.text(pathAt, pathLength),
         oflags,
         rights,
         inheriting,
         flags,
       );
       if (opened.fd_obj === null) return opened.ret;
-      fds[free] = opened.fd_obj;
-      view().setUint32(fdAt, free, true);
+      caller.fds[free] = opened.fd_obj;
+      caller.view().setUint32(fdAt, free, true);
     },
     path_rename(oldFd, oldAt, oldLength, newFd, newAt, newLength) {
-      return answer(() => {
-        const ret = folderOf(fdOf(oldFd)).rename(text(oldAt, oldLength), fdOf(newFd), text(newAt, newLength));
-        if (ret !== 0) throw new WasiError(ret);
-      });
+      return folderOf(caller.fdOf(oldFd)).rename(
+        caller.text(oldAt, oldLength),
+        caller.fdOf(newFd),
+        caller.text(newAt, newLength),
+      );
     },
     path_link(oldFd, flags, oldAt, oldLength, newFd, newAt, newLength) {
-      return folderOf(fdOf(oldFd)).link(
-        text(oldAt, oldLength),
+      return folderOf(caller.fdOf(oldFd)).link(
+        caller.text(oldAt, oldLength),
         (flags & 1) !== 0,
-        fdOf(newFd),
-        text(newAt, newLength),
+        caller.fdOf(newFd),
+        caller.text(newAt, newLength),
       );
     },
     path_symlink(textAt, textLength, fd, pathAt, pathLength) {
-      return folderOf(fdOf(fd)).symlink(text(textAt, textLength), text(pathAt, pathLength));
+      return folderOf(caller.fdOf(fd)).symlink(
+        caller.text(textAt, textLength),
+        caller.text(pathAt, pathLength),
+      );
     },
     path_readlink(fd, pathAt, pathLength, bufferAt, bufferLength, usedAt) {
-      const { ret, data } = fdOf(fd).path_readlink(text(pathAt, pathLength));
+      const { ret, data } = caller.fdOf(fd).path_readlink(caller.text(pathAt, pathLength));
       if (data === null) return ret;
       const bytes = new TextEncoder().encode(data).subarray(0, bufferLength);
-      new Uint8Array(exports.memory.buffer).set(bytes, bufferAt);
-      view().setUint32(usedAt, bytes.length, true);
+      new Uint8Array(caller.buffer).set(bytes, bufferAt);
+      caller.view().setUint32(usedAt, bytes.length, true);
     },
-    random_get(at, length) {
-      const bytes = new Uint8Array(exports.memory.buffer);
-      if (at + length > bytes.length) return wasi.ERRNO_FAULT;
-      const chunk = new Uint8Array(Math.min(length, 65_536));
-      for (let done = 0; done < length; done += chunk.length) {
-        crypto.getRandomValues(chunk);
-        bytes.set(chunk.subarray(0, Math.min(chunk.length, length - done)), at + done);
-      }
-    },
-    poll_oneoff: (inAt, outAt, count, eventsAt) => poll({ view: view(), fds, inAt, outAt, count, eventsAt }),
-    proc_exit(code) {
-      throw new WASIProcExit(code);
-    },
-    proc_raise: notSupported,
-    sched_yield: () => wasi.ERRNO_SUCCESS,
-    sock_accept: notSupported,
-    sock_recv: notSupported,
-    sock_send: notSupported,
-    sock_shutdown: notSupported,
   };
 }
 

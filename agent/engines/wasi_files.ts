@@ -10,13 +10,18 @@ import { Fd, wasi } from "@bjorn3/browser_wasi_shim";
 import type { Mount } from "./engine.ts";
 import { answer, errnoOf, WasiError } from "./wasi_errno.ts";
 import type { DiskQuota } from "./wasi_quota.ts";
-import { filetypeOf, type Place, type TreeEntry, type TreeMount, type WasiTree } from "./wasi_tree.ts";
+import {
+  ALL_RIGHTS,
+  ExactFilestat,
+  fdstat,
+  RIGHT_READ,
+  RIGHT_WRITE,
+  timeOf,
+  toFilestat,
+  toOffset,
+} from "./wasi_stat.ts";
+import type { Place, TreeMount, WasiTree } from "./wasi_tree.ts";
 
-const ALL_RIGHTS = 0x1fff_ffffn;
-const RIGHT_READ = BigInt(wasi.RIGHTS_FD_READ);
-const RIGHT_WRITE = BigInt(wasi.RIGHTS_FD_WRITE);
-/** What makes libc take a descriptor for a terminal is that it lacks these. */
-const RIGHTS_SEEK = BigInt(wasi.RIGHTS_FD_SEEK) | BigInt(wasi.RIGHTS_FD_TELL);
 const NO_BYTES = new Uint8Array();
 /** How often what was opened is compared with its path, where others may swap folders meanwhile. */
 const LOOKS = 5;
@@ -50,11 +55,6 @@ export class WasiFiles {
   /** Others may use the mount as well. */
   isShared(mount: Mount | undefined): boolean {
     return mount !== undefined && !this.#results.has(mount.hostPath);
-  }
-
-  /** The descriptor of the tree's root, the only one that a module starts with beside its standard streams. */
-  root(): Fd {
-    return new HostFolder(this, []);
   }
 
   /** Standard input from a file of the host, or empty. */
@@ -169,12 +169,13 @@ export class WasiFiles {
   }
 }
 
-function inodeKey(info: { dev: number; ino: number | null }): string {
+/** Tells a file from others. */
+export function inodeKey(info: { dev: number; ino: number | null }): string {
   return `${info.dev}:${info.ino}`;
 }
 
 /** The place must lie in a mount that the task may change. */
-function requireWritable(place: Place): void {
+export function requireWritable(place: Place): void {
   if (place.mount === undefined || place.mount.isReadOnly) throw new WasiError(wasi.ERRNO_ROFS);
 }
 
@@ -210,6 +211,12 @@ export class OutputStream extends Fd {
   }
   override fd_fdstat_set_flags() {
     return 0;
+  }
+  override fd_seek() {
+    return { ret: wasi.ERRNO_SPIPE, offset: 0n };
+  }
+  override fd_tell() {
+    return { ret: wasi.ERRNO_SPIPE, offset: 0n };
   }
   override fd_write(data: Uint8Array) {
     const ret = answer(() => this.#write(data));
@@ -394,326 +401,4 @@ export class HostFile extends Fd {
     if (!this.#canWrite || this.#inode === undefined) throw new WasiError(wasi.ERRNO_BADF);
     return this.#inode;
   }
-}
-
-/** An open folder: its path in the tree. */
-class HostFolder extends Fd {
-  readonly #files: WasiFiles;
-  #entries: readonly TreeEntry[] = [];
-
-  constructor(files: WasiFiles, readonly names: readonly string[]) {
-    super();
-    this.#files = files;
-  }
-
-  #find(path: string, isLinkFollowed: boolean): Place {
-    return this.#files.tree.resolve(this.names, path, { isLinkFollowed });
-  }
-
-  /** A place that a name may be added to or removed from. Trailing slashes do not count. */
-  #findToChange(path: string): Place {
-    const place = this.#find(path.replace(/(?<=[^/])\/+$/, ""), false);
-    if (place.isPinned) throw new WasiError(place.mount === undefined ? wasi.ERRNO_ROFS : wasi.ERRNO_BUSY);
-    requireWritable(place);
-    return place;
-  }
-
-  #self(): Place {
-    return this.#find(".", true);
-  }
-
-  override fd_prestat_get() {
-    return this.names.length === 0
-      ? { ret: 0, prestat: wasi.Prestat.dir("/") }
-      : { ret: wasi.ERRNO_NOTSUP, prestat: null };
-  }
-
-  override fd_fdstat_get() {
-    const stat = fdstat(wasi.FILETYPE_DIRECTORY, { flags: 0, rights: ALL_RIGHTS });
-    stat.fs_rights_inherited = ALL_RIGHTS;
-    return { ret: 0, fdstat: stat };
-  }
-
-  override fd_fdstat_set_flags() {
-    return 0;
-  }
-
-  override fd_filestat_get() {
-    return this.path_filestat_get(1, ".");
-  }
-
-  override fd_filestat_set_times(atim: bigint, mtim: bigint, flags: number) {
-    return this.path_filestat_set_times(1, ".", atim, mtim, flags);
-  }
-
-  override fd_read() {
-    return { ret: wasi.ERRNO_ISDIR, data: NO_BYTES };
-  }
-
-  override fd_pread() {
-    return { ret: wasi.ERRNO_ISDIR, data: NO_BYTES };
-  }
-
-  override fd_write() {
-    return { ret: wasi.ERRNO_ISDIR, nwritten: 0 };
-  }
-
-  override fd_pwrite() {
-    return { ret: wasi.ERRNO_ISDIR, nwritten: 0 };
-  }
-
-  /** The folder is read when the first entry is asked for, so that a module may remove what it has seen. */
-  override fd_readdir_single(cookie: bigint) {
-    try {
-      if (cookie === 0n) {
-        const dot = { name: ".", filetype: wasi.FILETYPE_DIRECTORY };
-        this.#entries = [dot, { ...dot, name: ".." }, ...this.#files.tree.list(this.#self())];
-      }
-      const entry = this.#entries[Number(cookie)];
-      if (entry === undefined) return { ret: 0, dirent: null };
-      return {
-        ret: 0,
-        dirent: new wasi.Dirent(cookie + 1n, this.#inodeOf(entry.name), entry.name, entry.filetype),
-      };
-    } catch (error) {
-      return { ret: errnoOf(error), dirent: null };
-    }
-  }
-
-  #inodeOf(name: string): bigint {
-    try {
-      const path = name === ".." && this.names.length === 0 ? "." : name;
-      return BigInt(this.#find(path, false).info?.ino ?? 1);
-    } catch {
-      return 1n;
-    }
-  }
-
-  override path_filestat_get(flags: number, path: string) {
-    try {
-      const place = this.#find(path, (flags & 1) !== 0);
-      if (place.info === undefined && !place.isFolder) return { ret: wasi.ERRNO_NOENT, filestat: null };
-      return { ret: 0, filestat: placeFilestat(place) };
-    } catch (error) {
-      return { ret: errnoOf(error), filestat: null };
-    }
-  }
-
-  override path_filestat_set_times(
-    flags: number,
-    path: string,
-    atim: bigint,
-    mtim: bigint,
-    fstFlags: number,
-  ) {
-    return answer(() => {
-      const place = this.#find(path, (flags & 1) !== 0);
-      requireWritable(place);
-      if (place.info === undefined) throw new WasiError(wasi.ERRNO_NOENT);
-      const atime = timeOf(atim, fstFlags, "atime", place.info.atime?.getTime() ?? 0);
-      const mtime = timeOf(mtim, fstFlags, "mtime", place.info.mtime?.getTime() ?? 0);
-      fs.lutimesSync(place.hostPath!, atime, mtime);
-    });
-  }
-
-  override path_open(
-    dirflags: number,
-    path: string,
-    oflags: number,
-    rights: bigint,
-    _inheriting: bigint,
-    flags: number,
-  ): { ret: number; fd_obj: Fd | null } {
-    try {
-      return { ret: 0, fd_obj: this.#open({ dirflags, path, oflags, rights, flags }) };
-    } catch (error) {
-      return { ret: errnoOf(error), fd_obj: null };
-    }
-  }
-
-  #open(how: { dirflags: number; path: string; oflags: number; rights: bigint; flags: number }): Fd {
-    const isExclusive = (how.oflags & wasi.OFLAGS_CREAT) !== 0 && (how.oflags & wasi.OFLAGS_EXCL) !== 0;
-    const place = this.#find(how.path, (how.dirflags & 1) !== 0 && !isExclusive);
-    const isThere = place.info !== undefined || place.isFolder;
-    if (place.isLink) throw new WasiError(isExclusive ? wasi.ERRNO_EXIST : wasi.ERRNO_LOOP);
-    if (isThere && isExclusive) throw new WasiError(wasi.ERRNO_EXIST);
-    if (!isThere && (how.oflags & wasi.OFLAGS_CREAT) === 0) throw new WasiError(wasi.ERRNO_NOENT);
-    const canRead = (how.rights & RIGHT_READ) !== 0n;
-    const canWrite = (how.rights & RIGHT_WRITE) !== 0n;
-    if (place.isFolder) {
-      const isWritten = (how.oflags & (wasi.OFLAGS_TRUNC | wasi.OFLAGS_CREAT)) !== 0;
-      if (isWritten && (how.oflags & wasi.OFLAGS_DIRECTORY) === 0) throw new WasiError(wasi.ERRNO_ISDIR);
-      return new HostFolder(this.#files, place.names);
-    }
-    if ((how.oflags & wasi.OFLAGS_DIRECTORY) !== 0) {
-      throw new WasiError(isThere ? wasi.ERRNO_NOTDIR : wasi.ERRNO_INVAL);
-    }
-    return this.#files.openFile(place, { canRead, canWrite, oflags: how.oflags, flags: how.flags });
-  }
-
-  override path_create_directory(path: string) {
-    return answer(() => {
-      const place = this.#find(path.replace(/(?<=[^/])\/+$/, ""), false);
-      if (place.info !== undefined || place.isFolder) throw new WasiError(wasi.ERRNO_EXIST);
-      requireWritable(place);
-      if (!this.#files.quota.takeEntry()) throw new WasiError(wasi.ERRNO_NOSPC);
-      this.#files.hasWritten = true;
-      fs.mkdirSync(place.hostPath!, 0o755);
-    });
-  }
-
-  override path_remove_directory(path: string) {
-    return answer(() => {
-      const place = this.#findToChange(path);
-      if (place.info === undefined) throw new WasiError(wasi.ERRNO_NOENT);
-      if (!place.isFolder) throw new WasiError(wasi.ERRNO_NOTDIR);
-      fs.rmdirSync(place.hostPath!);
-      this.#files.removed(place);
-    });
-  }
-
-  override path_unlink_file(path: string) {
-    return answer(() => {
-      if (path.endsWith("/")) throw new WasiError(wasi.ERRNO_NOTDIR);
-      const place = this.#findToChange(path);
-      if (place.info === undefined) throw new WasiError(wasi.ERRNO_NOENT);
-      if (place.isFolder) throw new WasiError(wasi.ERRNO_ISDIR);
-      fs.unlinkSync(place.hostPath!);
-      this.#files.removed(place);
-    });
-  }
-
-  /** Renames to `newPath` seen from `newFolder`, within one mount. */
-  rename(oldPath: string, newFolder: Fd, newPath: string): number {
-    return answer(() => {
-      const from = this.#findToChange(oldPath);
-      const to = folderOf(newFolder).#findToChange(newPath);
-      if (from.info === undefined) throw new WasiError(wasi.ERRNO_NOENT);
-      if (from.mount !== to.mount) throw new WasiError(wasi.ERRNO_XDEV);
-      if (from.hostPath === to.hostPath) return;
-      if (from.isLink) requireInnerLink(to, Deno.readLinkSync(from.hostPath!));
-      fs.renameSync(from.hostPath!, to.hostPath!);
-      this.#files.hasWritten = true;
-      if (to.info !== undefined && inodeKey(to.info) !== inodeKey(from.info)) this.#files.removed(to);
-    });
-  }
-
-  /** A second name for a regular file of the same writable mount. */
-  link(oldPath: string, isLinkFollowed: boolean, newFolder: Fd, newPath: string): number {
-    return answer(() => {
-      const from = this.#find(oldPath, isLinkFollowed);
-      const to = folderOf(newFolder).#findToChange(newPath);
-      if (from.info === undefined && !from.isFolder) throw new WasiError(wasi.ERRNO_NOENT);
-      if (to.info !== undefined) throw new WasiError(wasi.ERRNO_EXIST);
-      if (!from.info?.isFile) throw new WasiError(wasi.ERRNO_PERM);
-      if (from.mount !== to.mount) throw new WasiError(wasi.ERRNO_XDEV);
-      if (!this.#files.quota.takeEntry()) throw new WasiError(wasi.ERRNO_NOSPC);
-      fs.linkSync(from.hostPath!, to.hostPath!);
-      this.#files.hasWritten = true;
-    });
-  }
-
-  /** A link in a result folder whose text stays within it. Elsewhere others could be led astray by it. */
-  symlink(text: string, path: string): number {
-    return answer(() => {
-      const place = this.#findToChange(path);
-      if (this.#files.isShared(place.mount)) throw new WasiError(wasi.ERRNO_PERM);
-      if (place.info !== undefined) throw new WasiError(wasi.ERRNO_EXIST);
-      requireInnerLink(place, text);
-      if (!this.#files.quota.takeEntry()) throw new WasiError(wasi.ERRNO_NOSPC);
-      Deno.symlinkSync(text, place.hostPath!);
-      this.#files.hasWritten = true;
-    });
-  }
-
-  override path_readlink(path: string) {
-    try {
-      const place = this.#find(path, false);
-      if (place.info === undefined && !place.isFolder) return { ret: wasi.ERRNO_NOENT, data: null };
-      if (!place.isLink) return { ret: wasi.ERRNO_INVAL, data: null };
-      return { ret: 0, data: Deno.readLinkSync(place.hostPath!) };
-    } catch (error) {
-      return { ret: errnoOf(error), data: null };
-    }
-  }
-}
-
-/** The folder behind a descriptor, or ENOTDIR. */
-export function folderOf(fd: Fd): HostFolder {
-  if (fd instanceof HostFolder) return fd;
-  throw new WasiError(wasi.ERRNO_NOTDIR);
-}
-
-/** A link at `place` may say `text` only when that stays within the mount, read without following further links. */
-function requireInnerLink(place: Place, text: string): void {
-  if (text === "" || text.startsWith("/") || text.includes("\0")) throw new WasiError(wasi.ERRNO_PERM);
-  const inside = place.hostPath!.slice(place.mount!.hostPath.length + 1);
-  let depth = inside.split("/").length - 1;
-  for (const name of text.split("/")) {
-    if (name === "..") depth--;
-    else if (name !== "" && name !== ".") depth++;
-    if (depth < 0) throw new WasiError(wasi.ERRNO_PERM);
-  }
-}
-
-function fdstat(filetype: number, options: { flags: number; rights: bigint }): wasi.Fdstat {
-  const stat = new wasi.Fdstat(filetype, options.flags);
-  stat.fs_rights_base = filetype === wasi.FILETYPE_CHARACTER_DEVICE
-    ? options.rights & ~RIGHTS_SEEK
-    : options.rights;
-  return stat;
-}
-
-/** The library's puts times at wrong offsets (38, 46 and 52), over the size. */
-class ExactFilestat extends wasi.Filestat {
-  override write_bytes(view: DataView, at: number): void {
-    view.setBigUint64(at, this.dev, true);
-    view.setBigUint64(at + 8, this.ino, true);
-    view.setBigUint64(at + 16, BigInt(this.filetype), true);
-    view.setBigUint64(at + 24, this.nlink, true);
-    view.setBigUint64(at + 32, this.size, true);
-    view.setBigUint64(at + 40, this.atim, true);
-    view.setBigUint64(at + 48, this.mtim, true);
-    view.setBigUint64(at + 56, this.ctim, true);
-  }
-}
-
-function toFilestat(info: fs.Stats, filetype: number): wasi.Filestat {
-  const stat = new ExactFilestat(BigInt(info.ino), filetype, BigInt(info.size));
-  stat.dev = BigInt(info.dev);
-  stat.nlink = BigInt(info.nlink);
-  stat.atim = toNanos(info.atimeMs);
-  stat.mtim = toNanos(info.mtimeMs);
-  stat.ctim = toNanos(info.ctimeMs);
-  return stat;
-}
-
-function placeFilestat(place: Place): wasi.Filestat {
-  const info = place.info;
-  const stat = new ExactFilestat(BigInt(info?.ino ?? 1), filetypeOf(place), BigInt(info?.size ?? 0));
-  stat.dev = BigInt(info?.dev ?? 0);
-  stat.nlink = BigInt(info?.nlink ?? 1);
-  stat.atim = toNanos(info?.atime?.getTime() ?? 0);
-  stat.mtim = toNanos(info?.mtime?.getTime() ?? 0);
-  stat.ctim = toNanos(info?.ctime?.getTime() ?? 0);
-  return stat;
-}
-
-function toNanos(ms: number): bigint {
-  return BigInt(Math.trunc(ms * 1000)) * 1000n;
-}
-
-/** Seconds for `utimes`: what the module gave, now, or as it is. */
-function timeOf(nanos: bigint, flags: number, which: "atime" | "mtime", asIsMs: number): number {
-  const set = which === "atime" ? wasi.FSTFLAGS_ATIM : wasi.FSTFLAGS_MTIM;
-  const setNow = which === "atime" ? wasi.FSTFLAGS_ATIM_NOW : wasi.FSTFLAGS_MTIM_NOW;
-  if ((flags & set) !== 0 && (flags & setNow) !== 0) throw new WasiError(wasi.ERRNO_INVAL);
-  if ((flags & set) !== 0) return Number(BigInt.asUintN(64, nanos)) / 1e9;
-  return (flags & setNow) !== 0 ? Date.now() / 1000 : asIsMs / 1000;
-}
-
-function toOffset(value: bigint): number {
-  const offset = Number(value);
-  if (offset < 0 || !Number.isSafeInteger(offset)) throw new WasiError(wasi.ERRNO_INVAL);
-  return offset;
 }

@@ -2,7 +2,8 @@ import { deepStrictEqual as assertEquals, ok as assert } from "node:assert";
 import { type Fd, wasi } from "@bjorn3/browser_wasi_shim";
 import { waitUntil } from "../../tests/support/wait_until.ts";
 import type { Mount } from "./engine.ts";
-import { folderOf, WasiFiles } from "./wasi_files.ts";
+import { WasiFiles } from "./wasi_files.ts";
+import { folderOf, openRoot } from "./wasi_folder.ts";
 import { DiskQuota } from "./wasi_quota.ts";
 import { WasiTree } from "./wasi_tree.ts";
 
@@ -32,7 +33,7 @@ class World implements Disposable {
       quota: this.quota,
       results: mounts.slice(1, 2),
     });
-    this.root = this.files.root();
+    this.root = openRoot(this.files);
   }
 
   open(

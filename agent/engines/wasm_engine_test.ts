@@ -319,6 +319,24 @@ async function pidOf(task: EngineTask): Promise<number> {
   return state.process.pid;
 }
 
+test("Ctrl-C on the terminal does not reach a module", async (engine, folder) => {
+  const go = [{ hostPath: `${folder.path}/inputs`, target: "/inputs", isReadOnly: true }];
+  await Deno.mkdir(`${folder.path}/inputs`);
+  const body =
+    "(call $print (i32.const 1) (i32.const 1024) (i32.const 1)) (call $await (i32.const 1025) (i32.const 9))";
+  const task = await folder.task(await wasmOf(command(body, { parts: dataAt1024("-inputs/go") })), {
+    inputs: go,
+  });
+  await engine.start(task);
+  await waitUntil(
+    "it runs",
+    async () => (await Deno.stat(`${task.folder}/stdout`).catch(() => ({ size: 0 }))).size > 0,
+  );
+  for (const signal of ["SIGINT", "SIGHUP"] as const) Deno.kill(await pidOf(task), signal);
+  await folder.file("inputs/go", "");
+  assertEquals(await engine.wait(task.executionId), { kind: "exited", exitCode: 0 });
+});
+
 test("tasks one after the other share a child, and none is left when it was idle", async (engine, folder) => {
   const module = await folder.file("m.wasm", await wasmOf(printing("")));
   const first = await folder.task(module);

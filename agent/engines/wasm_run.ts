@@ -8,6 +8,7 @@ import { DISK_DEFAULT_BYTES, MEMORY_DEFAULT_BYTES, TRAP_FRAMES_MAX, WASM_PAGE_BY
 import { type LoadedModule, ModuleLoader } from "./wasm_load.ts";
 import { parseWasmParams, type WasmParams } from "./wasm_params.ts";
 import { OutputStream, WasiFiles } from "./wasi_files.ts";
+import { openRoot } from "./wasi_folder.ts";
 import { DiskQuota } from "./wasi_quota.ts";
 import { WasiTree } from "./wasi_tree.ts";
 
@@ -49,7 +50,7 @@ function runIn(
     files.input(task.stdinPath),
     new OutputStream((bytes) => logs.write("stdout", bytes)),
     new OutputStream((bytes) => logs.write("stderr", bytes)),
-    files.root(),
+    openRoot(files),
   ];
   const wasi = {
     args: [params.entryModule.slice(params.entryModule.lastIndexOf("/") + 1), ...params.parameters],
@@ -172,11 +173,17 @@ function trapOf(error: Error): { name: string; trace: string } {
   const isStack = error instanceof RangeError;
   const isException = !isStack && !(error instanceof WebAssembly.RuntimeError);
   const name = isStack ? "stack overflow" : isException ? "an exception that nothing caught" : error.message;
-  const frames = (error.stack ?? "").split("\n").filter((line) => line.includes("wasm://"))
-    .slice(0, TRAP_FRAMES_MAX).map((line) =>
-      `  ${line.trim().replace(/wasm:\/\/wasm\/\S*:(?=wasm-function)/, "")}\n`
-    );
-  return { name, trace: `wasm trap: ${name}\n${frames.join("")}` };
+  const frames = (error.stack ?? "").split("\n").map(frameOf).filter((frame) => frame !== undefined);
+  return { name, trace: `wasm trap: ${name}\n${frames.slice(0, TRAP_FRAMES_MAX).join("")}` };
+}
+
+/** A frame of the module as a line. Offsets are those after the limit was put in: a few bytes beyond the file's. */
+function frameOf(line: string): string | undefined {
+  const match = /^ *at (?:(.+) \()?wasm:.*?(?::0x([0-9a-f]+)|:1:(\d+))\)?$/.exec(line);
+  if (match === null) return undefined;
+  const [, name = "<anonymous>", hex, column] = match;
+  if (name !== "<anonymous>") return `  at ${name}\n`;
+  return `  at an unnamed function, near byte 0x${hex ?? (Number(column) - 1).toString(16)}\n`;
 }
 
 function failed(error: AppError): EngineExit {

@@ -7,7 +7,7 @@ import type { EngineExit, EngineTask } from "./engine.ts";
 import { writeExit, writeStart } from "./execution_file.ts";
 import { LogWriter } from "./log_files.ts";
 import { ModuleCache } from "./wasm_cache.ts";
-import { LINE_BYTES_MAX, LOG_DEFAULT_BYTES, RESIDENT_RECYCLE_BYTES } from "./wasm_limits.ts";
+import { LINE_BYTES_MAX, LOG_DEFAULT_BYTES, RESIDENT_RECYCLE_BYTES, TRAP_FRAMES_MAX } from "./wasm_limits.ts";
 import type { WasmOrder, WasmReply } from "./wasm_protocol.ts";
 import { failedBy, memoryLimitOf, runTask } from "./wasm_run.ts";
 import { ChildState } from "./wasm_watch.ts";
@@ -25,6 +25,7 @@ scope.onmessage = (event) => {
 };
 
 function runOrders(state: ChildState): void {
+  Error.stackTraceLimit = TRAP_FRAMES_MAX + 10;
   const cache = new ModuleCache();
   const idleResident = Deno.memoryUsage().rss;
   reply({ kind: "ready" });
