@@ -30,6 +30,8 @@ export class Deadlines {
   readonly #nudge: () => void;
   /** `about kind` → uptime at which it is due. */
   readonly #due = new Map<string, { about: string; kind: string; atMs: number }>();
+  /** Changed by a transaction that has not committed; after one that failed, what stays here costs a statement. */
+  readonly #changing = new Set<string>();
   #cancel: (() => void) | undefined;
   #timerAtMs = Infinity;
   #checkpointAtMs: number;
@@ -49,15 +51,16 @@ export class Deadlines {
 
   /** Inside the caller's transaction. A second `set` of the same keeps the first. */
   set(about: string, kind: string, remainingMs: number): void {
-    if (this.#due.has(key(about, kind))) return;
-    this.#database.run(
+    if (!this.#mayChange(about, kind, { isSet: false })) return;
+    const { changes } = this.#database.run(
       "INSERT OR IGNORE INTO deadlines (about, kind, remaining_ms) VALUES (?, ?, ?)",
       about,
       kind,
       remainingMs,
     );
+    if (changes === 0) return;
     const atMs = this.#clock.uptimeMs() + remainingMs;
-    this.#database.afterCommit(() => {
+    this.#change(about, kind, () => {
       this.#due.set(key(about, kind), { about, kind, atMs });
       this.#armAt(Math.min(atMs, this.#checkpointAtMs));
     });
@@ -65,9 +68,22 @@ export class Deadlines {
 
   /** Inside the caller's transaction. */
   clear(about: string, kind: string): void {
-    if (!this.#due.has(key(about, kind))) return;
+    if (!this.#mayChange(about, kind, { isSet: true })) return;
     this.#database.run("DELETE FROM deadlines WHERE about = ? AND kind = ?", about, kind);
-    this.#database.afterCommit(() => this.#due.delete(key(about, kind)));
+    this.#change(about, kind, () => this.#due.delete(key(about, kind)));
+  }
+
+  /** Memory knows, unless this transaction has changed the deadline already: then the row does. */
+  #mayChange(about: string, kind: string, { isSet }: { isSet: boolean }): boolean {
+    return this.#changing.has(key(about, kind)) || this.#due.has(key(about, kind)) === isSet;
+  }
+
+  #change(about: string, kind: string, after: () => void): void {
+    this.#changing.add(key(about, kind));
+    this.#database.afterCommit(() => {
+      this.#changing.delete(key(about, kind));
+      after();
+    });
   }
 
   /** What has passed, in order; each is answered until it is cleared. */
