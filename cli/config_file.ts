@@ -23,7 +23,7 @@ export async function readConfigFile(
         hint: near ? `Did you mean ${near}?` : "`skerry config list` shows every key",
       });
     }
-    if (value !== null) texts.set(known, textsOf(known, value));
+    if (value !== null) texts.set(known, textsOf(known, value, path));
   }
   return texts;
 }
@@ -76,7 +76,13 @@ function asMap(value: unknown, path: string): Record<string, unknown> {
   throw new AppError("config", `Cannot use ${path}: it must hold lines such as "api: http://127.0.0.1:1234"`);
 }
 
-function textsOf(key: SettingKey, value: unknown): readonly string[] {
+function textsOf(key: SettingKey, value: unknown, path: string): readonly string[] {
+  if (typeof value === "object" && value !== null && !SETTINGS[key].isList) {
+    throw new AppError(
+      "config",
+      `Cannot use ${key} in ${path}: must be one value, current value is ${quote(value)}`,
+    );
+  }
   if (Array.isArray(value)) return value.map(String);
   if (typeof value === "object" && value !== null) {
     return Object.entries(value).map(([name, entry]) => `${name}=${entry}`);

@@ -7,7 +7,8 @@ import { z } from "zod";
 import { AppError } from "../shared/errors.ts";
 import { type IdSource, newNodeId, NodeId } from "../shared/model/ids.ts";
 
-const Identity = z.object({ nodeId: NodeId });
+/** The id is part of the names under which the node is addressed. */
+const Identity = z.object({ nodeId: NodeId.refine((id) => /^n-[\w-]{1,64}$/.test(id)) });
 
 /** A locked data folder. */
 export interface DataFolder {

@@ -105,6 +105,7 @@ export function startApi(options: ApiOptions): { readonly url: string; close(): 
     clock,
     log,
     listenHost: listen.host,
+    hostNames,
   });
   const closing = new AbortController();
   const server = listenOn(listen, { signal: closing.signal, answer: app.fetch });
