@@ -22,7 +22,14 @@ export function skerryCommand(executable: string | undefined, args: readonly str
 /** Runs one command of the command line to its end. */
 export async function skerry(
   args: readonly string[],
-  options: { env?: Record<string, string>; stdin?: string; cwd?: string; executable?: string } = {},
+  options: {
+    env?: Record<string, string>;
+    stdin?: string;
+    cwd?: string;
+    executable?: string;
+    /** Killed when it takes longer. */
+    timeoutMs?: number;
+  } = {},
 ): Promise<{ code: number; stdout: string; stderr: string }> {
   const [command, all] = skerryCommand(options.executable, args);
   const child = new Deno.Command(command, {
@@ -32,6 +39,7 @@ export async function skerry(
     stdin: options.stdin === undefined ? "null" : "piped",
     stdout: "piped",
     stderr: "piped",
+    signal: AbortSignal.timeout(options.timeoutMs ?? 120_000),
   }).spawn();
   if (options.stdin !== undefined) {
     const writer = child.stdin.getWriter();
