@@ -14,6 +14,7 @@ interface Peer {
 }
 
 async function fetchFrom(peer: Peer, before: Record<string, Uint8Array | string> = {}) {
+  const folder = await Deno.makeTempDir();
   const ranges: (string | null)[] = [];
   const server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, (request) => {
     const range = request.headers.get("range");
@@ -25,9 +26,9 @@ async function fetchFrom(peer: Peer, before: Record<string, Uint8Array | string>
     if (peer.etag) headers.etag = peer.etag;
     if (isFresh) headers["content-range"] = `bytes ${from}-${CONTENT.length - 1}/${CONTENT.length}`;
     const status = peer.status ?? (isFresh ? 206 : 200);
-    return new Response(ReadableStream.from(pieces(from, breakAt)), { status, headers });
+    const body = ReadableStream.from(pieces({ from, breakAt, part: `${folder}/x.part` }));
+    return new Response(body, { status, headers });
   });
-  const folder = await Deno.makeTempDir();
   try {
     for (const [name, body] of Object.entries(before)) {
       if (typeof body === "string") await Deno.writeTextFile(`${folder}/${name}`, body);
@@ -41,16 +42,25 @@ async function fetchFrom(peer: Peer, before: Record<string, Uint8Array | string>
     const names = [...Deno.readDirSync(folder)].map(({ name }) => name);
     return { bytes: await Deno.readFile(`${folder}/x`), ranges, gotBytes, names };
   } finally {
-    await Deno.remove(folder, { recursive: true });
     await server.shutdown();
+    await Deno.remove(folder, { recursive: true });
   }
 }
 
-async function* pieces(from: number, breakAt: number | undefined): AsyncGenerator<Uint8Array> {
+interface Sending {
+  readonly from: number;
+  readonly breakAt: number | undefined;
+  /** Where the client keeps what it has: the link is cut once something has arrived. */
+  readonly part: string;
+}
+
+async function* pieces({ from, breakAt, part }: Sending): AsyncGenerator<Uint8Array> {
   for (let at = from; at < CONTENT.length; at += 10_000) {
-    if (breakAt !== undefined && at >= breakAt) throw new Error("the link is cut");
+    if (breakAt !== undefined && at >= breakAt) {
+      while (await Deno.stat(part).then(({ size }) => size === 0, () => true));
+      throw new Error("the link is cut");
+    }
     yield CONTENT.subarray(at, Math.min(at + 10_000, CONTENT.length));
-    await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }
 
