@@ -1,7 +1,7 @@
 /** OBSERVE: what agents report becomes state, and an evaluation where desired and observed differ. */
 import type { Deadlines } from "../../shared/ledger/deadlines.ts";
 import { type Execution, isLive } from "../../shared/model/execution.ts";
-import type { NodeId } from "../../shared/model/ids.ts";
+import { type NodeId, shortId } from "../../shared/model/ids.ts";
 import { JOB_TERMINAL } from "../../shared/model/job.ts";
 import { type Node, NodeFacts } from "../../shared/model/node.ts";
 import { Report } from "../../shared/model/report.ts";
@@ -84,6 +84,17 @@ export class Observe {
     }
     if (after.phase === "completed") this.#completed(current, after, { wasLost });
     else this.#evaluate(current);
+  }
+
+  /** A job of which nothing runs yet says which node it waits for. */
+  #waitsOnNode(jobRow: JobRow, { nodeId, partition }: Execution): void {
+    const { count } = jobRow.job.spec;
+    const who = count === 1 ? "it is" : `partition ${partition} is`;
+    const message = `${who} in the queue of node ${shortId(nodeId)}, which has no room yet`;
+    const hint = "It starts by itself as soon as earlier work there has ended";
+    if (jobRow.job.phase === "pending") {
+      this.#change(jobRow, { kind: "waiting", message, hint, isAtWork: false }, events.jobQueued(message));
+    }
   }
 
   #completed(jobRow: JobRow, execution: Execution, { wasLost }: { wasLost: boolean }): void {

@@ -3,7 +3,7 @@ import { encodeBody, parseBody } from "../../shared/ledger/body.ts";
 import type { Database, SqlRow } from "../../shared/ledger/database.ts";
 import { Execution, isLive } from "../../shared/model/execution.ts";
 import type { ExecutionId, NodeId } from "../../shared/model/ids.ts";
-import type { Resources } from "../../shared/model/resources.ts";
+import { NO_RESOURCES, type Resources } from "../../shared/model/resources.ts";
 import type { OpenExecution } from "../core/reconcile.ts";
 
 /** An execution with its job's row. */
@@ -138,14 +138,27 @@ export class Executions {
       `SELECT node_id, sum(cpu_millis) AS cpu, sum(memory_bytes) AS memory, sum(disk_bytes) AS disk, sum(gpu_count) AS gpu
        FROM executions INDEXED BY executions_live WHERE ${LIVE} GROUP BY node_id`,
     );
-    return new Map(rows.map((row) => [row.node_id as NodeId, {
-      cpuMillis: Number(row.cpu),
-      memoryBytes: Number(row.memory),
-      diskBytes: Number(row.disk),
-      gpuCount: Number(row.gpu),
-    }]));
+    return new Map(rows.map((row) => [row.node_id as NodeId, toResources(row)]));
   }
 
+  /** What runs on a node, and what waits there, by the last reports. */
+  loadOf(nodeId: NodeId): { running: Held; waiting: Held } {
+    const rows = this.#database.all(
+      `SELECT phase IN ('placed', 'queued') AS waits, count(*) AS count, sum(cpu_millis) AS cpu,
+         sum(memory_bytes) AS memory, sum(disk_bytes) AS disk, sum(gpu_count) AS gpu
+       FROM executions INDEXED BY executions_live WHERE node_id = ? AND ${LIVE} GROUP BY waits`,
+      nodeId,
+    );
+    const held = (waits: number): Held => {
+      const row = rows.find((one) => Number(one.waits) === waits);
+      return row === undefined
+        ? { count: 0, resources: NO_RESOURCES }
+        : { count: Number(row.count), resources: toResources(row) };
+    };
+    return { running: held(0), waiting: held(1) };
+  }
+
+  /** A page of a job's executions. */
   scan(options: {
     jobRow: number;
     version: number | "all";
@@ -169,6 +182,21 @@ export class Executions {
     );
     return rows.map((row) => ({ row: Number(row.row), execution: toExecution(row).execution }));
   }
+}
+
+/** Executions of a node together. */
+export interface Held {
+  readonly count: number;
+  readonly resources: Resources;
+}
+
+function toResources(row: SqlRow): Resources {
+  return {
+    cpuMillis: Number(row.cpu),
+    memoryBytes: Number(row.memory),
+    diskBytes: Number(row.disk),
+    gpuCount: Number(row.gpu),
+  };
 }
 
 function toExecution(row: SqlRow): ExecutionRow {

@@ -35,8 +35,8 @@ export function openQueries(store: Store): Queries {
     getExecution: (id) => getExecution(store, id),
     listExecutions: (id, query) => listExecutions(store, { jobRow: rowOf(id), query }),
     listHistory: (id, query) => listHistory(store, { jobRow: rowOf(id), query }),
-    listNodes: () => store.projection.nodes.map(({ node }) => node),
-    getNode: (id) => getNode(store, id),
+    listNodes: () => store.projection.nodes.map(({ node }) => withLoad(store, node)),
+    getNode: (id) => withLoad(store, getNode(store, id)),
   };
 }
 
@@ -87,6 +87,21 @@ function getNode(store: Store, id: string): Node {
   }
   if (prefixed[0] === undefined) throw new AppError("not_found", `node not found: ${id}`);
   return prefixed[0];
+}
+
+/** What this home knows of its own executions there is newer than the node's last sign of life. */
+function withLoad(store: Store, node: Node): Node {
+  const { running, waiting } = store.executions.loadOf(node.facts.id);
+  return {
+    ...node,
+    load: {
+      ...node.load,
+      allocated: running.resources,
+      queued: waiting.resources,
+      runningCount: running.count,
+      queuedCount: waiting.count,
+    },
+  };
 }
 
 function isWanted({ job }: JobRow, { namespace, labels, phases }: JobQuery): boolean {
