@@ -2,6 +2,7 @@
  * Runs stages. A stage's tick does bounded work and answers whether more waits; a nudge after a commit wakes it.
  * Correctness never depends on the nudge: every stage also ticks once at start.
  */
+import { setImmediate } from "node:timers";
 import type { Log } from "./log.ts";
 import { InvariantError } from "./invariant.ts";
 
