@@ -83,10 +83,12 @@ export function createApp(options: AppOptions): App {
   return {
     document,
     async fetch(request) {
-      const { pathname, searchParams: query } = new URL(request.url);
       const requestId = requestIdOf(request.headers);
+      let query = new URLSearchParams();
       try {
         checkOrigin(request.headers, own);
+        const { pathname, searchParams } = urlOf(request);
+        query = searchParams;
         const redirect = REDIRECTS[pathname];
         if (redirect && request.method === "GET") return answers.redirect(requestId, redirect);
         const clientVersion = request.headers.get("x-bacalhau-git-version") ?? "";
@@ -98,6 +100,15 @@ export function createApp(options: AppOptions): App {
       }
     },
   };
+}
+
+/** Deno makes the URL of what the client sent, and throws when that is none. */
+function urlOf(request: Request): URL {
+  try {
+    return new URL(request.url);
+  } catch (cause) {
+    throw new AppError("bad_request", "Cannot read the request: its target must be a path", { cause });
+  }
 }
 
 interface Routing {
