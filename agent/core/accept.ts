@@ -28,7 +28,8 @@ export interface Offer {
   readonly envAllowed: readonly string[];
   readonly capacity: Resources;
   readonly queueCapacity: Resources;
-  readonly queued: Resources;
+  /** Allocated and queued together. */
+  readonly held: Resources;
   readonly queuedCount: number;
   readonly queuedCountMax: number;
   /** Whether the order could start at once: then it takes no place in the queue. */
@@ -123,9 +124,11 @@ export const ACCEPT_RULES: readonly AcceptRule[] = [
   },
   {
     reason: "the queue has room",
-    rejects: ({ resources }, { queued, queueCapacity, queuedCount, queuedCountMax, hasRoomNow }) => {
+    rejects: ({ resources }, { held, capacity, queueCapacity, queuedCount, queuedCountMax, hasRoomNow }) => {
       if (hasRoomNow) return undefined;
-      if (queuedCount < queuedCountMax && fits(add(queued, resources), queueCapacity)) return undefined;
+      // As homes count: what was granted a moment later than the next order came has not left the queue yet.
+      const hasRoom = fits(add(held, resources), add(capacity, queueCapacity));
+      if (hasRoom && queuedCount < queuedCountMax) return undefined;
       return {
         code: "exhausted",
         message: `this node does not take more: ${queuedCount} executions wait in its queue`,

@@ -18,7 +18,7 @@ const OFFER: Offer = {
   envAllowed: [],
   capacity: { ...NO_RESOURCES, cpuMillis: 1000 },
   queueCapacity: { ...NO_RESOURCES, cpuMillis: 2000 },
-  queued: NO_RESOURCES,
+  held: NO_RESOURCES,
   queuedCount: 0,
   queuedCountMax: 10,
   hasRoomNow: false,
@@ -68,7 +68,7 @@ Deno.test("accept() has one row for each rule, and each rejects with its reason"
 });
 
 Deno.test("accept() counts the queue's resources, unless the task can start at once", () => {
-  const full = { ...OFFER, queued: { ...NO_RESOURCES, cpuMillis: 1950 } };
+  const full = { ...OFFER, held: { ...NO_RESOURCES, cpuMillis: 2950 } };
   assert.equal(accept(ASK, full)?.code, "exhausted");
   assert.equal(accept(ASK, { ...full, hasRoomNow: true }), undefined);
 });

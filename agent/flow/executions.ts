@@ -124,8 +124,9 @@ export class Executions {
     return [...this.#live.values()];
   }
 
-  get queued(): Resources {
-    return this.#queued;
+  /** Allocated and queued together. */
+  get held(): Resources {
+    return add(this.allocations.total, this.#queued);
   }
 
   get queuedCount(): number {

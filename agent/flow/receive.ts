@@ -104,7 +104,7 @@ export class Receive implements SyncProgram {
       envAllowed,
       capacity,
       queueCapacity,
-      queued: executions.queued,
+      held: executions.held,
       queuedCount: executions.queuedCount,
       queuedCountMax: LIMITS.agentQueueMax,
       hasRoomNow: executions.hasRoomFor(order.task.resources),

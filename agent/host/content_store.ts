@@ -12,18 +12,19 @@ export class ContentFolder implements ContentStore {
   readonly #known = new Map<string, { path: string; usedAtMs: number }>();
   /** One that is being unpacked is waited for by whoever else wants it. */
   readonly #unpacking = new Map<string, Promise<void>>();
-  readonly #now: () => number;
+  readonly #weighed = new Map<string, number>();
+  readonly #clock: { wallMs(): number };
 
-  constructor(root: string, options: { wallMs: () => number }) {
+  constructor(root: string, options: { wallMs(): number }) {
     this.#root = root;
-    this.#now = options.wallMs;
+    this.#clock = options;
     Deno.mkdirSync(root, { recursive: true, mode: 0o700 });
   }
 
   find(digest: string): string | undefined {
     const path = this.#path(digest);
     if (!this.#known.has(path) && !isThere(path)) return undefined;
-    this.#known.set(path, { path, usedAtMs: this.#now() });
+    this.#known.set(path, { path, usedAtMs: this.#clock.wallMs() });
     return path;
   }
 
@@ -56,7 +57,7 @@ export class ContentFolder implements ContentStore {
       });
     }
     Deno.renameSync(part, path);
-    this.#known.set(path, { path, usedAtMs: this.#now() });
+    this.#known.set(path, { path, usedAtMs: this.#clock.wallMs() });
     return path;
   }
 
@@ -71,7 +72,7 @@ export class ContentFolder implements ContentStore {
     } catch (error) {
       throw recogniseIo(error, "Cannot store content");
     }
-    this.#known.set(path, { path, usedAtMs: this.#now() });
+    this.#known.set(path, { path, usedAtMs: this.#clock.wallMs() });
     return { digest, path };
   }
 
@@ -85,7 +86,7 @@ export class ContentFolder implements ContentStore {
       }
       await unpacking;
     }
-    this.#known.set(path, { path, usedAtMs: this.#now() });
+    this.#known.set(path, { path, usedAtMs: this.#clock.wallMs() });
     return path;
   }
 
@@ -98,9 +99,10 @@ export class ContentFolder implements ContentStore {
     for (const { path, sizeBytes, usedAtMs } of found) {
       if (bytes <= LIMITS.contentCacheBytes) return;
       // What was used a moment ago may belong to an execution that is being prepared.
-      const isRecent = this.#now() - usedAtMs < LIMITS.contentWaitMs;
+      const isRecent = this.#clock.wallMs() - usedAtMs < LIMITS.contentWaitMs;
       if (isRecent || kept.has(path.replace(/\.(part|put|tree|tree\.unpacking)$/, ""))) continue;
       this.#known.delete(path);
+      this.#weighed.delete(path);
       removeAll(path);
       bytes -= sizeBytes;
     }
@@ -109,7 +111,17 @@ export class ContentFolder implements ContentStore {
   #weigh(path: string): { path: string; sizeBytes: number; usedAtMs: number } {
     const info = Deno.lstatSync(path);
     const usedAtMs = this.#known.get(path)?.usedAtMs ?? info.mtime?.getTime() ?? 0;
-    return { path, sizeBytes: info.isDirectory ? treeBytes(path) : info.size, usedAtMs };
+    return { path, sizeBytes: info.isDirectory ? this.#treeBytes(path) : info.size, usedAtMs };
+  }
+
+  /** Unpacked archives never change: each is weighed once. */
+  #treeBytes(path: string): number {
+    let bytes = this.#weighed.get(path);
+    if (bytes === undefined) {
+      bytes = treeBytes(path);
+      if (path.endsWith(".tree")) this.#weighed.set(path, bytes);
+    }
+    return bytes;
   }
 
   #path(digest: string): string {
