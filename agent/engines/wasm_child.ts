@@ -37,21 +37,23 @@ function watchMemory(state: ChildState): void {
   let idleBytes = Deno.memoryUsage().rss;
   setInterval(() => {
     const resident = Deno.memoryUsage().rss;
-    const running = state.running();
-    if (running === undefined) idleBytes = resident;
-    else if (resident > idleBytes + running.memoryBytes + RESIDENT_ALLOWANCE_BYTES && state.settle()) {
-      endForMemory(running, resident);
+    const current = state.current();
+    if (current === undefined) idleBytes = resident;
+    else if (
+      resident > idleBytes + current.memoryBytes + RESIDENT_ALLOWANCE_BYTES && state.settle(current.run)
+    ) {
+      endForMemory(state.settled(), { resident, memoryBytes: current.memoryBytes });
     }
   }, RESIDENT_CHECK_MS);
 }
 
-function endForMemory(running: WatchedExecution, resident: number): void {
+function endForMemory(running: WatchedExecution, seen: { resident: number; memoryBytes: number }): void {
   const mib = (bytes: number) => Math.ceil(bytes / 1024 / 1024);
   const exit: EngineExit = {
     kind: "failed",
     code: "memory_exceeded",
-    message: `The module was ended: its process held ${mib(resident)} MiB for a task of ${
-      mib(running.memoryBytes)
+    message: `The module was ended: its process held ${mib(seen.resident)} MiB for a task of ${
+      mib(seen.memoryBytes)
     } MiB`,
     hint: "Give the task more memory, or let it work on smaller pieces.",
   };

@@ -33,11 +33,11 @@ function runOrders(state: ChildState): void {
     const order = JSON.parse(line) as WasmOrder;
     const { task } = order;
     if (!recordStart(order)) continue;
-    state.enter({ executionId: task.executionId, folder: task.folder, memoryBytes: memoryLimitOf(task) });
+    const run = state.enter(task, memoryLimitOf(task));
     reply({ kind: "started", executionId: task.executionId });
-    const exit = run(task, cache);
+    const exit = execute(task, cache);
     // The watching thread may have decided meanwhile that it ended otherwise; then it ends the process.
-    if (!state.settle()) return;
+    if (!state.settle(run)) return;
     try {
       writeExit(task.folder, exit);
     } catch (error) {
@@ -63,7 +63,7 @@ function recordStart({ task, process }: WasmOrder): boolean {
   }
 }
 
-function run(task: EngineTask, cache: ModuleCache): EngineExit {
+function execute(task: EngineTask, cache: ModuleCache): EngineExit {
   try {
     const logs = new LogWriter(task.folder, {
       limitBytes: task.logBytes > 0 ? task.logBytes : LOG_DEFAULT_BYTES,
