@@ -39,7 +39,7 @@ async function runMany(
 }
 
 /** Measures; each figure is one line. */
-export async function engineFigures(): Promise<Figure[]> {
+export async function benchEngine(): Promise<Figure[]> {
   await using tasks = await TaskFolder.make();
   const engine = await openWasmEngine({ command: wasmChildCommand() });
   const cold = await runMany(engine, tasks, { count: 1, width: 1 });
@@ -92,4 +92,4 @@ function cpuMs(): number {
   return (Number(fields[11]) + Number(fields[12])) * 10;
 }
 
-if (import.meta.main) console.log(formatFigures(await engineFigures()));
+if (import.meta.main) console.log(formatFigures(await benchEngine()));

@@ -354,6 +354,31 @@ function engineContract(subject: Subject): void {
     assertEquals(await engine.wait(again.executionId), { kind: "exited", exitCode: 3 });
   });
 
+  test(
+    "kill -9 of the agent at any moment: what it began is taken over, each task runs once",
+    async (engine, folder) => {
+      for (let round = 0; round < 5; round++) {
+        const tasks = await Promise.all(Array.from({ length: 8 }, () => subject.task(folder, "prints")));
+        const begun = async () => {
+          const states = await Promise.all(tasks.map((task) => readState(task.folder)));
+          return states.filter((state) => state !== undefined).length;
+        };
+        const holder = subject.hold(tasks);
+        await waitUntil("enough have begun", async () => await begun() >= 2 * round);
+        holder.kill("SIGKILL");
+        await holder.status;
+        await Promise.all([holder.stdout.cancel(), holder.stdin.close().catch(() => {})]);
+        await engine.list(new Map(tasks.map((task) => [task.executionId, task.folder])));
+        await Promise.all(tasks.map((task) => engine.start(task)));
+        for (const task of tasks) {
+          assertEquals(await engine.wait(task.executionId), { kind: "exited", exitCode: 3 });
+          assertEquals(await Deno.readTextFile(`${task.results[0]!.hostPath}/log`), "ran\n");
+          assertEquals(await textOf(task, "stdout"), "out\n");
+        }
+      }
+    },
+  );
+
   test("close() lets running tasks go on", async (engine, folder) => {
     const task = await subject.task(folder, "waits");
     const other = await subject.open();
