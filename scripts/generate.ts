@@ -1,7 +1,9 @@
 /**
  * Writes the documents that follow from the code: `docs/openapi.json` from the routes, `docs/errors.md` and
- * `docs/limits.md` from their tables. `--check` writes nothing and exits with 1 when one of them is not current.
+ * `docs/limits.md` from their tables, `docs/lifecycle.md` from the state machines. `--check` writes nothing and exits with 1 when one of them is not current.
  */
+import { agentLifecycleTable } from "../agent/core/lifecycle.ts";
+import { homeLifecycleTable } from "../orchestrator/core/lifecycle.ts";
 import type { Desk } from "../orchestrator/flow/desk.ts";
 import { createApp } from "../orchestrator/http/app.ts";
 import { systemClock } from "../shared/clock.ts";
@@ -99,6 +101,28 @@ export function limitsText(source: string): string {
   ].join("\n\n").replace(/\n+$/, "\n");
 }
 
+/** The state machines as a page: every state with every event. */
+export function lifecycleText(): string {
+  const home = homeLifecycleTable();
+  return [
+    "# Lifecycle",
+    NOTE,
+    "What becomes of jobs and executions. Columns are states, rows are events; every pair has its answer. `·` means " +
+    "that nothing changes: the event is late, doubled or no longer matters.",
+    "## A job at its home",
+    "(counted): one more partition has its result. (noted): only what is told to users changes.",
+    home.jobs,
+    "## An execution at its home",
+    "What was `lost` may be corrected by a late report; every other end stays. (stop): the home wants it stopped, and " +
+    "tells the agent.",
+    home.executions,
+    "## An execution on its node",
+    "In parentheses: what the agent does next. Only what is on disk starts, and what was told to stop never does.",
+    agentLifecycleTable(),
+    "",
+  ].join("\n\n").replace(/\n+$/, "\n");
+}
+
 function formatLimit(name: string, value: number): string {
   if (/bytes/i.test(name)) return formatBytes(value);
   if (/Ms(Max)?$/.test(name)) return formatDuration(value);
@@ -112,6 +136,7 @@ export async function generate(): Promise<Map<string, string>> {
     ["docs/openapi.json", await openapiText()],
     ["docs/errors.md", errorsText()],
     ["docs/limits.md", limitsText(limits)],
+    ["docs/lifecycle.md", lifecycleText()],
   ]);
 }
 

@@ -63,6 +63,7 @@ export function unrest({ home, nodes }: World): string | undefined {
   }
   const { jobs, executions } = rowsOf(program);
   const live = executions.filter(({ phase }) => isLive(phase));
+  if (program.store.waiting.dueCount > 0) return "evaluations are due";
   if (live.length > 0) return `executions are live at home: ${live.map(({ id, phase }) => `${id} ${phase}`)}`;
   for (const { row, job } of jobs) {
     if (JOB_TERMINAL.has(job.phase)) continue;
