@@ -15,7 +15,7 @@ Deno.test("a stage ticks at the start, again while more waits, and then only whe
       if (ticks === 4) again.resolve();
       return ticks < 3;
     },
-  }, { log: silentLog, onBug: assert.fail });
+  }, { log: silentLog, onBug: (error) => assert.fail(String(error)) });
   await quiet.promise;
   stage.nudge();
   stage.nudge();
@@ -59,7 +59,7 @@ Deno.test("closing waits for the tick under way", async () => {
       isDone = true;
       return true;
     },
-  }, { log: silentLog, onBug: assert.fail });
+  }, { log: silentLog, onBug: (error) => assert.fail(String(error)) });
   await inside.promise;
   const closed = stage.close();
   goOn.resolve();
