@@ -2,7 +2,7 @@
 import { parseArgs } from "node:util";
 import { benchAgent } from "./agent_bench.ts";
 import { benchCommandLine } from "./cli_bench.ts";
-import { engineFigures } from "./engine_bench.ts";
+import { benchEngine } from "./engine_bench.ts";
 import { benchJobs } from "./jobs_bench.ts";
 import { benchLargeStore } from "./large_store_bench.ts";
 import { type Figure, formatFigures } from "./report.ts";
@@ -18,7 +18,7 @@ const executable = values.executable;
 const BENCHES: Readonly<Record<string, () => Promise<Figure[]>>> = {
   scheduler: async () => [...benchScheduler(), ...await benchDurableScheduler()],
   agent: benchAgent,
-  engine: engineFigures,
+  engine: benchEngine,
   jobs: () => benchJobs({ isFull: !values.quick, executable }),
   cli: () => benchCommandLine({ executable }),
   store: () => benchLargeStore({ jobCount: values.quick ? 10_000 : 100_000 }),
