@@ -20,25 +20,26 @@ const LOGS_KEPT = 4;
 
 /** Returns the exit code once the node has ended in order. */
 export async function serve(config: ServeConfig): Promise<number> {
-  const ended = Promise.withResolvers<number>();
+  const ended = Promise.withResolvers<"bug" | "SIGINT" | "SIGTERM">();
+  // Before anything is started: a signal that comes early ends the node in order too.
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    Deno.addSignalListener(signal, () => ended.resolve(signal));
+  }
   const node = await startNode(config, {
     onBug(error) {
       console.error("A bug in Skerry ends this process; its state is safe on disk.", error);
-      ended.resolve(EXIT.failed);
+      ended.resolve("bug");
     },
   });
   console.log(
     `Skerry ${VERSION} listens on ${node.url} (node ${shortId(node.nodeId)}, data in ${config.dataDir})`,
   );
-  for (const signal of ["SIGINT", "SIGTERM"] as const) {
-    Deno.addSignalListener(signal, () => {
-      node.log.info("Stopping: running work goes on and is found again at the next start", { signal });
-      ended.resolve(EXIT.ok);
-    });
+  const why = await ended.promise;
+  if (why !== "bug") {
+    node.log.info("Stopping: running work goes on and is found again at the next start", { signal: why });
   }
-  const code = await ended.promise;
   await node.close();
-  return code;
+  return why === "bug" ? EXIT.failed : EXIT.ok;
 }
 
 interface RunningNode {

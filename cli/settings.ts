@@ -112,7 +112,8 @@ export const SETTINGS = {
     summary: "Labels of this node, which a job's constraints are compared with",
     placeholder: "KEY=VALUE",
     isList: true,
-    read: (texts) => Object.fromEntries(texts.map(parsePair)),
+    read: (texts) =>
+      Object.fromEntries(texts.flatMap((text) => text.split(",")).map((it) => parsePair(it.trim()))),
   }),
   name: setting({
     summary: "What people call this node",
