@@ -48,11 +48,29 @@ export class Submit {
         hint: "Try again in a moment",
       });
     }
-    for (const [digest, bytes] of submission.contents) await this.#options.contents.put(digest, bytes);
+    await this.#keepContents(submission);
     return await new Promise((resolve, reject) => {
       this.#pending.push({ submission, specHash: hashOfSpec(submission.spec), resolve, reject });
       this.#options.nudge();
     });
+  }
+
+  /** Keeps what came with the job; what it only names by digest must be here already. */
+  async #keepContents({ spec, contents }: Submission): Promise<void> {
+    for (const [digest, bytes] of contents) await this.#options.contents.put(digest, bytes);
+    for (const { source, target } of spec.task.inputs) {
+      const digest = source.type === "inline" ? source.params.Digest : undefined;
+      if (typeof digest !== "string" || contents.has(digest) || await this.#options.contents.has(digest)) {
+        continue;
+      }
+      throw new AppError(
+        "invalid",
+        `Cannot submit the job: the content of input "${target}" must be known here, ${digest} is not`,
+        {
+          hint: "Send the content itself, as a data: URL",
+        },
+      );
+    }
   }
 
   /** Commits what waits, up to a bound. */

@@ -6,6 +6,7 @@ import { AppError } from "../../shared/errors.ts";
 export interface Contents {
   /** Keeps the bytes; durable when it resolves. A digest that is there already costs nothing. */
   put(digest: string, bytes: Uint8Array): Promise<void>;
+  has(digest: string): Promise<boolean>;
   /** Up to `LIMITS.chunkBytes` from `offset` on; empty at the end. Errors: `not_found`. */
   read(digest: string, offset: number): Promise<Uint8Array>;
 }
@@ -44,6 +45,7 @@ export function openContents(folder: string): Contents {
         });
       }
     },
+    has: (digest) => exists(pathOf(digest)),
     async read(digest, offset) {
       try {
         using file = await Deno.open(pathOf(digest));

@@ -21,7 +21,11 @@ function open(path: string) {
     bus: openEmbeddedBus(),
     clock: systemClock,
     ids: systemIds,
-    contents: { put: () => Promise.resolve(), read: () => Promise.resolve(new Uint8Array()) },
+    contents: {
+      put: () => Promise.resolve(),
+      has: () => Promise.resolve(true),
+      read: () => Promise.resolve(new Uint8Array()),
+    },
     refuses: () => undefined,
     nudge: () => {},
   });

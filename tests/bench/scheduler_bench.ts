@@ -87,7 +87,11 @@ export async function benchDurableScheduler(): Promise<Figure[]> {
     bus: openEmbeddedBus(),
     clock: systemClock,
     ids: systemIds,
-    contents: { put: () => Promise.resolve(), read: () => Promise.resolve(new Uint8Array()) },
+    contents: {
+      put: () => Promise.resolve(),
+      has: () => Promise.resolve(true),
+      read: () => Promise.resolve(new Uint8Array()),
+    },
     refuses: () => undefined,
     nudge: () => {},
   });

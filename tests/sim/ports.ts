@@ -61,6 +61,7 @@ export function simContents(life: Life, kept: Map<string, Uint8Array>): Contents
       await takeMs(life, 1);
       kept.set(digest, bytes);
     },
+    has: (digest) => Promise.resolve(kept.has(digest)),
     read: (digest, offset) => {
       const found = kept.get(digest);
       if (found === undefined) throw new AppError("not_found", `Cannot find content "${digest}"`);
