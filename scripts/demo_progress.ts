@@ -8,15 +8,22 @@ const LOGS_MS = 10_000;
 const BAR_WIDTH = 20;
 const COLUMNS = 80;
 
-/** States of an execution in which there is nothing to read yet. */
-const BEFORE_RUN = new Set(["New", "AskForBid", "AskForBidAccepted", "Pending"]);
+/** An execution's states as the API numbers them: below the first there is nothing to read yet. */
+const RUNNING = 6;
+const STATES: Readonly<Record<number, string>> = {
+  6: "Running",
+  7: "Publishing",
+  9: "Completed",
+  10: "Failed",
+  11: "Stopped",
+};
 const ENDED_JOB = new Set(["Completed", "Failed", "Stopped"]);
 
 interface Execution {
   readonly ID: string;
   /** Absent means 0. */
   readonly PartitionIndex?: number;
-  readonly ComputeState: { readonly StateType: string; readonly Message?: string };
+  readonly ComputeState: { readonly StateType: number; readonly Message?: string };
 }
 
 interface JobReply {
@@ -43,8 +50,8 @@ export async function followJob(options: FollowOptions): Promise<void> {
     for (const execution of reply.Executions?.Items ?? []) {
       const partition = execution.PartitionIndex ?? 0;
       const { StateType: state } = execution.ComputeState;
-      screen.state(partition, state);
-      if (!BEFORE_RUN.has(state) && !logs.has(execution.ID)) {
+      screen.state(partition, STATES[state] ?? "Waiting");
+      if (state >= RUNNING && !logs.has(execution.ID)) {
         logs.set(execution.ID, followLogs(options, execution.ID, (line) => screen.log(partition, line)));
       }
     }
