@@ -28,6 +28,8 @@ export class Disk {
   /** Holds the memory while no program has it open. */
   #keeper: Database | undefined;
   isFull = false;
+  /** Nearly full: what is known can be recorded, nothing new is taken. */
+  isLow = false;
   /** Kills at the next commit. */
   crashAt: CommitCrash | undefined;
 

@@ -39,11 +39,11 @@ export class Faults {
 
   /** Draws the kinds of this run, and lets them begin. */
   begin(): void {
-    const { dice, network, nodes, users } = this.#options;
+    const { dice, network, nodes, users, isLong } = this.#options;
     for (const node of nodes) network.setFaults(node.id, this.#drawLink());
     users.lostReplyRatio = dice.pick([0, 0, 0.1, 0.4]);
     for (const fault of this.#kinds()) {
-      if (dice.chance(fault.ratio)) this.#plan(fault, dice.spread(...fault.everyMs));
+      if (dice.chance(fault.ratio)) this.#plan(fault, dice.spread(...fault.everyMs) * (isLong ? 4 : 1));
     }
   }
 
@@ -75,8 +75,10 @@ export class Faults {
       {
         name: "cut",
         ratio: isLong ? 0.9 : 0.5,
-        everyMs: [5_000, 10 * MINUTE_MS],
-        strike: () => this.#cut(node()),
+        everyMs: isLong ? [MINUTE_MS / 2, 3 * MINUTE_MS] : [5_000, 10 * MINUTE_MS],
+        strike: () => {
+          for (const one of nodes) if (dice.chance(1 / nodes.length)) this.#cut(one);
+        },
       },
       {
         name: "agent crash",
@@ -99,7 +101,13 @@ export class Faults {
         name: "full disk",
         ratio: 0.25,
         everyMs: [20_000, 5 * MINUTE_MS],
-        strike: () => this.#fill(dice.chance(0.5) ? home : node()),
+        strike: () => this.#fill(dice.chance(0.5) ? home : node(), "isFull"),
+      },
+      {
+        name: "low disk",
+        ratio: 0.3,
+        everyMs: [5_000, 5 * MINUTE_MS],
+        strike: () => this.#fill(dice.chance(0.2) ? home : node(), "isLow"),
       },
       {
         name: "wiped disk",
@@ -118,7 +126,7 @@ export class Faults {
 
   #cut(node: SimNode): void {
     const { network, timeline, dice, isLong } = this.#options;
-    const forMs = isLong ? dice.spread(2, 30) * MINUTE_MS : dice.spread(200, 10 * MINUTE_MS);
+    const forMs = isLong ? dice.spread(8, 25) * MINUTE_MS : dice.spread(200, 10 * MINUTE_MS);
     const how = { isNoticed: dice.chance(0.5) };
     timeline.trace(`${node.id} is cut off for ${Math.round(forMs)} ms`);
     network.setUp(node.id, false, how);
@@ -144,13 +152,13 @@ export class Faults {
     timeline.trace(`a wall clock is wrong by ${Math.round(machine.wallErrorMs)} ms`);
   }
 
-  #fill(machine: SimHome | SimNode): void {
+  #fill({ disk }: SimHome | SimNode, how: "isFull" | "isLow"): void {
     const { timeline, dice } = this.#options;
-    if (machine.disk.isFull) return;
-    timeline.trace("a disk is full");
-    machine.disk.isFull = true;
+    if (disk[how]) return;
+    timeline.trace(`a disk is ${how === "isFull" ? "full" : "low"}`);
+    disk[how] = true;
     timeline.at(dice.spread(500, 2 * MINUTE_MS), () => {
-      machine.disk.isFull = false;
+      disk[how] = false;
     });
   }
 
@@ -178,6 +186,7 @@ export class Faults {
     users.lostReplyRatio = 0;
     for (const machine of [home, ...nodes]) {
       machine.disk.isFull = false;
+      machine.disk.isLow = false;
       machine.disk.crashAt = undefined;
       machine.start();
     }

@@ -76,7 +76,7 @@ export function simMachine(disk: Disk, total: Resources): Machine {
     arch: "x86_64",
     hostname: "simulated",
     total,
-    diskFreeBytes: () => disk.isFull ? 0 : 2 ** 40,
+    diskFreeBytes: () => disk.isFull || disk.isLow ? 0 : 2 ** 40,
     releaseReserve() {},
     keepReserve() {},
   };

@@ -44,7 +44,12 @@ export class SimHome {
       onBug: (error) => checks.fail("no bug shows itself", String(error)),
     });
     this.life = life;
+    let appliedCount = 0;
     const database = this.disk.open(life, {
+      // Now and then what was applied is not remembered: when it comes again, it counts again.
+      swallows: bug === "inbox_forgotten"
+        ? (sql) => sql.startsWith("INSERT INTO inbox") && ++appliedCount % 5 === 0
+        : undefined,
       onWrite: (sql, values, rowId) => checks.onHomeWrite(sql, values, rowId),
       onCommit: () => checks.onHomeCommit(),
       onCrash: () => this.crash(),
@@ -58,7 +63,9 @@ export class SimHome {
       ids: seededIds(dice.whole(0, 2 ** 31)),
       contents: simContents(life, this.#contents),
       refuses: () =>
-        this.disk.isFull ? new AppError("disk_full", "Cannot take the job: the disk is full") : undefined,
+        this.disk.isFull || this.disk.isLow
+          ? new AppError("disk_full", "Cannot take the job: the disk is full")
+          : undefined,
       nudge: (stage) => life.nudge(stage),
     });
     this.program = program;
@@ -83,7 +90,10 @@ export class SimHome {
 
 function plant(bug: Bug, { store }: ComposedOrchestrator): void {
   if (bug === "result_accepted_twice") store.executions.isTaken = () => false;
-  if (bug === "token_forgotten") store.jobs.findSubmission = () => undefined;
+  if (bug === "token_forgotten") {
+    store.jobs.findSubmission = () => undefined;
+    store.jobs.insertSubmission = () => {};
+  }
   if (bug === "released_twice") {
     const { projection } = store;
     const release = projection.release.bind(projection);

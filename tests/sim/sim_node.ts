@@ -77,7 +77,6 @@ export class SimNode {
       onWrite: () => {},
       onCommit: () => checks.onAgentCommit(this),
       onCrash: () => this.crash({ isPowerOff: dice.chance(0.3) }),
-      swallows: bug === "inbox_forgotten" ? (sql) => sql.startsWith("INSERT INTO inbox") : undefined,
     });
     const program = composeAgent({
       ...{ database, clock: life, facts },

@@ -128,5 +128,5 @@ Deno.test("sim: how much was simulated", threaded, async () => {
       Math.round(simulatedMs / realMs)
     } times real time`,
   );
-  assert.ok(sum((it) => it.startCount) > SEEDS, "hardly anything ran");
+  assert.ok(sum((it) => it.startCount) >= SEEDS, "hardly anything ran");
 });

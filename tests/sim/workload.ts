@@ -33,9 +33,9 @@ export function drawSpec(
   dice: Dice,
   { nodeCount, isLong }: { nodeCount: number; isLong: boolean },
 ): { spec: JobSpec; temper: Temper } {
-  const isQuick = dice.chance(0.7);
+  const isQuick = dice.chance(isLong ? 0.3 : 0.7);
   const temper: Temper = {
-    runMs: isQuick ? [5, 5_000] : [1_000, isLong ? 1_800_000 : 400_000],
+    runMs: isQuick ? [5, 5_000] : isLong ? [240_000, 2_400_000] : [1_000, 400_000],
     exitCodes: dice.pick([[0], [0], [0, 0, 0, 1], [0, 3], [1]]),
     startFails: dice.chance(0.1) ? 0.3 : 0,
     traps: dice.chance(0.1) ? 0.3 : 0,
