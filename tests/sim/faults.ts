@@ -126,7 +126,7 @@ export class Faults {
 
   #cut(node: SimNode): void {
     const { network, timeline, dice, isLong } = this.#options;
-    const forMs = isLong ? dice.spread(8, 25) * MINUTE_MS : dice.spread(200, 10 * MINUTE_MS);
+    const forMs = isLong ? dice.spread(8, 45) * MINUTE_MS : dice.spread(200, 10 * MINUTE_MS);
     const how = { isNoticed: dice.chance(0.5) };
     timeline.trace(`${node.id} is cut off for ${Math.round(forMs)} ms`);
     network.setUp(node.id, false, how);

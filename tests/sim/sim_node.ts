@@ -65,7 +65,7 @@ export class SimNode {
 
   start(): void {
     if (this.life !== undefined || this.isGone) return;
-    const { facts, timeline, network, dice, checks, bug } = this.#options;
+    const { facts, timeline, network, dice, checks } = this.#options;
     timeline.trace(`${this.id} starts`);
     const life = new Life({
       ...{ name: this.id, timeline, dice: dice.fork() },

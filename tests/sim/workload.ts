@@ -35,7 +35,7 @@ export function drawSpec(
 ): { spec: JobSpec; temper: Temper } {
   const isQuick = dice.chance(isLong ? 0.3 : 0.7);
   const temper: Temper = {
-    runMs: isQuick ? [5, 5_000] : isLong ? [240_000, 2_400_000] : [1_000, 400_000],
+    runMs: isQuick ? [5, 5_000] : isLong ? [180_000, dice.pick([600_000, 2_400_000])] : [1_000, 400_000],
     exitCodes: dice.pick([[0], [0], [0, 0, 0, 1], [0, 3], [1]]),
     startFails: dice.chance(0.1) ? 0.3 : 0,
     traps: dice.chance(0.1) ? 0.3 : 0,
