@@ -13,6 +13,7 @@ import { type JobEvent, step as stepJob } from "../core/job.ts";
 import { blame } from "../core/retry.ts";
 import type { JobRow } from "../store/jobs.ts";
 import type { Store } from "../store/store.ts";
+import { endWait } from "./queue_deadline.ts";
 
 /** What observing works on. */
 export interface ObserveOptions {
@@ -68,6 +69,8 @@ export class Observe {
     if (isAtWork && !JOB_TERMINAL.has(current.job.phase) && current.job.phase !== "running") {
       current = this.#change(current, { kind: "started" }, events.jobState("running"));
     }
+    const hasWaited = before.phase === "placed" || before.phase === "queued";
+    if (isAtWork && hasWaited) endWait(store, this.#options.deadlines, current);
     const wasLost = before.phase === "lost";
     if (isLive(after.phase)) {
       if (!wasLost) return;

@@ -19,6 +19,7 @@ import type { JobRow } from "../store/jobs.ts";
 import type { Store } from "../store/store.ts";
 import { groupKey, type Waiter } from "../store/waiting.ts";
 import { orderRun, orderStop, type Send } from "./dispatch.ts";
+import { beginWait } from "./queue_deadline.ts";
 
 /** What scheduling works on. */
 export interface ScheduleOptions {
@@ -147,6 +148,7 @@ export class Schedule {
       modifiedAtMs: nowMs,
     };
     store.executions.insert({ jobRow: row, execution });
+    if (slot.attempt > 0) beginWait(this.#options.deadlines, job);
     if (slot.previousId !== undefined) this.#linkPrevious(slot.previousId, execution);
     store.projection.allocate(nodeId, execution.resources);
     store.record(jobRow, events.executionRequested(nodeId, explanation), { executionId: execution.id });
@@ -193,6 +195,7 @@ export class Schedule {
       store.evaluations.put({ ...evaluation, status: "blocked", nowMs: store.nowMs() });
     }
     store.waiting.putBlocked(waiter, key, refusal);
+    beginWait(this.#options.deadlines, jobRow.job);
     const { message, hint } = refusal;
     const waiting = stepJob(jobRow.job, { kind: "waiting", message, hint, isAtWork }, store.nowMs());
     if (waiting === jobRow.job) return;

@@ -9,6 +9,7 @@ import type { Contents } from "../store/contents.ts";
 import { hashOfSpec } from "../store/jobs.ts";
 import type { Store } from "../store/store.ts";
 import type { Submission, SubmissionAnswer } from "./desk.ts";
+import { beginWait } from "./queue_deadline.ts";
 
 interface Pending {
   readonly submission: Submission;
@@ -136,9 +137,9 @@ export class Submit {
     if (idempotencyToken) {
       store.jobs.insertSubmission({ token: idempotencyToken, jobRow: row, specHash, evaluationId, nowMs });
     }
-    const { totalMs, queueMs } = spec.task.timeouts;
+    const { totalMs } = spec.task.timeouts;
     if (totalMs > 0) deadlines.set(job.id, "total", totalMs);
-    if (queueMs > 0) deadlines.set(job.id, "queue", queueMs);
+    beginWait(deadlines, job);
     return { jobId: job.id, evaluationId, warnings: [] };
   }
 }

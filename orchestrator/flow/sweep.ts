@@ -7,6 +7,7 @@ import { step as stepJob } from "../core/job.ts";
 import type { JobRow } from "../store/jobs.ts";
 import type { Store } from "../store/store.ts";
 import { loseNode } from "./lose_node.ts";
+import { isWaiting } from "./queue_deadline.ts";
 
 /** What the sweep works on. */
 export interface SweepOptions {
@@ -66,12 +67,8 @@ export class Sweep {
   /** Only a job of which something still waits has waited too long. */
   #leaveQueue(found: JobRow): void {
     const { store } = this.#options;
-    const { job, row } = found;
-    const { open, nextPartition } = store.executions.openOf(row, job.version);
-    const isWaiting = nextPartition < job.spec.count ||
-      open.some(({ phase }) => phase === "placed" || phase === "queued") ||
-      store.evaluations.find(row) !== undefined;
-    if (!isWaiting) return;
+    const { job } = found;
+    if (!isWaiting(store, found)) return;
     const limit = events.formatSeconds(job.spec.task.timeouts.queueMs);
     this.#fail(found, {
       code: "queue_timed_out",

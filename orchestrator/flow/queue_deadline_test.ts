@@ -1,0 +1,47 @@
+import assert from "node:assert/strict";
+import { aTask } from "../../tests/support/builders.ts";
+import { aHome } from "../../tests/support/home_fixture.ts";
+
+const retry = { attempts: 0, lostAttempts: 2 };
+const task = aTask({ timeouts: { executionMs: 0, queueMs: 5_000, totalMs: 0 } });
+
+Deno.test("a job that finds no place within its queue time-out fails", async () => {
+  const tooLarge = { ...task, resources: { ...task.resources, cpuMillis: 1_000_000 } };
+  const { job, pass } = await aHome({ retry, task: tooLarge });
+  pass(4_999);
+  assert.equal(job().phase, "queued");
+  pass(1);
+  assert.deepEqual([job().phase, job().code], ["failed", "queue_timed_out"]);
+});
+
+Deno.test("a job that runs does not wait, however long it runs", async () => {
+  const { job, pass, report } = await aHome({ retry, task });
+  report("running");
+  pass(60_000);
+  assert.equal(job().phase, "running");
+});
+
+Deno.test("a job that waits again is given its whole queue time-out again", async () => {
+  const { job, pass, report, lose, plan, setConnected } = await aHome({ retry, task });
+  report("running");
+  pass(4_000);
+  lose();
+  setConnected(false);
+  plan();
+  assert.equal(job().phase, "queued");
+  pass(4_999);
+  assert.equal(job().phase, "queued");
+  pass(1);
+  assert.deepEqual([job().phase, job().code], ["failed", "queue_timed_out"]);
+});
+
+Deno.test("a replacement that stands in a node's queue waits as well", async () => {
+  const { job, pass, report, lose, plan } = await aHome({ retry, task });
+  report("running");
+  pass(60_000);
+  lose();
+  const [order] = plan();
+  report("queued", order!.executionId);
+  pass(5_000);
+  assert.deepEqual([job().phase, job().code], ["failed", "queue_timed_out"]);
+});

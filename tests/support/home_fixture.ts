@@ -1,0 +1,81 @@
+/** A home whose stages a test ticks, with one node that a test plays, and one job. */
+import { Database } from "../../shared/ledger/database.ts";
+import { Deadlines } from "../../shared/ledger/deadlines.ts";
+import type { Message } from "../../shared/ledger/outbox.ts";
+import type { ExecutionPhase } from "../../shared/model/execution.ts";
+import type { ExecutionId, NodeId } from "../../shared/model/ids.ts";
+import type { JobSpec } from "../../shared/model/job.ts";
+import { seededIds } from "../../shared/random.ts";
+import { loseNode } from "../../orchestrator/flow/lose_node.ts";
+import { Observe } from "../../orchestrator/flow/observe.ts";
+import { Schedule } from "../../orchestrator/flow/schedule.ts";
+import { stopJob } from "../../orchestrator/flow/stop.ts";
+import { Submit } from "../../orchestrator/flow/submit.ts";
+import { Sweep } from "../../orchestrator/flow/sweep.ts";
+import { APPLICATION_ID, MIGRATIONS } from "../../orchestrator/store/migrations.ts";
+import { Store } from "../../orchestrator/store/store.ts";
+import { aSpec, someFacts } from "./builders.ts";
+
+/** The node. */
+export const NODE = "n-0" as NodeId;
+
+/** The job is submitted and, when it fits the node, placed there. */
+export async function aHome(change: Partial<JobSpec> = {}) {
+  const database = Database.open({
+    path: ":memory:",
+    migrations: MIGRATIONS,
+    applicationId: APPLICATION_ID,
+  });
+  let nowMs = 0;
+  const clock = { wallMs: () => 1_000 + nowMs, uptimeMs: () => nowMs, after: () => () => {} };
+  const store = new Store({ database, clock, ids: seededIds(1) });
+  const deadlines = new Deadlines({ database, clock, nudge: () => {} });
+  const nothing = () => {};
+  const observe = new Observe({ store, deadlines, nudgeSchedule: nothing });
+  const sweep = new Sweep({ store, deadlines, nudgeSchedule: nothing });
+  const orders: Message[] = [];
+  const schedule = new Schedule({ store, deadlines, send: (_peer, message) => void orders.push(message) });
+  const contents = {
+    has: () => Promise.resolve(false),
+    put: () => Promise.resolve(),
+    read: () => Promise.resolve(new Uint8Array()),
+  };
+  const submit = new Submit({
+    ...{ store, contents, deadlines, nudge: nothing, nudgeSchedule: nothing },
+    refuses: () => undefined,
+  });
+  const hear = (kind: string, about: string, body: unknown) =>
+    store.transaction(() => observe.apply(`${NODE}/agent`, { seq: 1, ageMs: 0, kind, about, body }));
+  const plan = () => {
+    while (schedule.tick());
+    return orders.splice(0).map(({ body }) => body as { desired: string; executionId: ExecutionId });
+  };
+  hear("node", NODE, someFacts({ id: NODE }));
+  const answer = submit.submit({ spec: aSpec(change), contents: new Map() });
+  await Promise.resolve();
+  submit.tick();
+  const { jobId } = await answer;
+  const executionId = plan()[0]?.executionId as ExecutionId;
+  let revision = 0;
+  return {
+    ...{ store, plan, jobId, executionId },
+    /** The node says that the execution is in this phase now. */
+    report: (phase: ExecutionPhase, id = executionId) =>
+      hear("report", id, { executionId: id, phase, revision: ++revision }),
+    lose: () => store.transaction(() => loseNode(store, NODE, { message: "Execution lost" })),
+    /** The node leaves for a while: nothing is placed there. */
+    setConnected: (isConnected: boolean) => {
+      const { node } = store.projection.find(NODE)!;
+      store.projection.putNode({ ...node, connection: isConnected ? "connected" : "disconnected" });
+    },
+    stop: () => stopJob({ store, deadlines, nudgeSchedule: nothing }, { id: jobId, reason: "enough" }),
+    /** Time goes by, and what is due happens. */
+    pass: (ms: number) => {
+      nowMs += ms;
+      sweep.tick();
+    },
+    held: () => store.projection.find(NODE)!.allocated,
+    phase: () => store.executions.find(executionId)!.execution.phase,
+    job: () => store.jobs.find(jobId)!.job,
+  };
+}
