@@ -93,6 +93,8 @@ export const LIMITS = {
   executionKeptMs: 7 * 86_400_000,
   /** Ended executions removed in one transaction: keeps a tick short. */
   executionsRemovedPerTick: 64,
+  /** Ended executions marked as recorded by their homes in one transaction: keeps a tick short. */
+  executionsConfirmedPerTick: 1024,
   /** Contents and unpacked archives that no execution uses: kept for the next one up to this. Oldest go first. */
   contentCacheBytes: 1024 * MIB,
   /** Bytes and files of an inline archive once unpacked: a small archive must not fill a disk. Beyond: the input fails. */

@@ -2,6 +2,7 @@
 import type { Clock } from "../../shared/clock.ts";
 import type { Database } from "../../shared/ledger/database.ts";
 import type { Deadlines } from "../../shared/ledger/deadlines.ts";
+import { AppError } from "../../shared/errors.ts";
 import { LIMITS } from "../../shared/limits.ts";
 import type { ExecutionId } from "../../shared/model/ids.ts";
 import type { Task } from "../../shared/model/job.ts";
@@ -30,8 +31,9 @@ export interface SweepOptions {
   readonly nudge: () => void;
 }
 
-/** Between two looks at the disk and at old executions. */
+/** Between two looks at the disk and at old executions; less while new work is refused, which somebody waits for. */
 const LOOK_MS = 30_000;
+const LOOK_REFUSING_MS = 2_000;
 
 /** The stage `sweep`. */
 export class Sweep implements Stage {
@@ -48,16 +50,27 @@ export class Sweep implements Stage {
   }
 
   async tick(): Promise<boolean> {
+    try {
+      return await this.#sweep();
+    } catch (error) {
+      // Forgetting is written down too: what is kept for a full disk is worth less than what this frees.
+      if (error instanceof AppError && error.code === "disk_full") this.#options.disk.onDiskFull();
+      throw error;
+    }
+  }
+
+  async #sweep(): Promise<boolean> {
     this.#timeOut();
     this.#options.deadlines.checkpoint({ isForced: false });
     const { clock } = this.#options;
     let isMore = false;
     if (clock.uptimeMs() >= this.#lookAtMs) {
       this.#watchDisk();
-      isMore = await this.#removeOld();
-      if (!isMore) this.#lookAtMs = clock.uptimeMs() + LOOK_MS;
+      const isAllConfirmed = this.#confirmEnded();
+      isMore = await this.#removeOld() || !isAllConfirmed;
+      if (!isMore) this.#lookAtMs = clock.uptimeMs() + this.#pauseMs;
     }
-    this.#cancel ??= clock.after(LOOK_MS, () => {
+    this.#cancel ??= clock.after(this.#pauseMs, () => {
       this.#cancel = undefined;
       this.#options.nudge();
     });
@@ -84,6 +97,16 @@ export class Sweep implements Stage {
     const isRefusing = disk.refuses() !== undefined;
     if (isRefusing !== this.#isRefusing) onRefusalChanged();
     this.#isRefusing = isRefusing;
+  }
+
+  get #pauseMs(): number {
+    return this.#isRefusing ? LOOK_REFUSING_MS : LOOK_MS;
+  }
+
+  #confirmEnded(): boolean {
+    const { database, journal } = this.#options;
+    const limit = LIMITS.executionsConfirmedPerTick;
+    return database.transaction(() => journal.confirmEnded(limit)) < limit;
   }
 
   /** Folders first: a row without a folder does no harm, a folder without a row would stay for ever. */

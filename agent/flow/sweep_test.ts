@@ -47,12 +47,24 @@ Deno.test("results that nobody has fetched stay, however old; fetched ones go", 
   await agent.close();
 });
 
-Deno.test("what its home has not recorded stays, however old", async () => {
+Deno.test("what its home has not acknowledged stays, however old", async () => {
+  const agent = await anAgent();
+  agent.home.order(anOrder("e-1", { task: aTask({ publisher: undefined }) }));
+  await agent.pass(20);
+  agent.home.sync.close();
+  agent.engine.end("e-1");
+  await agent.pass(LIMITS.executionKeptMs + 60_000);
+  assert.deepEqual(agent.workspace.removed, []);
+  await agent.close();
+});
+
+Deno.test("an end that its home has acknowledged needs no further word to be forgotten", async () => {
   const agent = await anAgent();
   agent.engine.behave = () => ({ kind: "exited", exitCode: 0 });
   agent.home.order(anOrder("e-1", { task: aTask({ publisher: undefined }) }));
-  await agent.pass(LIMITS.executionKeptMs + 60_000);
-  assert.deepEqual(agent.workspace.removed, []);
+  await agent.pass(60_000);
+  await agent.pass(LIMITS.executionKeptMs);
+  assert.deepEqual(agent.workspace.removed, ["e-1"]);
   await agent.close();
 });
 

@@ -118,6 +118,19 @@ export class Journal {
     );
   }
 
+  /**
+   * Lets those be forgotten that have ended and of which nothing waits in the outbox: their homes have acknowledged the
+   * end, and a home acknowledges in the transaction that records it. Answers how many, at most `limit`.
+   */
+  confirmEnded(limit: number): number {
+    return this.#database.run(
+      `UPDATE executions SET is_forgettable = 1 WHERE row IN (
+         SELECT row FROM executions WHERE is_forgettable = 0 AND ended_at_ms IS NOT NULL
+           AND id NOT IN (SELECT about FROM outbox) ORDER BY home, row LIMIT ?)`,
+      limit,
+    ).changes;
+  }
+
   setFetched(id: ExecutionId): void {
     this.#database.run("UPDATE executions SET keeps_results = 0 WHERE id = ?", id);
   }

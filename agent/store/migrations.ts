@@ -30,4 +30,5 @@ CREATE TABLE meta (
   body TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 ` + LEDGER_TABLES + DEADLINE_TABLES,
+  "CREATE INDEX executions_unconfirmed ON executions (home, row) WHERE is_forgettable = 0",
 ];
