@@ -201,6 +201,14 @@ export function failedBy(error: unknown): EngineExit {
   const text = error instanceof Error ? error.message : String(error);
   const isOs = typeof (error as { code?: unknown } | null)?.code === "string";
   const code: ErrorCode = isOs ? "io" : "internal";
+  if (/No space left|os error 28|quota exceeded|os error 122/i.test(text)) {
+    return {
+      kind: "failed",
+      code,
+      message: "Cannot run task: the node's disk is full",
+      hint: "Free some space on the node, then run the job again.",
+    };
+  }
   return {
     kind: "failed",
     code,
