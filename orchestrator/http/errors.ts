@@ -53,7 +53,11 @@ export function answerError(
   },
 ): Response {
   const envelope = envelopeOf(error, requestId);
-  if (envelope.Status >= 500) log.error("request failed", { requestId, error });
+  if (envelope.Status >= 500) {
+    // Clients try again and again while the disk is full: that must not fill it further.
+    const isExpected = error instanceof AppError && error.kind.isRetryable;
+    log[isExpected ? "debug" : "error"]("Request failed", { requestId, error });
+  }
   return answers.json({ requestId, query }, envelope, envelope.Status);
 }
 

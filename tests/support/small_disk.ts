@@ -1,10 +1,12 @@
 /** A disk that a test can fill: a file system in memory of a given size. Mounting takes root on Linux. */
 
+import { freeBytes } from "../../shared/disk.ts";
+
 /** A mounted disk, gone when the test is. */
 export interface SmallDisk extends AsyncDisposable {
   readonly path: string;
-  /** Fills it to the last byte; answers the file that does. Removing it frees the space again. */
-  fill(): string;
+  /** Fills it until so many bytes are free, or none; answers the file that does. Removing it frees the space again. */
+  fill(leftBytes?: number): string;
   remount(options: string): Promise<void>;
 }
 
@@ -24,11 +26,11 @@ export async function mountSmallDisk(
   }
   return {
     path,
-    fill() {
+    fill(leftBytes = 0) {
       const file = `${path}/fill-${crypto.randomUUID().slice(0, 8)}`;
       using opened = Deno.openSync(file, { create: true, write: true });
       for (let size = 1024 * 1024; size >= 1; size = Math.floor(size / 2)) {
-        while (writes(opened, size));
+        while (freeBytes(path) >= leftBytes + size && writes(opened, size));
       }
       return file;
     },
