@@ -190,6 +190,64 @@ Deno.test("a corrupt store is refused with its path, and not touched", async (t)
   }
 });
 
+Deno.test("a flipped bit in a record is noticed and said, and costs no other job", async (t) => {
+  const damages: [what: string, store: string, find: string, says: string[]][] = [
+    ["a job's state", "orchestrator/orchestrator.db", "SELECT body FROM jobs", ["job", "describe", "first"]],
+    ["a job's spec", "orchestrator/orchestrator.db", "SELECT body FROM job_versions", [
+      "job",
+      "describe",
+      "first",
+    ]],
+    ["an execution", "orchestrator/orchestrator.db", "SELECT body FROM executions", [
+      "job",
+      "executions",
+      "first",
+    ]],
+    ["an event", "orchestrator/orchestrator.db", "SELECT body FROM ledger", ["job", "history", "first"]],
+  ];
+  const dataDir = await usedFolder();
+  try {
+    for (const [what, store, find, says] of damages) {
+      await t.step(what, async () => {
+        const path = `${dataDir}/${store}`;
+        const good = await Deno.readFile(path);
+        flipBit(path, find);
+        {
+          await using node = await startNodeProcess({ dataDir });
+          const { code, stderr } = await skerry(says, { env: { SKERRY_API: node.url } });
+          assert.equal(code, 1, stderr);
+          assert.match(
+            stderr,
+            /^Error: Cannot read a stored record: its checksum does not match its content\nHint: \S/,
+          );
+          const other = await runTiny(node, "other");
+          assert.equal(other.code, 0, other.stderr + node.log());
+        }
+        await Deno.writeFile(path, good);
+      });
+    }
+  } finally {
+    await Deno.remove(dataDir, { recursive: true });
+  }
+});
+
+/** Changes one bit in the middle of the text that the query finds, in every place of the file where it stands. */
+function flipBit(path: string, find: string): void {
+  const database = new DatabaseSync(path);
+  const { body } = database.prepare(`${find} LIMIT 1`).get() as { body: string };
+  database.close();
+  const wanted = new TextEncoder().encode(body).subarray(0, 40);
+  const bytes = Deno.readFileSync(path);
+  let flips = 0;
+  for (let at = bytes.indexOf(wanted[0]!); at >= 0; at = bytes.indexOf(wanted[0]!, at + 1)) {
+    if (!wanted.every((byte, offset) => bytes[at + offset] === byte)) continue;
+    bytes[at + 20]! ^= 1;
+    flips++;
+  }
+  assert.ok(flips > 0, "the record was not found in the file");
+  Deno.writeFileSync(path, bytes);
+}
+
 Deno.test("a node.json that names no node is refused", async (t) => {
   const dataDir = await usedFolder();
   try {
