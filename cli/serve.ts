@@ -1,6 +1,6 @@
 /** Composes a node of both roles in this process, joined by the embedded bus, and runs it until it is told to end. */
 import { startAgent } from "../agent/main.ts";
-import { checkAddress, startApi, startOrchestrator } from "../orchestrator/main.ts";
+import { checkAddress, type RunningOrchestrator, startApi, startOrchestrator } from "../orchestrator/main.ts";
 import { openEmbeddedBus } from "../shared/bus/embedded_bus.ts";
 import { systemClock } from "../shared/clock.ts";
 import { openDiskGuard } from "../shared/disk.ts";
@@ -17,6 +17,8 @@ import { openDataFolder } from "./data_folder.ts";
 /** Bytes of one file of the node's own log, and how many older ones are kept. */
 const LOG_BYTES = 16 * 1024 * 1024;
 const LOGS_KEPT = 4;
+/** How long the API waits for this machine to join; a full disk may keep it from joining. */
+const JOIN_MS = 3_000;
 
 /** Returns the exit code once the node has ended in order. */
 export async function serve(config: ServeConfig): Promise<number> {
@@ -90,6 +92,7 @@ async function startNode(
     },
   });
   started.defer(() => agent.close());
+  await joining(orchestrator, folder.nodeId);
   const api = startApi({
     desk: orchestrator.desk,
     nodeId: folder.nodeId,
@@ -102,6 +105,18 @@ async function startNode(
   started.defer(() => api.close());
   const all = started.move();
   return { nodeId: folder.nodeId, url: api.url, log, close: () => all.disposeAsync() };
+}
+
+/** A job that came before this machine has joined would find no node, and fail. Gives up waiting after a while. */
+async function joining({ desk }: RunningOrchestrator, nodeId: string): Promise<void> {
+  const untilMs = systemClock.uptimeMs() + JOIN_MS;
+  const isHere = () =>
+    desk.queries.listNodes().some(({ facts, connection }) =>
+      facts.id === nodeId && connection === "connected"
+    );
+  while (!isHere() && systemClock.uptimeMs() < untilMs) {
+    await new Promise((resolve) => setTimeout(resolve, 2));
+  }
 }
 
 /** The amounts that were set, in place of a share of the machine. */
