@@ -4,7 +4,7 @@ import wabt from "wabt";
 const FEATURES = {
   bulk_memory: true,
   exceptions: true,
- 
+
   reference_types: true,
   threads: true,
 };
