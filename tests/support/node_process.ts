@@ -3,6 +3,9 @@ import { VERSION } from "../../shared/version.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname;
 
+/** As in `scripts/skerry` and in the compiled file. */
+const V8_FLAGS = "--v8-flags=--max-semi-space-size=4";
+
 /** How a node is started. */
 export interface NodeOptions {
   /** Made when absent, and removed at the end. */
@@ -16,7 +19,7 @@ export interface NodeOptions {
 /** The command that runs Skerry from the source, or the given executable. */
 export function skerryCommand(executable: string | undefined, args: readonly string[]): [string, string[]] {
   if (executable !== undefined) return [executable, [...args]];
-  return [Deno.execPath(), ["run", "--no-check", "-A", "--quiet", `${ROOT}mod.ts`, ...args]];
+  return [Deno.execPath(), ["run", "--no-check", "-A", "--quiet", V8_FLAGS, `${ROOT}mod.ts`, ...args]];
 }
 
 /** Runs one command of the command line to its end. */
