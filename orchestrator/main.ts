@@ -54,6 +54,7 @@ export function startOrchestrator(options: OrchestratorOptions): RunningOrchestr
     ids,
     refuses,
     contents: openContents(`${folder}/contents`),
+    onDamaged: (error, about) => log.error("A stored record is damaged and set aside", { about, error }),
     nudge: (stage) => running.get(stage)?.nudge(),
   });
   program.open();

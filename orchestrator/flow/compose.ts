@@ -36,6 +36,8 @@ export interface OrchestratorPorts {
   readonly contents: Contents;
   /** Why no new work is taken at the moment. */
   readonly refuses: () => AppError | undefined;
+  /** A stored record cannot be read and was set aside. */
+  readonly onDamaged?: (error: AppError, about: string) => void;
   /** Asks for a tick of the named stage. */
   readonly nudge: (stage: string) => void;
 }
@@ -54,7 +56,7 @@ export interface ComposedOrchestrator {
 /** Nothing runs until the stages are ticked. */
 export function composeOrchestrator(ports: OrchestratorPorts): ComposedOrchestrator {
   const { database, bus, clock, ids, contents, self, nudge } = ports;
-  const store = new Store({ database, clock, ids });
+  const store = new Store({ database, clock, ids, onDamaged: ports.onDamaged });
   const nudgeSchedule = () => nudge("schedule");
   const deadlines = new Deadlines({ database, clock, nudge: () => nudge("sweep") });
   const outbox = new Outbox({ database, clock, process: ids.uuid() });

@@ -32,6 +32,14 @@ export class Observe {
 
   /** Applies one entry of an agent; inside sync's transaction. Total: what means nothing (any more) changes nothing. */
   apply(from: PeerId, entry: Entry): void {
+    try {
+      this.#applyOne(from, entry);
+    } catch (error) {
+      this.#options.store.setAside(error, entry.about);
+    }
+  }
+
+  #applyOne(from: PeerId, entry: Entry): void {
     const nodeId = nodeOf(from) as NodeId;
     switch (entry.kind) {
       case "report":

@@ -58,10 +58,21 @@ export class Schedule {
       ) {
         const waiter = store.waiting.next();
         if (waiter === undefined) break;
-        placedCount += this.#evaluate(waiter, LIMITS.placementsPerPlan - placedCount);
+        placedCount += this.#evaluateOne(waiter, LIMITS.placementsPerPlan - placedCount);
       }
     });
     return store.waiting.next() !== undefined;
+  }
+
+  #evaluateOne(waiter: Waiter, placementsMax: number): number {
+    const { store } = this.#options;
+    try {
+      return this.#evaluate(waiter, placementsMax);
+    } catch (error) {
+      store.setAside(error, `job in row ${waiter.jobRow}`);
+      store.waiting.remove(waiter.jobRow);
+      return 0;
+    }
   }
 
   /** Answers how many executions it placed. */

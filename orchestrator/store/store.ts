@@ -1,4 +1,5 @@
 /** An orchestrator's state: rows on disk, and what scheduling needs of them in memory. */
+import { AppError } from "../../shared/errors.ts";
 import type { Clock } from "../../shared/clock.ts";
 import type { Database } from "../../shared/ledger/database.ts";
 import { appendEvent } from "../../shared/ledger/ledger.ts";
@@ -11,7 +12,7 @@ import { type Job, JOB_TERMINAL } from "../../shared/model/job.ts";
 import { type JobRow, Jobs } from "./jobs.ts";
 import { Nodes } from "./nodes.ts";
 import { Projection } from "./projection.ts";
-import { groupKey, Waiting } from "./waiting.ts";
+import { groupKey, type Waiter, Waiting } from "./waiting.ts";
 
 /** Rows, memory and the one way to change both. */
 export class Store {
@@ -24,9 +25,17 @@ export class Store {
   readonly nodes: Nodes;
   readonly projection = new Projection();
   readonly waiting = new Waiting();
+  readonly #onDamaged: (error: AppError, about: string) => void;
   readonly #watchers = new Map<JobId, Set<Watcher>>();
 
-  constructor(options: { database: Database; clock: Clock; ids: IdSource }) {
+  constructor(options: {
+    database: Database;
+    clock: Clock;
+    ids: IdSource;
+    /** A record cannot be read and was set aside. */
+    onDamaged?: (error: AppError, about: string) => void;
+  }) {
+    this.#onDamaged = options.onDamaged ?? (() => {});
     this.database = options.database;
     this.clock = options.clock;
     this.ids = options.ids;
@@ -45,9 +54,26 @@ export class Store {
     for (const { jobRow, status, priority } of this.evaluations.all()) {
       const waiter = { jobRow, priority };
       if (status === "due") this.waiting.putDue(waiter);
-      else this.waiting.putBlocked(waiter, groupKey(this.jobs.get(jobRow).job.spec), undefined);
+      else this.#putBlocked(waiter);
     }
     this.waiting.open();
+  }
+
+  #putBlocked(waiter: Waiter): void {
+    try {
+      this.waiting.putBlocked(waiter, groupKey(this.jobs.get(waiter.jobRow).job.spec), undefined);
+    } catch (error) {
+      this.setAside(error, `job in row ${waiter.jobRow}`);
+    }
+  }
+
+  /**
+   * A damaged record costs its own job, and no other: whoever meets it goes on without it, and it is told. Throws the
+   * error again when it is of another kind.
+   */
+  setAside(error: unknown, about: string): void {
+    if (!(error instanceof AppError) || error.code !== "store") throw error;
+    this.#onDamaged(error, about);
   }
 
   /** One transaction over rows and memory: both change, or neither. */

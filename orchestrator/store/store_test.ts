@@ -1,0 +1,50 @@
+import assert from "node:assert/strict";
+import { openEmbeddedBus } from "../../shared/bus/embedded_bus.ts";
+import { systemClock } from "../../shared/clock.ts";
+import { Database } from "../../shared/ledger/database.ts";
+import { seededIds } from "../../shared/random.ts";
+import { orchestratorPeer } from "../../shared/wire/subjects.ts";
+import { aNode, aSpec } from "../../tests/support/builders.ts";
+import { composeOrchestrator } from "../flow/compose.ts";
+import { APPLICATION_ID, MIGRATIONS } from "./migrations.ts";
+
+Deno.test("a damaged record of one job costs no other job, and is told", async () => {
+  using database = Database.open({ path: ":memory:", migrations: MIGRATIONS, applicationId: APPLICATION_ID });
+  const told: string[] = [];
+  const program = composeOrchestrator({
+    self: orchestratorPeer("n-hub"),
+    database,
+    bus: openEmbeddedBus(),
+    clock: systemClock,
+    ids: seededIds(1),
+    contents: {
+      put: () => Promise.resolve(),
+      has: () => Promise.resolve(true),
+      read: () => Promise.resolve(new Uint8Array()),
+    },
+    refuses: () => undefined,
+    onDamaged: (_, about) => told.push(about),
+    nudge: () => {},
+  });
+  const { store, desk, stages } = program;
+  store.transaction(() => {
+    store.nodes.put(aNode());
+    store.projection.putNode(aNode());
+  });
+  const tick = (name: string) => stages.find((stage) => stage.name === name)!.tick();
+  const submit = async () => {
+    const answer = desk.submit({ spec: aSpec(), contents: new Map() });
+    await Promise.resolve();
+    await tick("submit");
+    return (await answer).jobId;
+  };
+  const damaged = await submit();
+  store.jobs.forgetSpecs();
+  database.transaction(() => database.run("UPDATE job_versions SET body = replace(body, 'wasm', 'wasn')"));
+  const whole = await submit();
+  await tick("schedule");
+  assert.deepEqual(told, ["job in row 1"]);
+  assert.equal(desk.queries.listExecutions(whole, { limit: 10 }).items.length, 1);
+  assert.throws(() => desk.queries.getJob(damaged), /checksum/);
+  program.close();
+});
