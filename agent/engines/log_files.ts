@@ -9,6 +9,8 @@
  * | 3 stdout cut, 4 stderr cut | KiB dropped so far, rounded up; the last such record counts |
  * | 5 end | 0; nothing follows: the task has ended |
  *
+ * A file that nothing was written to is not there: what the agent knows of the execution tells that such a log has ended.
+ *
  * Bytes are written through at once, records are joined (so that a program that prints byte by byte does not get an index
  * sixteen times its output): bytes beyond what the index tells of are the newest ones.
  */
@@ -31,7 +33,7 @@ const KINDS = { stdout: 1, stderr: 2, stdoutCut: 3, stderrCut: 4, end: 5 } as co
 export type LogStream = "stdout" | "stderr";
 
 class StreamWriter {
-  readonly #folder: string;
+  readonly #path: string;
   #file: Deno.FsFile | undefined;
   written = 0;
   dropped = 0;
@@ -40,31 +42,35 @@ class StreamWriter {
   pendingSinceMs = 0;
 
   constructor(folder: string, readonly name: LogStream, readonly limitBytes: number) {
-    this.#folder = folder;
-    this.#file = Deno.openSync(`${folder}/${name}`, { write: true, create: true, truncate: true });
+    this.#path = `${folder}/${name}`;
   }
 
   /** Appends what fits; returns how many bytes that is. */
   append(bytes: Uint8Array): number {
     const room = Math.max(0, this.limitBytes - this.written);
     const kept = bytes.length <= room ? bytes : bytes.subarray(0, room);
+    this.#file ??= createFile(this.#path);
     let done = 0;
-    while (done < kept.length) done += this.#file!.writeSync(kept.subarray(done));
+    while (done < kept.length) done += this.#file.writeSync(kept.subarray(done));
     this.written += done;
     this.dropped += bytes.length - done;
     return done;
   }
 
   close(isDurable: boolean): void {
-    if (this.#file && isDurable && this.written > 0) this.#file.syncDataSync();
+    if (isDurable && this.written > 0) this.#file?.syncDataSync();
     this.#file?.close();
     this.#file = undefined;
   }
 }
 
-/** Writes the three files of one execution. Synchronous: what `write` returned from is in the files. */
+/**
+ * Writes the three files of one execution, each with its first byte: a task that prints nothing costs the disk nothing.
+ * Synchronous: what `write` returned from is in the files.
+ */
 export class LogWriter {
-  readonly #index: Deno.FsFile;
+  readonly #indexPath: string;
+  #index: Deno.FsFile | undefined;
   readonly #streams: Record<LogStream, StreamWriter>;
   readonly #exactBytes: number;
   readonly #now: () => number;
@@ -79,7 +85,7 @@ export class LogWriter {
       stdout: new StreamWriter(folder, "stdout", options.limitBytes),
       stderr: new StreamWriter(folder, "stderr", options.limitBytes),
     };
-    this.#index = Deno.openSync(`${folder}/log.index`, { write: true, create: true, truncate: true });
+    this.#indexPath = `${folder}/log.index`;
   }
 
   /** Appends to a stream; what is beyond its bound is dropped and counted. */
@@ -105,8 +111,8 @@ export class LogWriter {
       if (stream.dropped > stream.droppedTold) this.#tellCut(stream, nowMs);
       stream.close(options.isDurable);
     }
-    this.#record(KINDS.end, 0, nowMs);
-    this.#index.close();
+    if (this.#index !== undefined) this.#record(KINDS.end, 0, nowMs);
+    this.#index?.close();
   }
 
   #joinOrFlush(name: LogStream, nowMs: number): void {
@@ -134,9 +140,14 @@ export class LogWriter {
   }
 
   #record(kind: number, length: number, atMs: number): void {
+    this.#index ??= createFile(this.#indexPath);
     this.#index.writeSync(encodeRecord(kind, length, atMs));
     this.#indexBytes += RECORD_BYTES;
   }
+}
+
+function createFile(path: string): Deno.FsFile {
+  return Deno.openSync(path, { write: true, create: true, truncate: true });
 }
 
 function encodeRecord(kind: number, length: number, atMs: number): Uint8Array {

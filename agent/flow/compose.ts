@@ -4,6 +4,7 @@ import type { Clock } from "../../shared/clock.ts";
 import type { Database } from "../../shared/ledger/database.ts";
 import { Deadlines } from "../../shared/ledger/deadlines.ts";
 import { Outbox } from "../../shared/ledger/outbox.ts";
+import { shareCommit } from "../../shared/ledger/share_commit.ts";
 import { Sync } from "../../shared/ledger/sync.ts";
 import { LIMITS } from "../../shared/limits.ts";
 import type { Log } from "../../shared/log.ts";
@@ -27,7 +28,7 @@ import { Sweep } from "./sweep.ts";
 import { TailLogs } from "./tail_logs.ts";
 
 /** Stages of the agent; each is nudged by name. */
-export type StageName = "sync" | "run" | "join" | "sweep";
+export type StageName = "turn" | "join" | "sweep";
 
 /** The ports and settings of an agent. */
 export interface ComposeOptions {
@@ -91,12 +92,13 @@ export function composeAgent(options: ComposeOptions): AgentProgram {
     options.publishers.filter((it) => it.keepsResultsHere).map(({ type }) => type),
   );
   const closing = new AbortController();
+  const nudgeTurn = () => nudge("turn");
 
   const send: Sync["send"] = (to, message) => sync.send(to, message);
   const executions = new Executions({
     ...{ database, journal, deadlines, clock, keepsResultsHere, send },
     capacity: facts.capacity,
-    nudge: () => nudge("run"),
+    nudge: nudgeTurn,
   });
   const load = () => executions.load(disk.refuses()?.message);
   const receive: Receive = new Receive({
@@ -109,7 +111,7 @@ export function composeAgent(options: ComposeOptions): AgentProgram {
   });
   const sync: Sync = new Sync({
     ...{ self: peer, bus, database, outbox, clock, program: receive },
-    nudge: () => nudge("sync"),
+    nudge: nudgeTurn,
   });
   const run = new Run({
     ...{ executions, inputs, publishers, workspace, clock, log },
@@ -117,7 +119,7 @@ export function composeAgent(options: ComposeOptions): AgentProgram {
     nodeId: facts.id,
     hostEnv: options.hostEnv ?? (() => undefined),
     onDiskFull: () => disk.onDiskFull(),
-    nudge: () => nudge("run"),
+    nudge: nudgeTurn,
   });
   const join: Join = new Join({
     ...{ database, journal, sync, clock, homes },
@@ -137,9 +139,13 @@ export function composeAgent(options: ComposeOptions): AgentProgram {
   });
   const serve = new Serve({ ...{ self: peer, bus, database, journal, executions, workspace, tail } });
 
+  const turn = async () => {
+    await run.recover();
+    const isMore = shareCommit(database, [() => sync.receive(), () => run.tick()]);
+    return sync.transmit() || isMore;
+  };
   const stages = [
-    { name: "sync" as const, tick: () => sync.tick() },
-    { name: "run" as const, tick: () => run.tick() },
+    { name: "turn" as const, tick: turn },
     { name: "join" as const, tick: () => join.tick() },
     { name: "sweep" as const, tick: () => sweep.tick() },
   ];

@@ -51,7 +51,9 @@ interface Kept {
   isStored: boolean;
   /** Uptime of the oldest decision that is not written. */
   dirtyAtMs: number | undefined;
-  untold: HistoryEvent[];
+  readonly untold: HistoryEvent[];
+  /** How many of them the open transaction has told. */
+  toldCount: number;
   overtakenCount: number;
 }
 
@@ -170,8 +172,9 @@ export class Executions {
     this.#write(kept, { isReported: refusal !== undefined });
   }
 
-  /** The transaction that admitted them failed: their home sends them again. */
+  /** The transaction of what arrived failed: what it admitted is sent again by its home. */
   dropUnstored(): void {
+    for (const kept of this.#dirty) kept.toldCount = 0;
     for (const kept of [...this.#dirty].filter(({ isStored }) => !isStored)) {
       if (kept.state.phase === "queued") this.#dequeue(kept);
       this.#dirty.delete(kept);
@@ -245,11 +248,18 @@ export class Executions {
   }
 
   /** Writes everything that was decided, in one transaction. */
-  flush(): void {
+  flush(options: { afterCommit?: () => void; onFailed?: (error: unknown) => void } = {}): void {
     if (this.#dirty.size === 0) return;
-    this.#options.database.transaction(() => {
+    const { database } = this.#options;
+    const work = () => {
       for (const kept of this.#dirty) this.#write(kept, { isReported: true });
-    });
+      if (options.afterCommit !== undefined) database.afterCommit(options.afterCommit);
+    };
+    const onFailed = (error: unknown) => {
+      for (const kept of this.#dirty) kept.toldCount = 0;
+      options.onFailed?.(error);
+    };
+    database.transaction(work, { onFailed });
   }
 
   /** Writes what was decided of one execution in the caller's transaction. */
@@ -260,7 +270,7 @@ export class Executions {
 
   #write(kept: Kept, { isReported }: { isReported: boolean }): void {
     const { database, journal, clock } = this.#options;
-    const { state, untold } = kept;
+    const { state } = kept;
     const revision = ++kept.revision;
     journal.put({ ...kept, state, revision }, {
       endedAtMs: state.phase === "ended" ? Math.round(clock.wallMs()) : undefined,
@@ -272,11 +282,15 @@ export class Executions {
     if (isReported && phase !== kept.reported) {
       this.#options.send(kept.home, reportMessage(toReport(kept.id, revision, state)));
     }
-    for (const event of untold) this.#tell(kept, event);
+    // Written twice in one transaction, each event is told once all the same.
+    const told = kept.untold.slice(kept.toldCount);
+    kept.toldCount = kept.untold.length;
+    for (const event of told) this.#tell(kept, event);
     database.afterCommit(() => {
       kept.isStored = true;
       if (isReported) kept.reported = phase;
-      kept.untold = kept.untold.slice(untold.length);
+      kept.untold.splice(0, told.length);
+      kept.toldCount -= told.length;
       // Decided on further meanwhile, or not told yet: it is written again.
       if (kept.state !== state || kept.untold.length > 0 || phase !== kept.reported) {
         return this.#options.nudge();
@@ -331,7 +345,14 @@ export class Executions {
 }
 
 function fresh() {
-  return { reported: undefined, isStored: false, dirtyAtMs: undefined, untold: [], overtakenCount: 0 };
+  return {
+    reported: undefined,
+    isStored: false,
+    dirtyAtMs: undefined,
+    untold: [],
+    toldCount: 0,
+    overtakenCount: 0,
+  };
 }
 
 function toWaiting({ id, row, order, overtakenCount }: Kept): Waiting {

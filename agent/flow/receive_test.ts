@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { TransactionOptions } from "../../shared/ledger/database.ts";
 import { AppError } from "../../shared/errors.ts";
 import type { ExecutionId } from "../../shared/model/ids.ts";
 import type { Input } from "../inputs/input.ts";
@@ -118,12 +119,12 @@ Deno.test("a failed transaction leaves no execution behind, and the order is tak
   const agent = await anAgent();
   const { transaction } = agent.database;
   let failures = 2;
-  agent.database.transaction = <Result>(work: () => Result): Result => {
-    if (failures-- <= 0) return transaction.call(agent.database, work) as Result;
+  agent.database.transaction = <Result>(work: () => Result, options?: TransactionOptions): Result => {
+    if (failures-- <= 0) return transaction.call(agent.database, work, options) as Result;
     return transaction.call(agent.database, () => {
       work();
       throw new AppError("disk_full", "The disk is full");
-    }) as Result;
+    }, options) as Result;
   };
   agent.home.order(anOrder("e-1"));
   await agent.settle();

@@ -6,7 +6,6 @@ import type { Clock } from "../../shared/clock.ts";
 import { AppError, asAppError } from "../../shared/errors.ts";
 import type { Log } from "../../shared/log.ts";
 import type { ExecutionId } from "../../shared/model/ids.ts";
-import type { Stage } from "../../shared/supervise.ts";
 import type { Effect, ExecutionEvent } from "../core/execution.ts";
 import { type Exit, type Failure, NO_EXIT_CODE, outcomeOf } from "../core/outcome.ts";
 import { type Held, recover } from "../core/recover.ts";
@@ -42,9 +41,8 @@ const PUBLISH_ATTEMPTS_MAX = 1_000;
 /** Pause before a failed stop is tried again. */
 const STOP_PAUSE_MS = 1_000;
 
-/** The stage `run`. */
-export class Run implements Stage {
-  readonly name = "run";
+/** Runs executions. */
+export class Run {
   readonly #options: RunOptions;
   #events: { id: ExecutionId; event: ExecutionEvent }[] = [];
   /** Ended by closing, and by an abandoned execution. */
@@ -68,9 +66,9 @@ export class Run implements Stage {
     this.#options.nudge();
   }
 
-  async tick(): Promise<boolean> {
+  /** Decides on what happened, and writes what is due. Not before `recover`. */
+  tick(): boolean {
     if (this.#bug !== undefined) throw this.#bug;
-    if (!this.#isRecovered) await this.#recover();
     if (this.#closing.signal.aborted) return false;
     const { executions } = this.#options;
     const events = this.#events;
@@ -84,7 +82,7 @@ export class Run implements Stage {
   }
 
   #writeWhenDue(): void {
-    const { executions, clock, nudge, onDiskFull } = this.#options;
+    const { executions, clock, nudge } = this.#options;
     const withinMs = executions.writeWithinMs();
     if (withinMs === undefined) return;
     if (withinMs > 0) {
@@ -94,21 +92,23 @@ export class Run implements Stage {
       });
       return;
     }
-    try {
-      executions.flush();
-    } catch (error) {
-      if (error instanceof AppError && error.code === "disk_full") onDiskFull();
-      throw error;
-    }
-    this.#forgetEnded();
+    const forgets = this.#forgets;
+    executions.flush({
+      afterCommit: () => this.#forgetEnded(forgets),
+      onFailed: (error) => this.#onFailed(error),
+    });
   }
 
-  #forgetEnded(): void {
-    for (const live of this.#forgets) {
+  #forgetEnded(ended: readonly Live[]): void {
+    for (const live of ended) {
       this.#engineOf(live)?.forget(live.id);
       this.#aborts.delete(live.id);
     }
-    this.#forgets = [];
+    this.#forgets = this.#forgets.slice(ended.length);
+  }
+
+  #onFailed(error: unknown): void {
+    if (error instanceof AppError && error.code === "disk_full") this.#options.onDiskFull();
   }
 
   #engineOf(live: Live): Engine | undefined {
@@ -254,8 +254,9 @@ export class Run implements Stage {
     }
   }
 
-  /** Compares the journal with what the engines hold. Nothing is granted before. */
-  async #recover(): Promise<void> {
+  /** Compares the journal with what the engines hold, once. Nothing is granted before. */
+  async recover(): Promise<void> {
+    if (this.#isRecovered) return;
     const { executions, engines, workspace, log } = this.#options;
     const live = executions.all().filter(({ state }) => state.phase !== "ended");
     const held = new Map<string, Held>();

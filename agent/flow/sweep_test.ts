@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { TransactionOptions } from "../../shared/ledger/database.ts";
 import { AppError } from "../../shared/errors.ts";
 import { LIMITS } from "../../shared/limits.ts";
 import type { ExecutionId } from "../../shared/model/ids.ts";
@@ -82,12 +83,14 @@ Deno.test("a full disk costs the reserve, and what was decided is recorded then"
   agent.home.order(anOrder("e-1"));
   await agent.pass(20);
   const { transaction } = agent.database;
-  agent.database.transaction = <Result>(work: () => Result): Result => {
-    if (agent.machine.reserve.at(-1) === "released") return transaction.call(agent.database, work) as Result;
+  agent.database.transaction = <Result>(work: () => Result, options?: TransactionOptions): Result => {
+    if (agent.machine.reserve.at(-1) === "released") {
+      return transaction.call(agent.database, work, options) as Result;
+    }
     return transaction.call(agent.database, () => {
       work();
       throw new AppError("disk_full", "The disk is full");
-    }) as Result;
+    }, options) as Result;
   };
   agent.engine.end("e-1");
   await assert.rejects(agent.settle(), { code: "disk_full" });

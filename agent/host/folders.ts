@@ -7,8 +7,9 @@ import { LIMITS } from "../../shared/limits.ts";
 import type { RunOutput } from "../../shared/model/result.ts";
 import type { ExecutionFolder, OutputPage, ResultFile, Workspace } from "./host.ts";
 
-/** Files beside the results that belong to them. */
-const STREAM_FILES = ["exitCode", "stderr", "stdout"];
+/** What belongs to the results beside their folders. Streams that an ended task printed nothing to have no file. */
+const STREAMS = ["stderr", "stdout"];
+const RESULT_FILES = ["exitCode", ...STREAMS];
 /** Entries of one list of results. Beyond: refused, because the answer is one message. */
 const LISTED_MAX = 5_000;
 
@@ -67,9 +68,10 @@ export class Folders implements Workspace {
   async listResults(executionId: string): Promise<readonly ResultFile[]> {
     const folder = this.pathOf(executionId);
     const found: ResultFile[] = [];
-    for (const name of STREAM_FILES) {
+    for (const name of RESULT_FILES) { // the exit code first: with it, the task has ended
       const info = await lstatOrNothing(`${folder}/${name}`);
       if (info?.isFile) found.push({ path: name, kind: "file", sizeBytes: info.size });
+      else if (found.length > 0) found.push({ path: name, kind: "file", sizeBytes: 0 });
     }
     // Of what else is there, only folders are results: the files are the engine's.
     await collect(folder, "", found);
@@ -78,6 +80,7 @@ export class Folders implements Workspace {
 
   async readResult(executionId: string, at: { path: string; offset: number; bytesMax: number }) {
     const hostPath = await this.#locate(executionId, at.path);
+    if (hostPath === undefined) return { bytes: new Uint8Array(), sizeBytes: 0 };
     try {
       using file = await Deno.open(hostPath);
       const { size: sizeBytes } = await file.stat();
@@ -95,11 +98,11 @@ export class Folders implements Workspace {
     }
   }
 
-  /** Every step of the path must be a real folder of the results: no "..", no link. */
-  async #locate(executionId: string, path: string): Promise<string> {
+  /** Every step of the path must be a real folder of the results: no "..", no link. Undefined for an empty stream. */
+  async #locate(executionId: string, path: string): Promise<string | undefined> {
     const parts = path.split("/");
     let at = this.pathOf(executionId);
-    if (parts.length === 1 && !STREAM_FILES.includes(path)) throw missing(executionId, path);
+    if (parts.length === 1 && !RESULT_FILES.includes(path)) throw missing(executionId, path);
     for (const [index, part] of parts.entries()) {
       if (part === "" || part === "." || part === ".." || part.includes("\0")) {
         throw missing(executionId, path);
@@ -107,6 +110,7 @@ export class Folders implements Workspace {
       at += `/${part}`;
       const info = await lstatOrNothing(at);
       const isLast = index === parts.length - 1;
+      if (info === undefined && STREAMS.includes(path)) return undefined;
       if (info === undefined || !(isLast ? info.isFile : info.isDirectory)) throw missing(executionId, path);
     }
     return at;

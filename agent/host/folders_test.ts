@@ -36,6 +36,19 @@ Deno.test("results are the streams, the exit code and a folder for each result p
     ]);
   }));
 
+Deno.test("a stream that nothing was printed to is an empty result", () =>
+  withFolders(async (folders) => {
+    const { path } = await folders.create("e-1", []);
+    await Deno.writeTextFile(`${path}/exitCode`, "0");
+    await Deno.writeTextFile(`${path}/stderr`, "oh");
+    assert.deepEqual(await folders.listResults("e-1"), [
+      { path: "exitCode", kind: "file", sizeBytes: 1 },
+      { path: "stderr", kind: "file", sizeBytes: 2 },
+      { path: "stdout", kind: "file", sizeBytes: 0 },
+    ]);
+    assert.deepEqual(await read(folders, "stdout"), { bytes: new Uint8Array(), sizeBytes: 0 });
+  }));
+
 Deno.test("a result is read in pieces by offset, empty at the end", () =>
   withFolders(async (folders) => {
     const { resultPaths } = await folders.create("e-1", ["outputs"]);

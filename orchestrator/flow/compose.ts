@@ -5,6 +5,7 @@ import type { AppError } from "../../shared/errors.ts";
 import type { Database } from "../../shared/ledger/database.ts";
 import { Deadlines } from "../../shared/ledger/deadlines.ts";
 import { Outbox } from "../../shared/ledger/outbox.ts";
+import { shareCommit } from "../../shared/ledger/share_commit.ts";
 import { Sync } from "../../shared/ledger/sync.ts";
 import type { ExecutionId, IdSource, NodeId } from "../../shared/model/ids.ts";
 import type { Stage } from "../../shared/supervise.ts";
@@ -57,16 +58,16 @@ export interface ComposedOrchestrator {
 export function composeOrchestrator(ports: OrchestratorPorts): ComposedOrchestrator {
   const { database, bus, clock, ids, contents, self, nudge } = ports;
   const store = new Store({ database, clock, ids, onDamaged: ports.onDamaged });
-  const nudgeSchedule = () => nudge("schedule");
+  const nudgeTurn = () => nudge("turn");
   const deadlines = new Deadlines({ database, clock, nudge: () => nudge("sweep") });
   const outbox = new Outbox({ database, clock, process: ids.uuid() });
-  const observe = new Observe({ store, deadlines, nudgeSchedule });
+  const observe = new Observe({ store, deadlines, nudgeSchedule: nudgeTurn });
   const watchNodes = new WatchNodes({
     store,
     clock,
     deadlines,
     nudge: () => nudge("watch_nodes"),
-    nudgeSchedule,
+    nudgeSchedule: nudgeTurn,
   });
   const sync = new Sync({
     self,
@@ -74,7 +75,7 @@ export function composeOrchestrator(ports: OrchestratorPorts): ComposedOrchestra
     database,
     outbox,
     clock,
-    nudge: () => nudge("sync"),
+    nudge: nudgeTurn,
     program: {
       apply: (from, _lane, entry) => observe.apply(from, entry),
       snapshot: (peer) => snapshotFor(store, peer),
@@ -82,7 +83,7 @@ export function composeOrchestrator(ports: OrchestratorPorts): ComposedOrchestra
         loseNode(store, nodeOf(peer) as NodeId, {
           message: "Execution lost because its node lost its store",
         });
-        database.afterCommit(nudgeSchedule);
+        database.afterCommit(nudgeTurn);
       },
       onHello: (from, hello) => watchNodes.onHello(from, hello),
       onFailed: () => store.rebuild(),
@@ -93,17 +94,24 @@ export function composeOrchestrator(ports: OrchestratorPorts): ComposedOrchestra
     store,
     contents,
     deadlines,
-    nudge: () => nudge("submit"),
-    nudgeSchedule,
+    nudge: nudgeTurn,
     refuses: ports.refuses,
   });
   const schedule = new Schedule({ store, deadlines, send: (peer, message) => sync.send(peer, message) });
-  const sweep = new Sweep({ store, deadlines, nudgeSchedule });
+  const sweep = new Sweep({ store, deadlines, nudgeSchedule: nudgeTurn });
+  const turn = () => {
+    const isMore = shareCommit(database, [
+      () => sync.receive(),
+      () => submit.tick(),
+      () => schedule.tick(),
+    ]);
+    return sync.transmit() || isMore;
+  };
   const undo: (() => void)[] = [];
   return {
-    desk: openDesk({ store, submit, bus, deadlines, nudgeSchedule }),
+    desk: openDesk({ store, submit, bus, deadlines, nudgeSchedule: nudgeTurn }),
     store,
-    stages: [submit, { name: "sync", tick: () => sync.tick() }, schedule, watchNodes, sweep],
+    stages: [{ name: "turn", tick: turn }, watchNodes, sweep],
     open() {
       undo.push(bus.respond(serveSubject(self, "content"), (bytes) => answerContent(contents, bytes)));
       sync.open([]);

@@ -36,9 +36,8 @@ interface Wait {
   readonly isAtWork: boolean;
 }
 
-/** The stage that plans and places. */
+/** Plans and places. */
 export class Schedule {
-  readonly name = "schedule";
   readonly #options: ScheduleOptions;
 
   constructor(options: ScheduleOptions) {

@@ -24,15 +24,12 @@ export interface SubmitOptions {
   readonly contents: Contents;
   readonly deadlines: Deadlines;
   readonly nudge: () => void;
-  /** The stage that works on evaluations. */
-  readonly nudgeSchedule: () => void;
   /** Why no new work is taken at the moment, such as a full disk. */
   readonly refuses: () => AppError | undefined;
 }
 
-/** The stage that admits jobs. */
+/** Admits jobs. */
 export class Submit {
-  readonly name = "submit";
   readonly #options: SubmitOptions;
   #pending: Pending[] = [];
 
@@ -76,19 +73,20 @@ export class Submit {
 
   /** Commits what waits, up to a bound. */
   tick(): boolean {
+    const { store } = this.#options;
     const batch = this.#pending.splice(0, LIMITS.submissionsPerTick);
     if (batch.length === 0) return false;
-    const outcomes: (() => void)[] = [];
-    try {
-      this.#options.store.transaction(() => {
-        for (const pending of batch) outcomes.push(this.#admitOne(pending));
-      });
-    } catch (error) {
+    const work = () => {
+      for (const pending of batch) store.database.afterCommit(this.#admitOne(pending));
+    };
+    const onFailed = (error: unknown) => {
       for (const { reject } of batch) reject(error);
-      return this.#pending.length > 0;
+    };
+    try {
+      store.transaction(work, { onFailed });
+    } catch {
+      // Told to those who submitted, and nothing of it is left.
     }
-    for (const tell of outcomes) tell();
-    this.#options.nudgeSchedule();
     return this.#pending.length > 0;
   }
 

@@ -84,7 +84,11 @@ export class Jobs {
   }
 
   findByName(name: string, namespace: string): JobRow | undefined {
-    const row = this.#database.get(`${SELECT} WHERE name = ? AND namespace = ?`, name, namespace);
+    const row = this.#database.get(
+      `${SELECT} WHERE name = ? AND namespace = ? AND name <> id`,
+      name,
+      namespace,
+    );
     return row === undefined ? undefined : this.#toJob(row);
   }
 
@@ -93,7 +97,7 @@ export class Jobs {
     const row = this.#database.get(
       `SELECT jobs.id, job_versions.spec_hash FROM jobs
        JOIN job_versions ON job_versions.job_row = jobs.row AND job_versions.version = jobs.version
-       WHERE name = ? AND namespace = ?`,
+       WHERE name = ? AND namespace = ? AND name <> id`,
       name,
       namespace,
     );

@@ -17,7 +17,7 @@ CREATE TABLE jobs (
   created_at_ms INTEGER NOT NULL, modified_at_ms INTEGER NOT NULL,
   body TEXT NOT NULL             -- what changes; the spec is in job_versions
 ) STRICT;
-CREATE UNIQUE INDEX jobs_name ON jobs (name, namespace);
+CREATE UNIQUE INDEX jobs_name ON jobs (name, namespace) WHERE name <> id; -- a job without a name is called by its id
 CREATE INDEX jobs_live ON jobs (row) WHERE phase IN ('pending', 'queued', 'running');
 CREATE TABLE job_versions (
   job_row INTEGER NOT NULL, version INTEGER NOT NULL,

@@ -1,7 +1,7 @@
 /** An orchestrator's state: rows on disk, and what scheduling needs of them in memory. */
 import { AppError } from "../../shared/errors.ts";
 import type { Clock } from "../../shared/clock.ts";
-import type { Database } from "../../shared/ledger/database.ts";
+import type { Database, TransactionOptions } from "../../shared/ledger/database.ts";
 import { appendEvent } from "../../shared/ledger/ledger.ts";
 import type { HistoryEvent } from "../../shared/model/history.ts";
 import { type IdSource, type JobId, newEvaluationId } from "../../shared/model/ids.ts";
@@ -77,13 +77,13 @@ export class Store {
   }
 
   /** One transaction over rows and memory: both change, or neither. */
-  transaction<Result>(work: () => Result): Result {
-    try {
-      return this.database.transaction(work);
-    } catch (error) {
-      this.rebuild();
-      throw error;
-    }
+  transaction<Result>(work: () => Result, options: TransactionOptions = {}): Result {
+    return this.database.transaction(work, {
+      onFailed: (error) => {
+        this.rebuild();
+        options.onFailed?.(error);
+      },
+    });
   }
 
   /** Milliseconds of the wall clock, whole: for showing. */

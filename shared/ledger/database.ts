@@ -1,6 +1,6 @@
 /**
- * The one door to SQLite: opening with the right settings, append-only migrations, one `transaction()`, cached
- * statements, bodies with a checksum. Foreign errors are recognised here and nowhere else.
+ * The one door to SQLite: opening with the right settings, append-only migrations, one `transaction()` that several may
+ * share a commit by, cached statements, bodies with a checksum. Foreign errors are recognised here and nowhere else.
  */
 import { DatabaseSync, type StatementSync, type SupportedValueType } from "node:sqlite";
 import { AppError } from "../errors.ts";
@@ -26,13 +26,29 @@ const CACHE_KIB = 8 * 1024;
 /** WAL pages before a checkpoint. Larger: hot pages are written back less often; smaller: shorter recovery. */
 const CHECKPOINT_PAGES = 8 * 1024;
 
+/** How a transaction is run. */
+export interface TransactionOptions {
+  /** Nothing of it was kept: take back what was changed in memory. */
+  readonly onFailed?: (error: unknown) => void;
+}
+
+/** Transactions that share a commit. */
+interface Group {
+  /** Those that have begun and are not taken back. */
+  steps: number;
+  /** Why none of them can be kept. */
+  broken?: unknown;
+  readonly calls: (() => void)[];
+  readonly failed: ((error: unknown) => void)[];
+}
+
 /** An open database. Synchronous: nothing awaits between a read and the write that follows from it. */
 export class Database {
   readonly #sqlite: DatabaseSync;
   readonly #path: string;
   readonly #statements = new Map<string, StatementSync>();
-  #afterCommit: (() => void)[] = [];
   #beforeCommit: (() => void)[] = [];
+  #group: Group | undefined;
   #isInTransaction = false;
 
   private constructor(sqlite: DatabaseSync, path: string) {
@@ -91,32 +107,87 @@ export class Database {
 
   /**
    * Runs `work` in one transaction. It commits when `work` returns and rolls back when it throws. Work asked for by
-   * `afterCommit` runs after a successful commit. Does not nest.
+   * `afterCommit` runs after a successful commit; `onFailed` when nothing of it was kept. Does not nest. Within `group()`
+   * it commits with the group: then what must wait for the disk belongs into `afterCommit`.
    */
-  transaction<Result>(work: () => Result): Result {
+  transaction<Result>(work: () => Result, options: TransactionOptions = {}): Result {
     invariant(!this.#isInTransaction, "transaction() does not nest");
-    this.#isInTransaction = true;
-    this.#afterCommit = [];
+    if (this.#group !== undefined) return this.#step(this.#group, work, options);
+    return this.group(() => this.#step(this.#group!, work, options));
+  }
+
+  /**
+   * Lets the transactions in `work` share one commit. One that throws takes back its own changes only; when the commit
+   * fails, none of them is kept. Without a transaction nothing happens. Does not nest.
+   */
+  group<Result>(work: () => Result): Result {
+    invariant(this.#group === undefined, "group() does not nest");
+    const group: Group = { steps: 0, calls: [], failed: [] };
+    this.#group = group;
     let result: Result;
     try {
-      this.#statement("BEGIN IMMEDIATE").run();
-      try {
-        result = work();
-        for (const call of this.#beforeCommit) call();
-        this.#statement("COMMIT").run();
-      } catch (error) {
-        this.#rollback();
-        throw error;
-      }
-    } catch (error) {
-      throw recognise(error, this.#path);
+      result = work();
+      if (group.broken !== undefined) throw group.broken;
+      if (group.steps > 0) this.#commit();
+    } catch (cause) {
+      if (group.steps > 0) this.#rollback();
+      this.#group = undefined;
+      const error = recognise(cause, this.#path);
+      for (const call of group.failed) call(error);
+      throw error;
+    }
+    this.#group = undefined;
+    for (const call of group.calls) call();
+    return result;
+  }
+
+  #step<Result>(group: Group, work: () => Result, { onFailed }: TransactionOptions): Result {
+    if (group.broken !== undefined) throw group.broken;
+    const isFirst = group.steps === 0;
+    const callCount = group.calls.length;
+    try {
+      this.#statement(isFirst ? "BEGIN IMMEDIATE" : "SAVEPOINT step").run();
+      group.steps++;
+      this.#isInTransaction = true;
+      const result = work();
+      if (!isFirst) this.#statement("RELEASE step").run();
+      if (onFailed !== undefined) group.failed.push(onFailed);
+      return result;
+    } catch (cause) {
+      this.#isInTransaction = false;
+      group.calls.length = callCount;
+      const error = recognise(cause, this.#path);
+      this.#takeBack(group, isFirst, error);
+      onFailed?.(error);
+      throw error;
     } finally {
       this.#isInTransaction = false;
     }
-    const calls = this.#afterCommit;
-    this.#afterCommit = [];
-    for (const call of calls) call();
-    return result;
+  }
+
+  #takeBack(group: Group, isFirst: boolean, error: unknown): void {
+    if (isFirst) {
+      this.#rollback();
+      group.steps = 0;
+      return;
+    }
+    try {
+      this.#statement("ROLLBACK TO step").run();
+      this.#statement("RELEASE step").run();
+    } catch {
+      // On a full disk or an I/O error SQLite may have taken everything back by itself: then nothing of the group is left.
+      group.broken = error;
+    }
+  }
+
+  #commit(): void {
+    this.#isInTransaction = true;
+    try {
+      for (const call of this.#beforeCommit) call();
+      this.#statement("COMMIT").run();
+    } finally {
+      this.#isInTransaction = false;
+    }
   }
 
   #rollback(): void {
@@ -131,16 +202,12 @@ export class Database {
   /** Runs `call` once this transaction has committed; dropped when it rolls back. */
   afterCommit(call: () => void): void {
     invariant(this.#isInTransaction, "afterCommit() needs a transaction");
-    this.#afterCommit.push(call);
+    this.#group!.calls.push(call);
   }
 
   /** Registers a call that runs at the end of every transaction: for small writes that may wait for the next one. */
   beforeEachCommit(call: () => void): void {
     this.#beforeCommit.push(call);
-  }
-
-  get isInTransaction(): boolean {
-    return this.#isInTransaction;
   }
 
   /** First row, or undefined. */

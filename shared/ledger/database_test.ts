@@ -35,6 +35,55 @@ Deno.test("a transaction commits as a whole or not at all, and after-commit work
   assert.equal(database.get("SELECT count(*) AS n FROM t")?.n, 1);
 });
 
+Deno.test("transactions of a group share one commit; one that fails takes back its own changes only", () => {
+  using database = Database.open({ path: ":memory:", ...OPTIONS });
+  const calls: string[] = [];
+  let commits = 0;
+  database.beforeEachCommit(() => commits++);
+  const insert = (what: string, error?: Error) =>
+    database.transaction(() => {
+      database.run("INSERT INTO t (b) VALUES (?)", what);
+      database.afterCommit(() => calls.push(what));
+      if (error !== undefined) throw error;
+    }, { onFailed: () => calls.push(`${what} failed`) });
+  const rows = () => database.all("SELECT b FROM t ORDER BY b").map(({ b }) => b);
+  database.group(() => {
+    assert.throws(() => insert("first", new Error("on purpose")), /on purpose/);
+    insert("second");
+    assert.throws(() => insert("third", new Error("on purpose")), /on purpose/);
+    insert("fourth");
+    assert.deepEqual(calls, ["first failed", "third failed"]);
+  });
+  assert.deepEqual([rows(), calls.slice(2), commits], [["fourth", "second"], ["second", "fourth"], 1]);
+  database.group(() => {});
+  assert.equal(commits, 1);
+});
+
+Deno.test("a group whose commit fails keeps nothing, and each of its transactions is told", () => {
+  using database = Database.open({ path: ":memory:", ...OPTIONS });
+  const calls: string[] = [];
+  let isFull = true;
+  database.beforeEachCommit(() => {
+    if (isFull) throw new Error("full");
+  });
+  const insert = (what: string) =>
+    database.transaction(() => {
+      database.run("INSERT INTO t (b) VALUES (?)", what);
+      database.afterCommit(() => calls.push(what));
+    }, { onFailed: () => calls.push(`${what} failed`) });
+  const both = () =>
+    database.group(() => {
+      insert("first");
+      insert("second");
+    });
+  assert.throws(both, /full/);
+  assert.deepEqual(calls.splice(0), ["first failed", "second failed"]);
+  assert.equal(database.get("SELECT count(*) AS n FROM t")?.n, 0);
+  isFull = false;
+  both();
+  assert.deepEqual(calls, ["first", "second"]);
+});
+
 Deno.test("a write outside a transaction, or one inside another, is a bug", () => {
   using database = Database.open({ path: ":memory:", ...OPTIONS });
   assert.throws(() => database.run("INSERT INTO t (b) VALUES ('x')"), /needs a transaction/);

@@ -156,9 +156,19 @@ export class Sync {
     });
   }
 
-  /** Applies what arrived, then sends what waits. Bounded; answers whether more waits. */
+  /** Both halves, for a program that has nothing else to commit. */
   tick(): boolean {
-    this.#apply();
+    this.receive();
+    return this.transmit();
+  }
+
+  /** Applies what arrived, in one transaction; what it answers leaves after the commit. */
+  receive(): void {
+    if (this.#received.length > 0) this.#apply();
+  }
+
+  /** Sends what waits and is committed. Bounded; answers whether more waits. */
+  transmit(): boolean {
     let isMore = this.#received.length > 0;
     for (const peer of this.#peers.values()) {
       for (const lane of LANES) isMore = this.#sendSome(peer, lane) || isMore;
@@ -181,7 +191,7 @@ export class Sync {
   }
 
   #apply(): void {
-    if (this.#received.length === 0) return;
+    const { database, program } = this.#options;
     const messages = this.#received;
     this.#received = [];
     const replies: (() => void)[] = [];
@@ -190,21 +200,23 @@ export class Sync {
     const others = messages.filter((message) => message.type !== "ack").sort((a, b) => turn(a) - turn(b));
     for (const ack of acks) this.#onAck(ack);
     if (others.length === 0) return;
-    try {
-      this.#options.database.transaction(() => {
-        for (const message of others) {
-          if (message.type === "batch") this.#onBatch(message, replies);
-          else this.#onHello(message, replies);
-        }
-      });
-    } catch (error) {
-      this.#options.program.onFailed?.();
+    const work = () => {
+      for (const message of others) {
+        if (message.type === "batch") this.#onBatch(message, replies);
+        else this.#onHello(message, replies);
+      }
+      for (const reply of replies) database.afterCommit(reply);
+    };
+    // Nothing of it was applied, so nothing is acknowledged: the peer sends it again.
+    const onFailed = () => {
+      program.onFailed?.();
       for (const { from } of others) this.#forgetStanding(from);
-      // Nothing of it was applied, so nothing is acknowledged: the peer sends it again.
-      if (error instanceof AppError && error.kind.isRetryable) return;
-      throw error;
+    };
+    try {
+      database.transaction(work, { onFailed });
+    } catch (error) {
+      if (!(error instanceof AppError) || !error.kind.isRetryable) throw error;
     }
-    for (const reply of replies) reply();
   }
 
   #onBatch(batch: Batch, replies: (() => void)[]): void {

@@ -40,7 +40,7 @@ async function submitMs({ desk, stages }: Opened, rounds: number): Promise<numbe
     const startMs = performance.now();
     const answer = desk.submit({ spec: aSpec({ labels: { round: `${round}` } }), contents: new Map() });
     await Promise.resolve();
-    await stages.find(({ name }) => name === "submit")!.tick();
+    await stages.find(({ name }) => name === "turn")!.tick();
     await answer;
     times.push(performance.now() - startMs);
   }

@@ -101,29 +101,28 @@ export async function benchDurableScheduler(): Promise<Figure[]> {
       program.store.projection.putNode(node);
     }
   });
-  const stage = (name: string) => program.stages.find((one) => one.name === name)!;
+  const turn = program.stages.find(({ name }) => name === "turn")!;
   const rates: number[] = [];
   const tickMs: number[] = [];
   for (let round = 0; round < 5; round++) {
     const answer = program.desk.submit({ spec: aSpec({ count: 600 }), contents: new Map() });
     await Promise.resolve();
-    await stage("submit").tick();
-    await answer;
     const startMs = performance.now();
     let isMore = true;
     while (isMore) {
       const tickStartMs = performance.now();
-      isMore = await stage("schedule").tick() === true;
+      isMore = await turn.tick() === true;
       tickMs.push(performance.now() - tickStartMs);
     }
     rates.push(600 / ((performance.now() - startMs) / 1000));
+    await answer;
   }
   program.close();
   database.close();
   await Deno.remove(folder, { recursive: true });
-  const how = "job of 600 over 5,000 nodes, rows, ledger and orders committed; median of 5";
+  const how = "job of 600 over 5,000 nodes, submitted, rows, ledger and orders committed; median of 5";
   return [
     { name: "schedule, durable", value: median(rates), unit: "placements/s", aim: "≥ 1,500", how },
-    { name: "scheduling tick", value: Math.max(...tickMs), unit: "ms", how: "the longest of these" },
+    { name: "longest turn", value: Math.max(...tickMs), unit: "ms", how: "the longest of these" },
   ];
 }

@@ -73,14 +73,18 @@ export class Disk {
       if (this.isFull) throw new AppError("disk_full", "Cannot write: the simulated disk is full");
       if (this.crashAt === "before_commit") throw killed();
     });
-    database.transaction = (work) => {
+    database.transaction = (work, options) => {
       if (life.isOver) throw new Crash("a dead program writes nothing");
       const result = Database.prototype.transaction.call(database, () => {
         database.afterCommit(() => {
           if (this.crashAt === "after_commit") throw killed();
         });
         return work();
-      });
+      }, options);
+      return result as ReturnType<typeof work>;
+    };
+    database.group = (work) => {
+      const result = Database.prototype.group.call(database, work);
       onCommit();
       return result as ReturnType<typeof work>;
     };

@@ -41,7 +41,7 @@ export async function aHome(change: Partial<JobSpec> = {}) {
     read: () => Promise.resolve(new Uint8Array()),
   };
   const submit = new Submit({
-    ...{ store, contents, deadlines, nudge: nothing, nudgeSchedule: nothing },
+    ...{ store, contents, deadlines, nudge: nothing },
     refuses: () => undefined,
   });
   const hear = (kind: string, about: string, body: unknown) =>
