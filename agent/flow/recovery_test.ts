@@ -87,6 +87,27 @@ Deno.test("a stop that was applied goes on after kill -9", async () => {
   await end();
 });
 
+Deno.test("a stop that comes while the engine is still asked finds the task of which the journal knows no start", async () => {
+  const { agent, end } = await aDurableAgent();
+  agent.home.order(anOrder("e-1"));
+  await agent.settle();
+  assert.equal(agent.database.get("SELECT phase FROM executions")?.phase, "queued");
+  const { engine, home } = agent;
+  const list = engine.list.bind(engine);
+  engine.list = async (folders) => {
+    home.order({ desired: "stop", executionId: anOrder("e-1").executionId, message: "Enough" });
+    for (let turn = 0; turn < 10; turn++) {
+      home.sync.tick();
+      await new Promise((resolve) => setTimeout(resolve, 0));
+    }
+    return await list(folders);
+  };
+  await agent.restart({ isKilled: true });
+  assert.deepEqual(engine.stopped, ["e-1"]);
+  assert.equal(home.reportOf("e-1")?.phase, "stopped");
+  await end();
+});
+
 Deno.test("what runs keeps its allocation when the node got smaller, and nothing else starts until it fits", async () => {
   const { agent, end } = await aDurableAgent();
   agent.home.order(anOrder("e-1"), anOrder("e-2"));

@@ -4,6 +4,7 @@
  */
 import type { Clock } from "../../shared/clock.ts";
 import { AppError, asAppError } from "../../shared/errors.ts";
+import { invariant } from "../../shared/invariant.ts";
 import type { Log } from "../../shared/log.ts";
 import type { ExecutionId } from "../../shared/model/ids.ts";
 import type { Effect, ExecutionEvent } from "../core/execution.ts";
@@ -70,6 +71,7 @@ export class Run {
   tick(): boolean {
     if (this.#bug !== undefined) throw this.#bug;
     if (this.#closing.signal.aborted) return false;
+    invariant(this.#isRecovered, "nothing is decided before the journal was compared with the engines");
     const { executions } = this.#options;
     const events = this.#events;
     this.#events = [];
@@ -254,7 +256,10 @@ export class Run {
     }
   }
 
-  /** Compares the journal with what the engines hold, once. Nothing is granted before. */
+  /**
+   * Compares the journal with what the engines hold, once. Nothing is granted and no order applied before: an execution
+   * that the journal still has in the queue may run, and a stop must find that out.
+   */
   async recover(): Promise<void> {
     if (this.#isRecovered) return;
     const { executions, engines, workspace, log } = this.#options;
@@ -277,14 +282,7 @@ export class Run {
       const event = recover(state, held.get(id), order.successExitCodes);
       if (event !== undefined) executions.decide(id, event);
     }
-    for (const [id, { isRunning }] of held) this.#stopUnwanted(id as ExecutionId, isRunning);
     if (live.length > 0) log.info("Resumed executions", { count: live.length, held: held.size });
-  }
-
-  /** It was stopped in the queue before the engine said that it had started it. */
-  #stopUnwanted(id: ExecutionId, isRunning: boolean): void {
-    const live = this.#options.executions.find(id);
-    if (isRunning && live?.state.phase === "ended") this.#spawn(this.#stop(live, 0));
   }
 
   /** Running tasks go on; nothing more is decided. */

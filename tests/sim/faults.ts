@@ -121,6 +121,12 @@ export class Faults {
         everyMs: [2 * MINUTE_MS, 20 * MINUTE_MS],
         strike: () => this.#leave(node()),
       },
+      {
+        name: "crash at a start",
+        ratio: 0.4,
+        everyMs: [1_000, 2 * MINUTE_MS],
+        strike: () => this.#crashAtStart(node()),
+      },
     ];
   }
 
@@ -137,6 +143,19 @@ export class Faults {
     const { timeline, dice } = this.#options;
     node.crash({ isPowerOff: dice.chance(0.3) });
     timeline.at(dice.spread(10, 2 * MINUTE_MS), () => node.start());
+  }
+
+  /** Before the start is written down; its user may stop the job in the same moment. */
+  #crashAtStart(node: SimNode): void {
+    const { timeline, dice, users } = this.#options;
+    node.onNextStart = ({ env }) => {
+      const wish = users.wishes.find(({ jobId }) => jobId === env.SKERRY_JOB_ID);
+      if (wish !== undefined && dice.chance(0.5)) timeline.at(dice.spread(1, 1_000), () => users.stop(wish));
+      timeline.at(dice.fraction() * 20, () => {
+        node.crash({ isPowerOff: false });
+        timeline.at(dice.spread(10, 1_000), () => node.start());
+      });
+    };
   }
 
   #crashHome(): void {
@@ -191,6 +210,7 @@ export class Faults {
       machine.start();
     }
     for (const node of nodes) {
+      node.onNextStart = undefined;
       network.setFaults(node.id, GOOD_LINK);
       network.setUp(node.id, true, { isNoticed: true });
     }

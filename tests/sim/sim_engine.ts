@@ -1,6 +1,6 @@
 /** The simulated engine of one machine: its tasks outlive the agent, unless the machine goes down. */
 import { AppError } from "../../shared/errors.ts";
-import type { Engine, EngineExit, EngineTask } from "../../agent/engines/engine.ts";
+import type { Engine, EngineExit, EngineHeld, EngineTask } from "../../agent/engines/engine.ts";
 import { Dice, seedOf } from "./dice.ts";
 import { type Life, never } from "./life.ts";
 import type { Timeline } from "./timeline.ts";
@@ -27,6 +27,9 @@ interface SimTask {
   readonly waiters: Set<() => void>;
   cancelEnd: () => void;
 }
+
+/** How long an engine looks for what it still holds. */
+const LIST_MS = 500;
 
 export interface EngineWatch {
   /** Before a task begins: `start` was called for it. */
@@ -163,6 +166,17 @@ export class SimEngine {
     });
   }
 
+  /** Takes long enough for messages to come meanwhile. */
+  #list(life: Life, folders: ReadonlyMap<string, string>): Promise<readonly EngineHeld[]> {
+    const found = () =>
+      [...folders.keys()].flatMap((executionId) => {
+        const exit = this.#tasks.get(executionId)?.exit;
+        if (!this.#tasks.has(executionId) || exit === "gone") return [];
+        return [{ executionId, isRunning: exit === undefined, ...(exit && { exit }) }];
+      });
+    return new Promise((resolve) => life.after(LIST_MS, () => resolve(found())));
+  }
+
   /** The engine as one life of the agent sees it. */
   port(life: Life): Engine {
     const starting = new Map<string, Promise<void>>();
@@ -173,16 +187,7 @@ export class SimEngine {
       start: (task) => this.#start(life, starting, task),
       wait: (id, signal) => guarded(() => this.#wait(life, id, signal)),
       stop: (id, { graceMs }) => guarded(() => this.#stop(life, id, graceMs)),
-      list: (folders) =>
-        guarded(() =>
-          Promise.resolve(
-            [...folders.keys()].flatMap((executionId) => {
-              const exit = this.#tasks.get(executionId)?.exit;
-              if (!this.#tasks.has(executionId) || exit === "gone") return [];
-              return [{ executionId, isRunning: exit === undefined, ...(exit && { exit }) }];
-            }),
-          )
-        ),
+      list: (folders) => guarded(() => this.#list(life, folders)),
       forget: (id) => {
         if (!life.isOver) this.#tasks.get(id)?.waiters.clear();
       },

@@ -1,5 +1,6 @@
 /** A simulated machine with an agent: disk, engine, and the agent's lives one after the other. */
 import { type AgentProgram, composeAgent } from "../../agent/flow/compose.ts";
+import type { EngineTask } from "../../agent/engines/engine.ts";
 import { AGENT_APPLICATION_ID, AGENT_MIGRATIONS } from "../../agent/store/migrations.ts";
 import { silentLog } from "../../shared/log.ts";
 import type { NodeFacts } from "../../shared/model/node.ts";
@@ -31,6 +32,8 @@ export class SimNode {
   wallErrorMs = 0;
   life: Life | undefined;
   program: AgentProgram | undefined;
+  /** Called once, when the next task begins to run. */
+  onNextStart: ((task: EngineTask) => void) | undefined;
   /** Left for ever. */
   isGone = false;
   wipeCount = 0;
@@ -49,7 +52,11 @@ export class SimNode {
       forgetsStarts: bug === "started_twice",
       watch: {
         onStartAsked: (id) => checks.onStartAsked(this, id),
-        onRunning: (task) => checks.onTaskRuns(this, task),
+        onRunning: (task) => {
+          checks.onTaskRuns(this, task);
+          this.onNextStart?.(task);
+          this.onNextStart = undefined;
+        },
         onEnded: () => {},
       },
     });
