@@ -1,6 +1,6 @@
 /** Whether a submission becomes a job: pure, on what is known of its name and token. */
 import { AppError } from "../../shared/errors.ts";
-import type { JobId } from "../../shared/model/ids.ts";
+import { type JobId, looksLikeId } from "../../shared/model/ids.ts";
 import type { Job, JobSpec } from "../../shared/model/job.ts";
 
 /** What admission looks at. */
@@ -26,6 +26,15 @@ export function admit({ spec, id, nowMs, sameName }: AdmitInput): Job {
       "conflict",
       `Cannot submit job "${name}": its name must be unused in namespace "${spec.namespace}", currently it names ${sameName.id}`,
       { hint: "Submit it under another name, or without one" },
+    );
+  }
+  if (looksLikeId(spec.name)) {
+    throw new AppError(
+      "invalid",
+      `Cannot submit job "${spec.name}": Name must not look like an ID, which it would hide`,
+      {
+        hint: "Submit it under another name, or without one",
+      },
     );
   }
   return {

@@ -11,6 +11,14 @@ Deno.test("a job without a name takes its id as its name", () => {
   assert.deepEqual([job.spec.name, job.phase, job.version, job.createdAtMs], ["j-1", "pending", 1, 5]);
 });
 
+Deno.test("an id is no name for a new job", () => {
+  const name = "j-9bdafa4b-1111-4222-8333-444444444444";
+  assert.throws(
+    () => admit({ spec: aSpec({ name }), id, nowMs: 0, sameName: undefined }),
+    (error: AppError) => error.code === "invalid" && error.message.includes("must not look like an ID"),
+  );
+});
+
 Deno.test("a name that is taken refuses, and says by which job", () => {
   const taken = (isSameSpec: boolean) => () =>
     admit({ spec: aSpec({ name: "etl" }), id, nowMs: 0, sameName: { id: "j-0" as JobId, isSameSpec } });

@@ -28,6 +28,11 @@ export const newEvaluationId = (ids: IdSource): EvaluationId => ids.uuid() as Ev
 /** A new id of a node. */
 export const newNodeId = (ids: IdSource): NodeId => `n-${ids.uuid()}` as NodeId;
 
+/** Whether it begins as an id of a job, an execution or a node does: what is called so would be taken for one. */
+export const looksLikeId = (text: string): boolean => /^[jen]-[0-9a-f]{8}/.test(text);
+/** Whether it is a job's whole id: the name of a job that was submitted without one. */
+export const isJobId = (text: string): boolean => /^j-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(text);
+
 /** `j-0123abcd` from `j-0123abcd-…`. */
 export function shortId(id: string): string {
   return id.slice(0, id.startsWith("j-") || id.startsWith("e-") || id.startsWith("n-") ? 10 : 8);

@@ -1,5 +1,6 @@
 /** What the fields of a job mean together: rules that no single field can break alone. */
 import type { Constraint } from "../model/constraint.ts";
+import { isJobId, looksLikeId } from "../model/ids.ts";
 import type { InputSource, JobSpec, Task } from "../model/job.ts";
 import type { Path, Problems } from "./problems.ts";
 import { isWithin, whyNoName } from "./texts.ts";
@@ -142,6 +143,10 @@ export function checkModules(task: Task, path: Path, problems: Problems): void {
 
 /** Rules of the job itself. */
 export function checkJob(spec: JobSpec, problems: Problems): void {
+  // A whole id is the name of a job without one: admission knows whether there is such a job.
+  if (looksLikeId(spec.name) && !isJobId(spec.name)) {
+    problems.add(["Name"], "must not look like an ID, which it would hide", spec.name);
+  }
   if (spec.namespace === "*") {
     problems.add(["Namespace"], 'must not be "*", which means every namespace in lists');
   }

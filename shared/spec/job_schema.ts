@@ -6,7 +6,7 @@ import { z } from "zod";
 import { LIMITS } from "../limits.ts";
 import { Operator } from "../model/constraint.ts";
 import { parseBytes, parseCpu, parseDuration } from "./units.ts";
-import { whyNoLine, whyNoName, whyNoPath, whyNoText } from "./texts.ts";
+import { whyNoJobName, whyNoLine, whyNoName, whyNoPath, whyNoText } from "./texts.ts";
 
 /** A string that the rule has nothing against. */
 function checked(whyNot: (text: string) => string | undefined): z.ZodType<string, string> {
@@ -18,6 +18,8 @@ function checked(whyNot: (text: string) => string | undefined): z.ZodType<string
 
 /** A name, key or label. */
 export const Name = checked(whyNoName);
+/** A job's name. */
+export const JobName = checked(whyNoJobName);
 /** One line, such as a URL. */
 export const Line = checked(whyNoLine);
 /** A longer text, such as an argument. */
@@ -170,7 +172,7 @@ const owned = z.unknown().optional();
 /** A whole job. What the server owns is accepted and ignored. */
 export const Job = z.object({
   ID: Name.optional(),
-  Name: Name.optional(),
+  Name: JobName.optional(),
   Namespace: Name.optional(),
   Type: z.string().optional(),
   Priority: wholeNumber(0, LIMITS.priorityMax).optional(),

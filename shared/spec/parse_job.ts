@@ -1,5 +1,6 @@
 /** Job specs at the door: Bacalhau's names in, the model out, or one error that tells everything that is wrong. */
 import { LIMITS } from "../limits.ts";
+import { looksLikeId } from "../model/ids.ts";
 import type { JobSpec, RetryPolicy, Typed } from "../model/job.ts";
 import { NO_RESOURCES, type Resources } from "../model/resources.ts";
 import { Contents } from "./content.ts";
@@ -17,6 +18,7 @@ import {
 import { parseTask } from "./parse_task.ts";
 import { type Path, Problems, quote } from "./problems.ts";
 import { nearest } from "./suggest.ts";
+import { whyNoJobName } from "./texts.ts";
 
 /** What a job gets where it says nothing. */
 export interface JobDefaults {
@@ -90,7 +92,7 @@ function read(value: unknown, options: ParseJobOptions & { problems: Problems })
   const contents = new Contents();
   const task = parseTask(written.Tasks[0]!, { problems, contents, defaults, warnings });
   const spec: JobSpec = {
-    name: written.Name?.trim() || written.ID?.trim() || "",
+    name: written.Name || nameFrom(written.ID),
     namespace: written.Namespace?.trim() || "default",
     type: "batch",
     priority: written.Priority || defaults.priority,
@@ -110,6 +112,11 @@ function read(value: unknown, options: ParseJobOptions & { problems: Problems })
   checkJob(spec, problems);
   checkSize(spec, problems);
   return { spec, contents: contents.byDigest, warnings };
+}
+
+/** Bacalhau takes the ID of a job without a name for its name. An ID that a server made is none. */
+function nameFrom(id = ""): string {
+  return looksLikeId(id) || whyNoJobName(id) ? "" : id;
 }
 
 function checkSize(spec: JobSpec, problems: Problems): void {

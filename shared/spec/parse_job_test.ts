@@ -104,6 +104,34 @@ Deno.test("parseJob() ignores what the server owns, with Bacalhau's warnings", (
   );
 });
 
+Deno.test("parseJob() refuses names that would be taken for something else", () => {
+  for (
+    const [name, why] of [
+      ["j-9bdafa4b", /Name must not look like an ID, which it would hide, current value is "j-9bdafa4b"/],
+      ["e-00000000-again", /must not look like an ID/],
+      ["n-12345678", /must not look like an ID/],
+      ["team/etl", /Name must not contain "\/" or "\\", current value is "team\/etl"/],
+      ["C:\\etl", /must not contain/],
+      [" etl", /must not begin or end with white space/],
+      ["etl\t", /must not begin or end with white space/],
+      ["a\u001b[2J", /must not contain control characters/],
+    ] as const
+  ) match(problemsOf(job({ Name: name })), why, name);
+});
+
+Deno.test("parseJob() takes ordinary names as they are, and a job's own id", () => {
+  const names = [
+    ...["etl", "etl-2026-03", "My job (2)", "日本の仕事", "j-etl", "e-mail", "n-body", "a.b:c", "deadbeef01"],
+    "j-9bdafa4b-1111-4222-8333-444444444444",
+  ];
+  for (const name of names) equal(parseJob(job({ Name: name })).spec.name, name);
+});
+
+Deno.test("parseJob() makes no name of an id that a server has made", () => {
+  equal(parseJob(job({ Name: "", ID: "j-9bdafa4b-1111-4222-8333-444444444444" })).spec.name, "");
+  equal(parseJob(job({ Name: "", ID: "etl" })).spec.name, "etl");
+});
+
 Deno.test("parseJob() reads Skerry's own fields natively and from Meta", () => {
   const native = parseJob(
     job({ Retry: { Attempts: 2 }, SuccessExitCodes: [3, 0], StopGrace: "5s", Spread: ["rack"] }),

@@ -11,6 +11,13 @@ export function whyNoName(text: string): string | undefined {
   return undefined;
 }
 
+/** Why the text cannot be a job's name, or `undefined` when it can: names stand where ids do, and before a path. */
+export function whyNoJobName(text: string): string | undefined {
+  if (text !== "" && text.trim() !== text) return "must not begin or end with white space";
+  if (/[/\\]/.test(text)) return 'must not contain "/" or "\\"';
+  return whyNoName(text);
+}
+
 /** Why the text cannot be one line, such as a URL, or `undefined` when it can. */
 export function whyNoLine(text: string): string | undefined {
   if (text.length > LIMITS.pathCharsMax) return `must be at most ${LIMITS.pathCharsMax} characters long`;
