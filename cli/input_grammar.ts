@@ -28,9 +28,9 @@ interface SplitInput {
   readonly options: Options;
 }
 
-/** At the last colon, unless it belongs to the scheme or a port. */
+/** At the last colon, unless it belongs to the scheme or a port. A plain path is split like a URI. */
 function splitColon(text: string): SplitInput {
-  const found = /^([a-z][a-z0-9+.-]*:\/\/.*?):(\/[^:]*)$/i.exec(text);
+  const found = /^((?:[a-z][a-z0-9+.-]*:\/)?\/.*?):(\/[^:]*)$/i.exec(text);
   return { uri: found?.[1] ?? text, target: found?.[2], options: new Map() };
 }
 
@@ -78,7 +78,7 @@ export function parseSource(uri: string, options: Options = new Map()): WireInpu
     case "file":
       return {
         Type: "local",
-        Params: { SourcePath: localPath(uri.slice("file://".length)), ...readWrite(uri, options) },
+        Params: { SourcePath: localPath(decode(uri.slice("file://".length))), ...readWrite(uri, options) },
       };
     case "data":
       return { Type: "inline", Params: { URL: uri } };
@@ -92,6 +92,19 @@ export function parseSource(uri: string, options: Options = new Map()): WireInpu
       const hint = near ? `Did you mean ${near}://?` : "Use file, http, https, s3 or ipfs";
       throw refuse(uri, `inputs of the kind ${quote(scheme)} do not exist`, hint);
     }
+  }
+}
+
+/** `%20` in a URI is a space; a plain path is taken as it is. */
+function decode(path: string): string {
+  try {
+    return decodeURIComponent(path);
+  } catch {
+    throw refuse(
+      path,
+      "its % must be followed by two hex digits, as in %20 for a space",
+      "Write % itself as %25",
+    );
   }
 }
 

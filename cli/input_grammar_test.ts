@@ -20,6 +20,17 @@ Deno.test("parseInput() reads every form of Bacalhau's grammar", () => {
       "src=file:///srv/data,dst=/in,opt=rw=true",
       input("local", { SourcePath: "/srv/data", ReadWrite: true }, ["file:///srv/data", "/in"]),
     ],
+    ["/srv/data", input("local", { SourcePath: "/srv/data" }, ["/srv/data", "/inputs"])],
+    ["/srv/data:/in", input("local", { SourcePath: "/srv/data" }, ["/srv/data", "/in"])],
+    ["/srv/a:b/:/in", input("local", { SourcePath: "/srv/a:b" }, ["/srv/a:b/", "/in"])],
+    ["/srv/100%20:/in", input("local", { SourcePath: "/srv/100%20" }, ["/srv/100%20", "/in"])],
+    [
+      "file:///srv/sea%20and%20air/%C3%A9t%C3%A9:/in",
+      input("local", { SourcePath: "/srv/sea and air/été" }, [
+        "file:///srv/sea%20and%20air/%C3%A9t%C3%A9",
+        "/in",
+      ]),
+    ],
     ["ipfs://QmX:/in", input("ipfs", { CID: "QmX" }, ["ipfs://QmX", "/in"])],
     [
       "https://example.org:8443/a.csv:/in/a.csv",
@@ -56,6 +67,7 @@ Deno.test("parseInput() says what is wrong, and what was meant", () => {
     ["s3:///key", /bucket is missing/, /s3:\/\/bucket/],
     ["src=s3://b/k,dst=/in,opt=regoin=eu", /unknown option "regoin"/, /Did you mean region/],
     ["src=file:///x,to=/in", /unknown part/, /dst=PATH/],
+    ["file:///srv/100%:/in", /% must be followed by two hex digits/, /%25/],
     ["file://relative", /absolute path/, /file:\/\/\/srv/],
   ];
   for (const [text, message, hint] of cases) {
