@@ -19,6 +19,10 @@ export const LIMITS = {
   socketBufferBytes: MIB,
   /** Partitions whose logs are followed over one socket. Beyond: name one. */
   logPartitionsMax: 64,
+  /** Last lines of an output that may be asked for. Beyond: refused, all of it can be read instead. */
+  tailLinesMax: 10_000,
+  /** Kept of one output while its last lines are looked for. Beyond: the older of them are left out, which is told. */
+  tailBytes: 4 * MIB,
   /** Lines of a diff; longer texts are shown as replaced as a whole. */
   diffLinesMax: 2000,
   /** Partitions of one job: bounds one evaluation's memory. Beyond: refused at submission. */
@@ -87,7 +91,7 @@ export const LIMITS = {
   agentQueueMax: 1024,
   /** Executions that an agent runs at once, whatever little they ask for: each is a thread of a process. Beyond: they wait. */
   agentRunningMax: 1024,
-  /** Requests for output that an agent keeps open until there is more. Beyond: answered at once with nothing. */
+  /** Requests for output that an agent keeps open until there is more. Beyond: answered at once with nothing, and asked again a second later. */
   logWaitersMax: 256,
   /** How long an ended execution's logs and fetched results are kept on its node. On a disk that gets full: less. */
   executionKeptMs: 7 * 86_400_000,

@@ -166,7 +166,8 @@ function openDesk(
         };
         signal.addEventListener("abort", onAbort, { once: true });
       }),
-    readLogs: (id, query, signal) => readLogs(bus, { execution: executionOf(id), query, signal }),
+    readLogs: (id, query, signal) =>
+      readLogs({ bus, clock: store.clock, execution: executionOf(id), query, signal }),
     listResult: async (id) => await listResult(bus, executionOf(id)),
     readResult: (id, path, signal) => readResult(bus, { execution: executionOf(id), path, signal }),
   };

@@ -1,14 +1,18 @@
 /** Reading from nodes over the bus: output of executions, live and past, and files of results. */
 import type { Bus } from "../../shared/bus/bus.ts";
+import type { Clock } from "../../shared/clock.ts";
 import { AppError } from "../../shared/errors.ts";
 import type { Execution } from "../../shared/model/execution.ts";
 import { LogAnswer, ResultListAnswer } from "../../shared/wire/messages.ts";
 import { decodeAnswer, encodeMessage } from "../../shared/wire/envelope.ts";
 import { agentPeer, serveSubject } from "../../shared/wire/subjects.ts";
 import type { LogPiece, LogQuery, ResultEntry } from "./desk.ts";
+import { LastLines } from "./last_lines.ts";
 
 /** How long an agent may hold a question for more output before it answers with nothing. */
 const FOLLOW_WAIT_MS = 10_000;
+/** Between two questions that are answered at once with nothing. */
+const FOLLOW_PAUSE_MS = 1_000;
 const REQUEST_TIMEOUT_MS = 30_000;
 
 async function ask(
@@ -20,76 +24,59 @@ async function ask(
   return decodeAnswer(await bus.request(subject, bytes, { timeoutMs: REQUEST_TIMEOUT_MS }));
 }
 
+/** Where output comes from, and whose. */
+interface Reading {
+  readonly bus: Bus;
+  readonly clock: Clock;
+  readonly execution: Execution;
+  readonly query: LogQuery;
+  readonly signal: AbortSignal;
+}
+
 /** The execution's output in order. */
-export async function* readLogs(
-  bus: Bus,
-  { execution, query, signal }: { execution: Execution; query: LogQuery; signal: AbortSignal },
-): AsyncIterable<LogPiece> {
-  const pieces = query.tailLines === undefined
-    ? follow(bus, { execution, query, signal })
-    : tail(bus, { execution, query, signal });
+export async function* readLogs(reading: Reading): AsyncIterable<LogPiece> {
+  const { sinceMs, tailLines } = reading.query;
+  const pieces = tailLines === undefined ? follow(reading) : tail(reading, tailLines);
   for await (const piece of pieces) {
-    if (query.sinceMs === undefined || piece.atMs >= query.sinceMs) yield piece;
+    if (sinceMs === undefined || piece.atMs >= sinceMs) yield piece;
   }
 }
 
-async function* follow(
-  bus: Bus,
-  { execution, query, signal, from = "" }: {
-    execution: Execution;
-    query: LogQuery;
-    signal: AbortSignal;
-    from?: string;
-  },
-): AsyncIterable<LogPiece> {
+async function askLogs({ bus, execution }: Reading, body: { cursor: string; waitMs: number }) {
+  return LogAnswer.parse((await ask(bus, { execution, what: "logs", body })).value);
+}
+
+async function* follow(reading: Reading, from = ""): AsyncIterable<LogPiece> {
+  const { clock, query: { isFollowing }, signal } = reading;
   let cursor = from;
   while (!signal.aborted) {
-    const body = { cursor, waitMs: query.isFollowing ? FOLLOW_WAIT_MS : 0 };
-    const answer = LogAnswer.parse((await ask(bus, { execution, what: "logs", body })).value);
+    const askedAtMs = clock.uptimeMs();
+    const answer = await askLogs(reading, { cursor, waitMs: isFollowing ? FOLLOW_WAIT_MS : 0 });
     for (const piece of answer.pieces) yield piece;
     if (answer.isComplete) return;
-    if (!query.isFollowing && answer.pieces.length === 0 && answer.cursor === cursor) return;
+    const isNews = answer.pieces.length > 0 || answer.cursor !== cursor;
+    if (!isFollowing && !isNews) return;
+    // An agent that holds too many questions answers at once: it is not asked again at once.
+    const leftMs = askedAtMs + FOLLOW_PAUSE_MS - clock.uptimeMs();
+    if (!isNews && leftMs > 0) await new Promise<void>((resolve) => clock.after(leftMs, resolve));
     cursor = answer.cursor;
   }
 }
 
 /** Keeps the last lines while reading what is there, then follows on. */
-async function* tail(
-  bus: Bus,
-  { execution, query, signal }: { execution: Execution; query: LogQuery; signal: AbortSignal },
-): AsyncIterable<LogPiece> {
-  const linesMax = query.tailLines ?? 0;
-  let kept: LogPiece[] = [];
+async function* tail(reading: Reading, linesMax: number): AsyncIterable<LogPiece> {
+  const kept = new LastLines(linesMax);
   let cursor = "";
-  while (!signal.aborted) {
-    const answer = LogAnswer.parse(
-      (await ask(bus, { execution, what: "logs", body: { cursor, waitMs: 0 } })).value,
-    );
-    kept = lastLines([...kept, ...answer.pieces], linesMax);
+  while (!reading.signal.aborted) {
+    const answer = await askLogs(reading, { cursor, waitMs: 0 });
+    for (const piece of answer.pieces) kept.push(piece);
     const isEnd = answer.isComplete || answer.cursor === cursor;
     cursor = answer.cursor;
     if (!isEnd) continue;
-    for (const piece of kept) yield piece;
-    if (!answer.isComplete && query.isFollowing) {
-      yield* follow(bus, { execution, query, signal, from: cursor });
-    }
+    for (const piece of kept.take()) yield piece;
+    if (!answer.isComplete && reading.query.isFollowing) yield* follow(reading, cursor);
     return;
   }
-}
-
-/** The shortest end of the pieces that holds so many lines. */
-export function lastLines(pieces: readonly LogPiece[], linesMax: number): LogPiece[] {
-  const lines = pieces.flatMap((piece) =>
-    piece.text.split(/(?<=\n)/).map((text) => ({ ...piece, text })).filter(({ text, cutBytes }) =>
-      text !== "" || cutBytes
-    )
-  );
-  let count = 0;
-  for (let at = lines.length - 1; at >= 0; at--) {
-    const endsLine = lines[at]!.text.endsWith("\n") || at === lines.length - 1;
-    if (endsLine && ++count > linesMax) return lines.slice(at + 1);
-  }
-  return lines;
 }
 
 /** Every file and folder of the published results. Errors: `not_found` when nothing was published. */
