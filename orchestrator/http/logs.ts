@@ -3,6 +3,7 @@ import { z } from "zod";
 import { AppError } from "../../shared/errors.ts";
 import { LIMITS } from "../../shared/limits.ts";
 import { type Execution, isLive } from "../../shared/model/execution.ts";
+import type { ExecutionId } from "../../shared/model/ids.ts";
 import { type Job, JOB_TERMINAL } from "../../shared/model/job.ts";
 import type { LogPiece, LogQuery } from "../flow/desk.ts";
 import type { Call, Door, Route } from "./door.ts";
@@ -17,8 +18,9 @@ const TAIL_LINES = 10;
 const Tail = z.string().transform((text, context) => {
   if (/^(false|f|no)$/i.test(text)) return undefined;
   if (/^(true|t|yes)$/i.test(text)) return TAIL_LINES;
-  if (/^\d{1,9}$/.test(text)) return Number(text);
-  context.addIssue({ code: "custom", message: "must be true, false or a number of lines" });
+  if (/^\d{1,9}$/.test(text) && Number(text) <= LIMITS.tailLinesMax) return Number(text);
+  const message = `must be true, false or a number of lines up to ${LIMITS.tailLinesMax}`;
+  context.addIssue({ code: "custom", message });
   return z.NEVER;
 }).optional();
 
@@ -113,41 +115,22 @@ function checkPartition(job: Job, { partition, follow }: LogsQuery): void {
 }
 
 /** The latest execution of each partition, in order of partitions. */
-function latest(
-  { desk }: Door,
-  job: Job,
-  { partition, job_version, all_job_versions }: LogsQuery,
-): Execution[] {
-  const found = new Map<number, Execution>();
-  const version = all_job_versions ? "all" as const : job_version || undefined;
-  let cursor: string | undefined;
-  do {
-    const page = desk.queries.listExecutions(job.id, { limit: LIMITS.pageMax, cursor, version });
-    for (const execution of page.items) {
-      const known = found.get(execution.partition);
-      const isWanted = partition === undefined || execution.partition === partition;
-      if (isWanted && execution.phase !== "refused" && (!known || isLater(execution, known))) {
-        found.set(execution.partition, execution);
-      }
-    }
-    cursor = page.next;
-  } while (cursor !== undefined);
-  return [...found.values()].sort((a, b) => a.partition - b.partition);
+function latest({ desk }: Door, job: Job, query: LogsQuery): Iterable<ExecutionId> {
+  const version = query.all_job_versions ? "all" as const : query.job_version || undefined;
+  return desk.queries.walkLatest(job.id, { partition: query.partition, version });
 }
 
-const isLater = (a: Execution, b: Execution) =>
-  a.jobVersion === b.jobVersion ? a.attempt > b.attempt : a.jobVersion > b.jobVersion;
-
 async function readAll(door: Door, job: Job, { query, log, socket }: Relay): Promise<void> {
-  const executions = latest(door, job, query);
-  if (executions.length === 0) {
-    const hint = "Follow the job to see its output when it starts";
-    throw new AppError("not_found", `Cannot find logs of job "${job.id}": it has no execution yet`, { hint });
-  }
-  for (const execution of executions) {
+  const isMerged = job.spec.count > 1 && query.partition === undefined;
+  let isEmpty = true;
+  for (const id of latest(door, job, query)) {
     if (socket.signal.aborted) return;
-    await pump(door, execution, { log, socket, isMerged: executions.length > 1 });
+    isEmpty = false;
+    await pump(door, door.desk.queries.getExecution(id), { log, socket, isMerged });
   }
+  if (!isEmpty) return;
+  const hint = "Follow the job to see its output when it starts";
+  throw new AppError("not_found", `Cannot find logs of job "${job.id}": it has no execution yet`, { hint });
 }
 
 /** Every execution from its start, also those that come later, until the job has ended. */
@@ -159,13 +142,15 @@ async function follow(door: Door, job: Job, { query, log, socket }: Relay): Prom
     const changed = door.desk.changed(job.id, { signal: socket.signal });
     changed.catch(() => {}); // told by the await below, or of no interest any more
     const hasEnded = JOB_TERMINAL.has(door.desk.queries.getJob(job.id).phase);
-    for (const execution of latest(door, job, query)) {
-      if (started.has(execution.id)) continue;
-      started.add(execution.id);
+    for (const id of latest(door, job, query)) {
+      if (started.has(id)) continue;
+      started.add(id);
       const isMerged = job.spec.count > 1 && query.partition === undefined;
-      const pumping = pump(door, execution, { log, socket, isMerged }).catch((error) => {
-        failure ??= error;
-      }).finally(() => pumps.delete(pumping));
+      const pumping = pump(door, door.desk.queries.getExecution(id), { log, socket, isMerged }).catch(
+        (error) => {
+          failure ??= error;
+        },
+      ).finally(() => pumps.delete(pumping));
       pumps.add(pumping);
     }
     if (hasEnded) break;

@@ -2,7 +2,6 @@
 import { z } from "zod";
 import { AppError } from "../../shared/errors.ts";
 import type { Execution } from "../../shared/model/execution.ts";
-import type { Job } from "../../shared/model/job.ts";
 import { LIMITS } from "../../shared/limits.ts";
 import type { Answers } from "./answer.ts";
 import type { Call, Door, Route } from "./door.ts";
@@ -12,7 +11,7 @@ import * as shapes from "./shapes.ts";
 import { packResult } from "./tar.ts";
 import { ageOf } from "./wire.ts";
 
-const ListQuery = z.object({ namespace: AnyText });
+const ListQuery = z.object({ namespace: AnyText, next_token: AnyText });
 
 /** The routes of results. */
 export function resultRoutes(door: Door, answers: Answers): Route[] {
@@ -37,37 +36,17 @@ export function resultRoutes(door: Door, answers: Answers): Route[] {
 }
 
 function listResults(door: Door, answers: Answers, call: Call): Response {
-  const job = jobOf(door, call, readQuery(ListQuery, call.query).namespace);
+  const { namespace, next_token: cursor } = readQuery(ListQuery, call.query);
+  const job = jobOf(door, call, namespace);
   const nowMs = door.clock.wallMs();
-  const items = withResults(door, job).map((execution) => ({
+  const { items, next } = door.desk.queries.listResults(job.id, { limit: LIMITS.pageMax, cursor });
+  const shown = items.map((execution) => ({
     ...formatResult(execution, call),
     ExecutionID: execution.id,
     PartitionIndex: execution.partition,
     ...ageOf(execution.modifiedAtMs, nowMs),
   }));
-  return answers.json(call, { NextToken: "", Items: items });
-}
-
-/** For each partition the completed execution, or else the last one that left results. */
-function withResults({ desk }: Door, job: Job): Execution[] {
-  const byPartition = new Map<number, Execution>();
-  let cursor: string | undefined;
-  do {
-    const page = desk.queries.listExecutions(job.id, { limit: LIMITS.pageMax, cursor });
-    for (const execution of page.items) {
-      const known = byPartition.get(execution.partition);
-      if (execution.result && (!known || isBetter(execution, known))) {
-        byPartition.set(execution.partition, execution);
-      }
-    }
-    cursor = page.next;
-  } while (cursor !== undefined);
-  return [...byPartition.values()].sort((a, b) => a.partition - b.partition);
-}
-
-function isBetter(execution: Execution, known: Execution): boolean {
-  if (execution.phase === "completed" || known.phase === "completed") return known.phase !== "completed";
-  return execution.attempt > known.attempt;
+  return answers.json(call, { NextToken: next ?? "", Items: shown });
 }
 
 function formatResult({ id, result }: Execution, { request }: Call) {

@@ -78,14 +78,47 @@ export class Executions {
     ) !== undefined;
   }
 
-  /** What reconcile needs to know of a version's executions. */
-  openOf(jobRow: number, jobVersion: number): { open: readonly OpenExecution[]; nextPartition: number } {
+  /** The latest execution of a partition that was not refused. */
+  findLatest(at: { jobRow: number; jobVersion: number; partition: number }): ExecutionId | undefined {
+    const row = this.#database.get(
+      `SELECT id FROM executions WHERE job_row = ? AND job_version = ? AND partition = ? AND phase <> 'refused'
+       ORDER BY attempt DESC LIMIT 1`,
+      at.jobRow,
+      at.jobVersion,
+      at.partition,
+    );
+    return row && row.id as ExecutionId;
+  }
+
+  /** What a partition left: its completed execution's result, or else the last there is. */
+  findResult(at: { jobRow: number; jobVersion: number; partition: number }): Execution | undefined {
+    const rows = this.#database.all(
+      `SELECT job_row, body FROM executions WHERE job_row = ? AND job_version = ? AND partition = ?
+       ORDER BY phase = 'completed' DESC, attempt DESC`,
+      at.jobRow,
+      at.jobVersion,
+      at.partition,
+    );
+    for (const row of rows) {
+      const { execution } = toExecution(row);
+      if (execution.result !== undefined) return execution;
+    }
+  }
+
+  /** The first partition that has had no execution. */
+  nextPartition(jobRow: number, jobVersion: number): number {
     const last = this.#database.get(
       "SELECT max(partition) AS last FROM executions WHERE job_row = ? AND job_version = ?",
       jobRow,
       jobVersion,
     )?.last;
-    if (last === null || last === undefined) return { open: [], nextPartition: 0 };
+    return last === null || last === undefined ? 0 : Number(last) + 1;
+  }
+
+  /** What reconcile needs to know of a version's executions. */
+  openOf(jobRow: number, jobVersion: number): { open: readonly OpenExecution[]; nextPartition: number } {
+    const nextPartition = this.nextPartition(jobRow, jobVersion);
+    if (nextPartition === 0) return { open: [], nextPartition };
     const rows = this.#database.all(
       `SELECT id, node_id, partition, attempt, phase, desired,
          CASE WHEN ${LIVE} THEN NULL ELSE body END AS body,
@@ -96,7 +129,7 @@ export class Executions {
       jobRow,
       jobVersion,
     );
-    return { open: rows.map(toOpen), nextPartition: Number(last) + 1 };
+    return { open: rows.map(toOpen), nextPartition };
   }
 
   /** Live executions of a job, whatever their version. */

@@ -38,6 +38,21 @@ export interface ExecutionQuery extends PageQuery {
   readonly orderBy?: "created" | "modified";
 }
 
+/** Which latest executions of a job. */
+export interface LatestQuery {
+  /** Absent: all. */
+  readonly partition?: number;
+  /** Absent: the latest version; `all`: the latest that has one, for each partition. */
+  readonly version?: number | "all";
+}
+
+/** Which results of a job. */
+export interface ResultQuery {
+  /** Partitions that are looked at: 1…`LIMITS.pageMax`. */
+  readonly limit: number;
+  readonly cursor?: string;
+}
+
 /** Which events of a job. */
 export interface HistoryQuery extends PageQuery {
   readonly version?: number | "all";
@@ -60,6 +75,10 @@ export interface Queries {
   /** By id or id prefix. Throws `not_found` and `ambiguous`. */
   getExecution(id: string): Execution;
   listExecutions(id: JobId, query: ExecutionQuery): Page<Execution>;
+  /** The latest execution of each partition, in their order, without refused ones. Read one by one as it is walked. */
+  walkLatest(id: JobId, query: LatestQuery): Iterable<ExecutionId>;
+  /** What the partitions of the latest version left, in their order: one execution for each that left results. */
+  listResults(id: JobId, query: ResultQuery): Page<Execution>;
   /** Oldest first. */
   listHistory(id: JobId, query: HistoryQuery): Page<HistoryItem>;
   listNodes(): readonly Node[];

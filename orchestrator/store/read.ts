@@ -3,11 +3,20 @@ import { AppError } from "../../shared/errors.ts";
 import { decodeBody } from "../../shared/ledger/body.ts";
 import { HistoryEvent, type HistoryItem } from "../../shared/model/history.ts";
 import { matches } from "../../shared/model/constraint.ts";
+import type { Execution } from "../../shared/model/execution.ts";
 import type { ExecutionId, JobId } from "../../shared/model/ids.ts";
 import { type Job, JOB_TERMINAL } from "../../shared/model/job.ts";
 import type { Node } from "../../shared/model/node.ts";
 import type { JobRow } from "./jobs.ts";
-import type { ExecutionQuery, HistoryQuery, JobQuery, Page, Queries } from "./queries.ts";
+import type {
+  ExecutionQuery,
+  HistoryQuery,
+  JobQuery,
+  LatestQuery,
+  Page,
+  Queries,
+  ResultQuery,
+} from "./queries.ts";
 import type { Store } from "./store.ts";
 
 /** Rows read at a time while looking for matches. */
@@ -34,6 +43,8 @@ export function openQueries(store: Store): Queries {
     listVersions: (id) => [rowOf(id).job],
     getExecution: (id) => getExecution(store, id),
     listExecutions: (id, query) => listExecutions(store, { jobRow: rowOf(id), query }),
+    walkLatest: (id, query) => walkLatest(store, { jobRow: rowOf(id), query }),
+    listResults: (id, query) => listResults(store, { jobRow: rowOf(id), query }),
     listHistory: (id, query) => listHistory(store, { jobRow: rowOf(id), query }),
     listNodes: () => store.projection.nodes.map(({ node }) => withLoad(store, node)),
     getNode: (id) => withLoad(store, getNode(store, id)),
@@ -176,6 +187,42 @@ function listExecutions(store: Store, { jobRow, query }: { jobRow: JobRow; query
     items,
     next: encodeCursor(orderBy === "created" ? last.row : last.execution.modifiedAtMs, last.row),
   };
+}
+
+function* walkLatest(
+  store: Store,
+  { jobRow: { row, job }, query }: { jobRow: JobRow; query: LatestQuery },
+): Iterable<ExecutionId> {
+  const { partition: only, version = job.version } = query;
+  const newest = version === "all" ? job.version : version;
+  const versions = version === "all" ? Array.from({ length: newest }, (_, at) => newest - at) : [newest];
+  const end = only === undefined
+    ? Math.max(...versions.map((one) => store.executions.nextPartition(row, one)))
+    : only + 1;
+  for (let partition = only ?? 0; partition < end; partition++) {
+    for (const jobVersion of versions) {
+      const id = store.executions.findLatest({ jobRow: row, jobVersion, partition });
+      if (id === undefined) continue;
+      yield id;
+      break;
+    }
+  }
+}
+
+function listResults(
+  store: Store,
+  { jobRow, query }: { jobRow: JobRow; query: ResultQuery },
+): Page<Execution> {
+  const { row, job } = jobRow;
+  const [from] = query.cursor === undefined ? [0] : decodeCursor(query.cursor);
+  const end = store.executions.nextPartition(row, job.version);
+  const until = Math.min(end, from + query.limit);
+  const items: Execution[] = [];
+  for (let partition = from; partition < until; partition++) {
+    const left = store.executions.findResult({ jobRow: row, jobVersion: job.version, partition });
+    if (left !== undefined) items.push(left);
+  }
+  return until < end ? { items, next: encodeCursor(until, 0) } : { items };
 }
 
 function listHistory(

@@ -213,4 +213,52 @@ for (const [place, within] of Object.entries(PLACES)) {
     ]);
     assert.equal(nextPartition, 2);
   });
+
+  test("knows the latest execution and the result of each partition", ({ store }) => {
+    const job = aJob({ spec: aSpec({ name: "r", count: 5 }) });
+    const row = put(store, job);
+    const result = { type: "local", params: {} };
+    const insert = (partition: number, attempt: number, change: Partial<Execution>) => {
+      const execution = anExecution(job, { partition, attempt, ...change });
+      store.executions.insert({ jobRow: row, execution });
+      return execution.id;
+    };
+    const ids = store.transaction(() => [
+      insert(0, 0, { phase: "completed", result }),
+      insert(0, 1, { phase: "failed", result }),
+      insert(1, 0, { phase: "failed", result }),
+      insert(1, 1, { phase: "failed" }),
+      insert(1, 2, { phase: "refused" }),
+      insert(2, 0, { phase: "refused" }),
+      insert(3, 0, { phase: "running" }),
+    ]);
+    const queries = openQueries(store);
+    assert.deepEqual([...queries.walkLatest(job.id, {})], [ids[1], ids[3], ids[6]]);
+    assert.deepEqual([...queries.walkLatest(job.id, { partition: 1, version: "all" })], [ids[3]]);
+    assert.deepEqual([...queries.walkLatest(job.id, { partition: 4 })], []);
+    const left: string[] = [];
+    let cursor: string | undefined;
+    do {
+      const page = queries.listResults(job.id, { limit: 1, cursor });
+      left.push(...page.items.map(({ id }) => id));
+      cursor = page.next;
+    } while (cursor !== undefined);
+    assert.deepEqual(left, [ids[0], ids[2]]);
+  });
+
+  test("finds what one partition prints in a job of many without walking it", ({ store }) => {
+    const job = aJob({ spec: aSpec({ name: "many", count: 20_000 }) });
+    const row = put(store, job);
+    store.transaction(() => {
+      for (let partition = 0; partition < 20_000; partition++) {
+        store.executions.insert({ jobRow: row, execution: anExecution(job, { partition }) });
+      }
+    });
+    const queries = openQueries(store);
+    const startMs = performance.now();
+    for (let commit = 0; commit < 500; commit++) {
+      assert.equal([...queries.walkLatest(job.id, { partition: 19_999 })].length, 1);
+    }
+    assert.ok(performance.now() - startMs < 1_000);
+  });
 }
