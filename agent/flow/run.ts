@@ -7,6 +7,7 @@ import { AppError, asAppError } from "../../shared/errors.ts";
 import { invariant } from "../../shared/invariant.ts";
 import type { Log } from "../../shared/log.ts";
 import type { ExecutionId } from "../../shared/model/ids.ts";
+import type { RunOutput } from "../../shared/model/result.ts";
 import type { Effect, ExecutionEvent } from "../core/execution.ts";
 import { type Exit, type Failure, NO_EXIT_CODE, outcomeOf } from "../core/outcome.ts";
 import { type Held, recover } from "../core/recover.ts";
@@ -201,9 +202,20 @@ export class Run {
   }
 
   #pushExit(live: Live, exit: Exit): void {
-    const output = this.#options.workspace.readPreview(live.id, exit.exitCode ?? NO_EXIT_CODE);
+    const output = this.#previewOf(live.id, exit);
     const outcome = outcomeOf(exit, live.order.successExitCodes);
     this.push(live.id, { type: "exited", outcome, output });
+  }
+
+  /** An end counts whether the beginning of the output can be read or not: the files are still there. */
+  #previewOf(id: ExecutionId, exit: Exit): RunOutput {
+    const exitCode = exit.exitCode ?? NO_EXIT_CODE;
+    try {
+      return this.#options.workspace.readPreview(id, exitCode);
+    } catch (error) {
+      this.#options.log.warn("Cannot read the beginning of an output", { executionId: id, error });
+      return { stdout: "", stdoutIsTruncated: true, stderr: "", stderrIsTruncated: true, exitCode };
+    }
   }
 
   async #stop(live: Live, graceMs: number): Promise<void> {
@@ -272,7 +284,7 @@ export class Run {
         const { exit } = found;
         if (found.isRunning) held.set(found.executionId, { isRunning: true });
         else if (exit !== undefined) {
-          const output = workspace.readPreview(found.executionId, exit.exitCode ?? NO_EXIT_CODE);
+          const output = this.#previewOf(found.executionId as ExecutionId, exit);
           held.set(found.executionId, { isRunning: false, exit, output });
         }
       }

@@ -189,3 +189,16 @@ Deno.test("a stop breaks off an input that is being fetched", async () => {
   assert.equal(agent.engine.started.length, 0);
   await agent.close();
 });
+
+Deno.test("an end is recorded although the beginning of the output cannot be read", async () => {
+  const agent = await anAgent();
+  agent.home.order(anOrder("e-1"));
+  await agent.settle();
+  agent.workspace.readPreview = () => {
+    throw new AppError("io", "Cannot read: too many open files");
+  };
+  agent.engine.end("e-1");
+  await agent.settle();
+  assert.equal(agent.home.phaseOf("e-1"), "completed");
+  await agent.close();
+});
