@@ -8,7 +8,7 @@
  */
 import { AppError } from "../../shared/errors.ts";
 import type { Engine, EngineExit, EngineHeld, EngineProbe, EngineTask } from "./engine.ts";
-import { type ExecutionState, type ProcessIdentity, readState, writeExit } from "./execution_file.ts";
+import { type ProcessIdentity, readState, writeExit } from "./execution_file.ts";
 import { endLogs } from "./log_files.ts";
 import { isAlive, readBootId } from "./process_identity.ts";
 import { parseWasmParams } from "./wasm_params.ts";
@@ -119,8 +119,7 @@ class WasmEngine implements Engine {
     await held.started.catch(() => {});
     if (held.exit !== undefined || !this.#held.has(executionId)) return;
     if (held.child !== undefined) held.child.kill();
-    else if (held.process !== undefined) await this.#killAdopted(held.process);
-    if (held.child === undefined) await this.#look(held);
+    else await this.#killAdopted(held);
     await held.exited.promise;
   }
 
@@ -165,6 +164,10 @@ class WasmEngine implements Engine {
 
   async #startIn(held: Held, task: EngineTask): Promise<void> {
     const child = await this.#pool.take();
+    if (held.isStopping) {
+      this.#pool.giveBack(child);
+      return this.#end(held, { kind: "stopped" });
+    }
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     held.child = child;
     child.order({ task }, {
@@ -196,7 +199,7 @@ class WasmEngine implements Engine {
 
   /** A child ended while it had the execution. */
   async #onChildEnd(held: Held, end: ChildEnd): Promise<void> {
-    const state = await readState(held.folder);
+    const state = await this.#readStateOf(held);
     if (state === undefined) {
       held.child = undefined;
       throw new AppError(
@@ -226,8 +229,7 @@ class WasmEngine implements Engine {
   async #listOne(executionId: string, folder: string): Promise<EngineHeld | undefined> {
     let held = this.#held.get(executionId);
     if (held === undefined) {
-      const state = await readState(folder);
-      if (state === undefined) return undefined;
+      if (await isNeverStarted(folder)) return undefined;
       held = this.#held.get(executionId) ?? this.#hold(executionId, folder);
       await this.#adopt(held);
     }
@@ -237,28 +239,40 @@ class WasmEngine implements Engine {
 
   /** Takes over an execution that has a state file: ends it if nobody runs it, else watches it. */
   async #adopt(held: Held): Promise<void> {
-    const state = await this.#readable(held.folder);
-    if (state !== undefined) held.process = state.process;
-    await this.#look(held);
-    if (held.exit !== undefined) return;
     this.#watched.add(held);
     this.#lookMs = LOOK_FIRST_MS;
+    await this.#lookIfPossible(held);
     this.#lookLater();
   }
 
-  async #readable(folder: string): Promise<ExecutionState | undefined> {
+  /** The process that the file names; nobody when it names none for a while: its writer may be in the middle of it. */
+  async #processOf(held: Held): Promise<ProcessIdentity> {
+    if (held.process !== undefined) return held.process;
     for (const until = performance.now() + UNREADABLE_MS; performance.now() < until;) {
-      const state = await readState(folder);
-      if (state !== "unreadable") return state;
-      await new Promise((resolve) => setTimeout(resolve, LOOK_FIRST_MS));
+      const state = await readState(held.folder);
+      if (state === undefined) break;
+      if (state !== "unreadable") return held.process = state.process;
+      await pauseMs(LOOK_FIRST_MS);
     }
-    return undefined;
+    return held.process = NOBODY;
+  }
+
+  /** The file, as soon as it can be read. */
+  async #readStateOf(held: Held): ReturnType<typeof readState> {
+    for (;;) {
+      try {
+        return await readState(held.folder);
+      } catch (error) {
+        if (this.#isClosed) throw error;
+        await pauseMs(LOOK_LATER_MS);
+      }
+    }
   }
 
   /** Compares the file with the process, and ends the execution when one of them says so. */
   async #look(held: Held): Promise<void> {
     if (held.exit !== undefined) return;
-    const isRunning = held.process !== undefined && await isAlive(held.process, this.#bootId);
+    const isRunning = await isAlive(await this.#processOf(held), this.#bootId);
     // Read after the process was looked at: a dead one writes nothing any more.
     const state = await readState(held.folder);
     const readable = state === "unreadable" ? undefined : state;
@@ -272,27 +286,53 @@ class WasmEngine implements Engine {
     );
   }
 
+  /** What cannot be seen at the moment, for want of descriptors or rights, is neither running nor dead: it stays watched. */
+  async #lookIfPossible(held: Held): Promise<void> {
+    try {
+      await this.#look(held);
+    } catch {
+      // The next look may see it; whoever wants it stopped is told why that cannot be done.
+    }
+  }
+
   #lookLater(): void {
     if (this.#lookTimer !== undefined || this.#isClosed || this.#watched.size === 0) return;
     this.#lookTimer = setTimeout(async () => {
-      for (const held of [...this.#watched]) await this.#look(held);
+      for (const held of [...this.#watched]) await this.#lookIfPossible(held);
       this.#lookTimer = undefined;
       this.#lookMs = Math.min(this.#lookMs * 1.5, LOOK_LATER_MS);
       this.#lookLater();
     }, this.#lookMs);
   }
 
-  async #killAdopted(process: ProcessIdentity): Promise<void> {
+  /** Errors: `unavailable`, `io` when it cannot be seen whether that process is there. */
+  async #killAdopted(held: Held): Promise<void> {
+    const process = await this.#processOf(held);
     while (await isAlive(process, this.#bootId)) {
       try {
         Deno.kill(process.pid, "SIGKILL");
       } catch (error) {
         if (!(error instanceof Deno.errors.NotFound)) throw error;
       }
-      await new Promise((resolve) => setTimeout(resolve, 5));
+      await pauseMs(5);
     }
+    await this.#look(held);
   }
 }
+
+/** One whose file cannot be read may have been started. */
+async function isNeverStarted(folder: string): Promise<boolean> {
+  try {
+    return await readState(folder) === undefined;
+  } catch {
+    return false;
+  }
+}
+
+/** No process has this identity. */
+const NOBODY: ProcessIdentity = { pid: 0, startedAt: "", bootId: "" };
+
+const pauseMs = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 function exitOfDead(held: Held, end: ChildEnd): EngineExit {
   if (held.isStopping) return { kind: "stopped" };

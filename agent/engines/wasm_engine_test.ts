@@ -386,3 +386,65 @@ test("many at once each end as they should", async (engine, folder) => {
   const exits = await Promise.all(tasks.map((task) => run(engine, task)));
   assert(exits.every((exit) => exit.kind === "exited" && exit.exitCode === 4));
 });
+
+/** Lets every reading of a text file whose path fits fail, until it is disposed. */
+function blind(fits: (path: string) => boolean, error: () => Error): Disposable {
+  const { readTextFile } = Deno;
+  Deno.readTextFile = (path, options) =>
+    fits(String(path)) ? Promise.reject(error()) : readTextFile(path, options);
+  return { [Symbol.dispose]: () => void (Deno.readTextFile = readTextFile) };
+}
+
+const tooManyFiles = () => Object.assign(new Error("Too many open files (os error 24)"), { code: "EMFILE" });
+
+for (
+  const [what, fits] of [
+    ["which processes run", (path: string) => path.startsWith("/proc/")],
+    ["its file", (path: string) => path.endsWith("/.engine")],
+  ] as const
+) {
+  test(`a task taken over runs on while ${what} cannot be seen`, async (engine, folder) => {
+    const go = [{ hostPath: `${folder.path}/inputs`, target: "/inputs", isReadOnly: true }];
+    await Deno.mkdir(`${folder.path}/inputs`);
+    const body = "(call $await (i32.const 1024) (i32.const 9)) (call $proc_exit (i32.const 7))";
+    const task = await folder.task(await wasmOf(command(body, { parts: dataAt1024("inputs/go") })), {
+      inputs: go,
+    });
+    const before = await openWasmEngine({ command: wasmChildCommand() });
+    await before.start(task);
+    await before.close();
+    const { executionId } = task;
+    {
+      using _ = blind(fits, tooManyFiles);
+      assertEquals(await engine.list(new Map([[executionId, task.folder]])), [
+        { executionId, isRunning: true },
+      ]);
+      await assertRejects(engine.stop(executionId, { graceMs: 0 }));
+      await new Promise((resolve) => setTimeout(resolve, 300));
+    }
+    await folder.file("inputs/go", "");
+    assertEquals(await engine.wait(executionId), { kind: "exited", exitCode: 7 });
+  });
+}
+
+test("a child that nobody could find again takes no task", async (engine, folder) => {
+  const task = await folder.task(await wasmOf(printing("x\n")));
+  {
+    using _ = blind((path) => path.startsWith("/proc/"), tooManyFiles);
+    await assertRejects(engine.start(task), { code: "unavailable" });
+  }
+  assertEquals(await run(engine, task), { kind: "exited", exitCode: 0 });
+});
+
+test("a task that is stopped while it waits for a child does not begin", async (engine, folder) => {
+  const task = await folder.task(await wasmOf(printing("x\n")));
+  const starting = engine.start(task);
+  await engine.stop(task.executionId, { graceMs: 0 });
+  await starting;
+  assertEquals(await engine.wait(task.executionId), { kind: "stopped" });
+  assertEquals(await readState(task.folder), undefined);
+  assertEquals(await run(engine, await folder.task(await wasmOf(printing("x\n")))), {
+    kind: "exited",
+    exitCode: 0,
+  });
+});

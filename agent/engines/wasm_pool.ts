@@ -80,7 +80,7 @@ export class WasmChild {
         },
       );
     }
-    const startedAt = await readStartedAt(process.pid) ?? "";
+    const startedAt = await startedAtOf(process);
     const child = new WasmChild(process, { pid: process.pid, startedAt, bootId: options.bootId });
     child.#isRead = child.#read(onIdle);
     return child;
@@ -159,6 +159,17 @@ export class WasmChild {
   }
 }
 
+/** Nobody could find it again who does not know when it was started: then it is ended. */
+async function startedAtOf(process: Deno.ChildProcess): Promise<string> {
+  try {
+    return await readStartedAt(process.pid) ?? "";
+  } catch (error) {
+    process.kill("SIGKILL");
+    await Promise.allSettled([process.stdin.close(), process.stdout.cancel(), process.status]);
+    throw error;
+  }
+}
+
 interface Waiting {
   readonly sinceMs: number;
   readonly take: (child: WasmChild) => void;
@@ -196,6 +207,11 @@ export class ChildPool {
       this.#waiting.push({ sinceMs: performance.now(), take, refuse });
       this.#grow();
     });
+  }
+
+  /** One that was taken and given no task. */
+  giveBack(child: WasmChild): void {
+    this.#onIdle(child);
   }
 
   /** Ends idle children, lets go of the others. */
