@@ -7,13 +7,13 @@ import { type Client, openClient } from "./client.ts";
 import { duration, text, toggle } from "./flags.ts";
 import { onInterrupt } from "./interrupt.ts";
 import { download } from "./result_fetch.ts";
+import { findResults, type Result, select, type Selection } from "./result_find.ts";
 import { mergeResults, type PartitionFolder } from "./result_merge.ts";
 import { openWork, putIntoPlace, refuseTaken, RESULT_NAMES } from "./result_place.ts";
 import { innerPath, unpack } from "./result_unpack.ts";
-import { currentOf, fetchExecutions } from "./partitions.ts";
 import type { Terminal } from "./terminal.ts";
-import { isTerminal, itemsOf, type JobView, numberAt, readJob, recordAt, textAt } from "./wire.ts";
-import { amountOfBytes, plural, short } from "./words.ts";
+import { readJob, recordAt } from "./wire.ts";
+import { amountOfBytes, plural, ranges, short } from "./words.ts";
 
 const FLAGS = {
   outputDir: text({
@@ -36,7 +36,8 @@ export const GET = defineCommand({
     "One partition: stdout, stderr, exitCode and a folder for each result path. Several: the same, put together " +
     "(stdout and stderr in the order of the partitions, exitCode the first that is not 0), and what each partition " +
     "printed in partition-N. Where partitions wrote files of the same name into a result path, each keeps its own in " +
-    "partition-N. A fetch that broke off goes on where it stopped; nothing appears in DIR before all is there.",
+    "partition-N. JOB/partition-N fetches one partition. A fetch that broke off goes on where it stopped; nothing " +
+    "appears in DIR before all is there.",
   operands: [{
     name: "JOB[/PATH]",
     summary: "ID, its beginning, or name; a path fetches only that",
@@ -46,6 +47,10 @@ export const GET = defineCommand({
   examples: [
     { line: "skerry job get j-0123abcd", does: "Everything, into ./job-0123abcd" },
     { line: "skerry job get j-0123abcd/outputs --output-dir today", does: "Only one result path" },
+    {
+      line: "skerry job get j-0123abcd/partition-3",
+      does: "All of one partition, into ./job-0123abcd/partition-3",
+    },
     { line: "skerry job get --raw j-0123abcd", does: "The archives themselves" },
   ],
   run,
@@ -55,8 +60,8 @@ export const GET = defineCommand({
 const LANES = 4;
 
 async function run({ operands, flags, settings, terminal }: Call<typeof FLAGS>): Promise<number> {
-  const [id = "", ...path] = operands[0]!.split("/");
-  const wanted = innerPath(path.join("/"));
+  const [id = "", ...rest] = operands[0]!.split("/");
+  const path = innerPath(rest.join("/"));
   const client = await openClient(settings);
   using interrupt = onInterrupt();
   const timeoutMs = flags.timeout ?? flags.downloadTimeoutSecs;
@@ -69,15 +74,16 @@ async function run({ operands, flags, settings, terminal }: Call<typeof FLAGS>):
     const job = readJob(
       recordAt(await client.get(`/orchestrator/jobs/${encodeURIComponent(id)}`, { query }), "Job"),
     );
-    const results = await findResults(client, job, terminal);
+    const selection = select(job, path);
+    const { results, gaps } = await findResults(client, job, selection);
     const folder = resolve(flags.outputDir ?? `job-${short(job.id).replace(/^j-/, "")}`);
-    if (!flags.force) await refuseTaken(folder, flags.raw ? ["raw"] : wanted === "" ? RESULT_NAMES : []);
+    if (!flags.force) await refuseTaken(folder, flags.raw ? ["raw"] : path === "" ? RESULT_NAMES : []);
     const work = await openWork(folder, job);
-    const options = { folder, work, wanted, signal, isRaw: flags.raw, isForced: flags.force };
-    const told = await fetchAll(client, results, { ...options, terminal });
+    const options = { ...selection, folder, work, signal, isRaw: flags.raw, isForced: flags.force };
+    const told = await fetchAll(client, results, { ...options, count: job.count, terminal });
     terminal.progress();
     terminal.print(folder);
-    terminal.note(told);
+    for (const line of [told, ...gaps]) terminal.note(line);
     return EXIT.ok;
   } catch (error) {
     terminal.progress();
@@ -92,69 +98,11 @@ async function run({ operands, flags, settings, terminal }: Call<typeof FLAGS>):
   }
 }
 
-interface Result {
-  readonly partition: number;
-  readonly executionId: string;
-  readonly url: string;
-}
-
-/** What can be fetched. Throws when that is nothing. */
-async function findResults(client: Client, job: JobView, terminal: Terminal): Promise<readonly Result[]> {
-  const answer = await client.get(`/orchestrator/jobs/${job.id}/results`, {
-    query: { namespace: job.namespace },
-  });
-  const executions = currentOf(await fetchExecutions(client, job.id));
-  const results = itemsOf(answer).map((item, at) => readResult(item, { at, executions, client }));
-  if (results.length === 0) throw nothingToFetch(job, executions.length);
-  if (results.length < job.count) {
-    const left = isTerminal(job.state) ? "the others have no results" : "the others are not done yet";
-    terminal.note(`Results of ${results.length} of ${plural(job.count, "partition")}: ${left}`);
-  }
-  return results;
-}
-
-function readResult(
-  item: unknown,
-  { at, executions, client }: { at: number; executions: ReturnType<typeof currentOf>; client: Client },
-): Result {
-  const params = recordAt(item, "Params");
-  const type = textAt(item, "Type") ?? "";
-  const written = textAt(params, "URL") ?? textAt(params, "PreSignedURL");
-  if (!written) {
-    const where = textAt(params, "CID") ? `ipfs://${textAt(params, "CID")}` : JSON.stringify(params);
-    throw new AppError("unsupported", `Cannot fetch results of the kind ${quote(type)}`, {
-      hint: `They are at ${where}`,
-    });
-  }
-  const url = new URL(written, client.urlOf("/")).href;
-  const told = textAt(item, "ExecutionID");
-  const execution = executions.find(({ id }) => id === told || url.includes(id));
-  const partition = numberAt(item, "PartitionIndex") ?? execution?.partition ?? at;
-  return { partition, executionId: execution?.id ?? `result-${at}`, url };
-}
-
-function nothingToFetch(job: JobView, executionCount: number): AppError {
-  const id = short(job.id);
-  if (!isTerminal(job.state)) {
-    return new AppError("unavailable", `Job ${id} has no results yet: it is ${job.state}`, {
-      hint: `\`skerry job wait ${id}\` waits for its end`,
-    });
-  }
-  const why = executionCount === 0 ? "it never ran" : "none were published";
-  return new AppError(
-    "not_found",
-    `Job ${id} has no results: it ${job.state === "stopped" ? "was stopped" : job.state}, and ${why}`,
-    {
-      hint: `\`skerry job describe ${id}\` shows why`,
-    },
-  );
-}
-
-interface Fetching {
+interface Fetching extends Selection {
   readonly folder: string;
   readonly work: string;
-  /** Path within the results; empty for all. */
-  readonly wanted: string;
+  /** Partitions of the job. */
+  readonly count: number;
   readonly signal: AbortSignal;
   readonly isRaw: boolean;
   readonly isForced: boolean;
@@ -210,9 +158,17 @@ async function keepRaw(
   return `${plural(results.length, "archive")} in raw`;
 }
 
+/** `12 partitions`, `3 of 5 partitions (0-2)`, or `partition 3 of 5`. */
+function whichOf(results: readonly Result[], count: number): string {
+  if (results.length === count) return plural(count, "partition");
+  if (results.length === 1) return `partition ${results[0]!.partition} of ${count.toLocaleString("en")}`;
+  const partitions = results.map(({ partition }) => partition).sort((a, b) => a - b);
+  return `${results.length.toLocaleString("en")} of ${plural(count, "partition")} (${ranges(partitions)})`;
+}
+
 async function unpackAll(
   results: readonly Result[],
-  { work, merged, wanted }: Fetching & { merged: string },
+  { work, merged, wanted, partition, count }: Fetching & { merged: string },
 ): Promise<string> {
   let [fileCount, sizeBytes, skippedCount] = [0, 0, 0];
   const partitions: PartitionFolder[] = [];
@@ -230,9 +186,10 @@ async function unpackAll(
       hint: "Without a path, `job get` fetches everything",
     });
   }
-  const { kept } = await mergeResults(partitions, merged);
+  const folder = partition === undefined ? merged : join(merged, `partition-${partition}`);
+  const { kept } = await mergeResults(partitions, { folder, count: partition === undefined ? count : 1 });
   return [
-    `${plural(results.length, "partition")}, ${plural(fileCount, "file")}, ${amountOfBytes(sizeBytes)}`,
+    `${whichOf(results, count)}, ${plural(fileCount, "file")}, ${amountOfBytes(sizeBytes)}`,
     ...kept.map((name) =>
       `Several partitions wrote the same files in ${quote(name)}: each keeps its own in partition-N`
     ),

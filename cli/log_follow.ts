@@ -3,9 +3,10 @@ import { AppError } from "../shared/errors.ts";
 import type { Client } from "./client.ts";
 import { pause } from "./interrupt.ts";
 import { type LogFrame, streamLogs } from "./log_stream.ts";
+import { checkPartition } from "./partitions.ts";
 import type { Terminal } from "./terminal.ts";
 import { isTerminal, itemsOf, type JobView, readJob, recordAt } from "./wire.ts";
-import { harmless, plural, short, span } from "./words.ts";
+import { harmless, short, span } from "./words.ts";
 
 /** Before a stream that broke off is asked for again. */
 const BROKEN_PAUSE_MS = 1000;
@@ -49,7 +50,7 @@ export async function followJobLogs(
 export async function showLogs(client: Client, jobId: string, show: ShowLogs): Promise<void> {
   const { selection, terminal, signal } = show;
   const job = await getJob(client, jobId, signal);
-  checkPartition(job, selection.partition);
+  if (selection.partition !== undefined) checkPartition(job, selection.partition);
   if (!selection.isFollowing && !await hasExecutions(client, job)) {
     const why = job.message ? ` (${harmless(job.message)})` : "";
     return terminal.note(`This job has no output yet: it is ${job.state}${why}`);
@@ -100,17 +101,6 @@ async function getJob(client: Client, id: string, signal: AbortSignal): Promise<
 async function hasExecutions(client: Client, job: JobView): Promise<boolean> {
   const page = await client.get(`/orchestrator/jobs/${job.id}/executions`, { query: { limit: 1 } });
   return itemsOf(page).length > 0;
-}
-
-function checkPartition(job: JobView, partition: number | undefined): void {
-  if (partition === undefined || partition < job.count) return;
-  throw new AppError(
-    "not_found",
-    `Cannot find partition ${partition}: the job has ${plural(job.count, "partition")}`,
-    {
-      hint: `Partitions are numbered from 0 to ${job.count - 1}`,
-    },
-  );
 }
 
 const isMarked = (job: JobView, { partition, executionId }: LogSelection): boolean =>

@@ -1,4 +1,5 @@
 /** What became of each partition of a job, from its executions. */
+import { AppError } from "../shared/errors.ts";
 import type { Client } from "./client.ts";
 import {
   asRecord,
@@ -9,6 +10,7 @@ import {
   readExecution,
   textAt,
 } from "./wire.ts";
+import { plural } from "./words.ts";
 
 const PAGE = 1000;
 
@@ -58,6 +60,18 @@ export function countStates(job: JobView, current: readonly ExecutionView[]): re
   const order = ["completed", "publishing", "running", "preparing", "queued", "placed", "waiting"];
   const rank = (state: string) => order.includes(state) ? order.indexOf(state) : order.length;
   return [...counts].sort(([a], [b]) => rank(a) - rank(b));
+}
+
+/** Throws `not_found` when the job has no such partition. */
+export function checkPartition(job: JobView, partition: number): void {
+  if (partition < job.count) return;
+  throw new AppError(
+    "not_found",
+    `Cannot find partition ${partition}: the job has ${plural(job.count, "partition")}`,
+    {
+      hint: `Partitions are numbered from 0 to ${job.count - 1}`,
+    },
+  );
 }
 
 /** Partitions that completed with an exit code that the job does not take for success. */

@@ -7,7 +7,7 @@
  *     partition-N/…         each partition's own stdout, stderr and exitCode
  *     partition-N/NAME/…    a result path in which partitions wrote files of the same name: then each keeps its own
  *
- * One partition alone: its files as they are.
+ * A job of one partition: its files as they are.
  */
 import { join } from "node:path";
 
@@ -26,14 +26,15 @@ export interface Merged {
 const STREAMS = ["stdout", "stderr"];
 const OWN = new Set([...STREAMS, "exitCode"]);
 
-/** Moves everything into `folder`, which must be empty. */
-export async function mergeResults(partitions: readonly PartitionFolder[], folder: string): Promise<Merged> {
+/** Moves everything into `folder`, which must be empty. `count`: how many partitions the job has. */
+export async function mergeResults(
+  partitions: readonly PartitionFolder[],
+  { folder, count }: { folder: string; count: number },
+): Promise<Merged> {
   await Deno.mkdir(folder, { recursive: true });
   const sorted = [...partitions].sort((a, b) => a.partition - b.partition);
-  if (sorted.length === 1) {
-    for (const name of await namesIn(sorted[0]!.folder)) {
-      await Deno.rename(join(sorted[0]!.folder, name), join(folder, name));
-    }
+  if (count === 1) {
+    for (const { folder: from } of sorted) await moveInto(from, folder);
     return { kept: [] };
   }
   for (const { partition, folder: from } of sorted) await moveOwn(from, { folder, partition });

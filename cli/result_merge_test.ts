@@ -7,6 +7,7 @@ type Tree = Readonly<Record<string, string>>;
 /** Merges partitions given as path → content; answers the merged folder in the same way. */
 async function merge(
   partitions: Readonly<Record<number, Tree>>,
+  count = 100,
 ): Promise<{ tree: Tree; kept: readonly string[] }> {
   const root = await Deno.makeTempDir();
   try {
@@ -17,7 +18,7 @@ async function merge(
       }
     }
     const folders = Object.keys(partitions).map((at) => ({ partition: Number(at), folder: join(root, at) }));
-    const { kept } = await mergeResults(folders.reverse(), join(root, "merged"));
+    const { kept } = await mergeResults(folders.reverse(), { folder: join(root, "merged"), count });
     return { tree: await read(join(root, "merged")), kept };
   } finally {
     await Deno.remove(root, { recursive: true });
@@ -39,9 +40,15 @@ const own = (partition: number, exitCode = "0"): Tree => ({
   exitCode,
 });
 
-Deno.test("one partition is left as it is", async () => {
+Deno.test("a job of one partition is left as it is", async () => {
+  const { tree } = await merge({ 0: { ...own(0), "outputs/a": "1" } }, 1);
+  assert.deepEqual(tree, { ...own(0), "outputs/a": "1" });
+});
+
+Deno.test("the only partition of several that has results keeps its folder", async () => {
   const { tree } = await merge({ 3: { ...own(3), "outputs/a": "1" } });
-  assert.deepEqual(tree, { ...own(3), "outputs/a": "1" });
+  assert.equal(tree["partition-3/stdout"], "out 3\n");
+  assert.deepEqual([tree.stdout, tree["outputs/a"]], ["out 3\n", "1"]);
 });
 
 Deno.test("several partitions: streams in order, exit codes apart, result paths together", async () => {

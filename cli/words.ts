@@ -44,6 +44,20 @@ export function plural(count: number, one: string, many = `${one}s`): string {
   return `${count.toLocaleString("en")} ${count === 1 ? one : many}`;
 }
 
+/** `0-2, 5`; the first ranges, and how many numbers are not among them. Sorted numbers, each once. */
+export function ranges(numbers: readonly number[], { shownMax = 12 } = {}): string {
+  const found: { first: number; last: number }[] = [];
+  for (const number of numbers) {
+    const latest = found.at(-1);
+    if (latest && number === latest.last + 1) latest.last = number;
+    else found.push({ first: number, last: number });
+  }
+  const shown = found.slice(0, shownMax);
+  const hidden = found.slice(shownMax).reduce((sum, { first, last }) => sum + last - first + 1, 0);
+  const texts = shown.map(({ first, last }) => first === last ? String(first) : `${first}-${last}`);
+  return `${texts.join(", ")}${hidden ? ` and ${hidden} more` : ""}`;
+}
+
 /** Control characters but for tab and line feed, and those that are invisible or change the direction of text. */
 const HARMFUL = /[\p{Cc}\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/gu;
 

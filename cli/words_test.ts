@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { age, amountOfBytes, harmless, moment, oneLine, plural, short, span } from "./words.ts";
+import { age, amountOfBytes, harmless, moment, oneLine, plural, ranges, short, span } from "./words.ts";
 
 Deno.test("span() shows the largest unit and what still matters below it", () => {
   const cases: [number, string][] = [
@@ -39,4 +39,11 @@ Deno.test("amounts, plurals and ids are short", () => {
   assert.equal(plural(1200, "partition"), "1,200 partitions");
   assert.equal(short("j-0123abcd-0000-4000-8000-000000000000"), "j-0123abcd");
   assert.equal(short("my-job"), "my-job");
+});
+
+Deno.test("ranges() joins neighbours, and counts what it does not show", () => {
+  assert.equal(ranges([]), "");
+  assert.equal(ranges([0]), "0");
+  assert.equal(ranges([0, 1, 2, 5, 7, 8]), "0-2, 5, 7-8");
+  assert.equal(ranges([1, 3, 5, 6, 7, 9], { shownMax: 2 }), "1, 3 and 4 more");
 });

@@ -1,0 +1,56 @@
+/** What people do with a node that they have just met, and what they read then. */
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { skerry, startNodeProcess } from "../support/node_process.ts";
+import { waitUntil } from "../support/wait_until.ts";
+import { command, printing, wasmOf } from "../support/wasm_modules.ts";
+
+Deno.test("the command line, by hand", async (t) => {
+  const folder = await Deno.makeTempDir({ prefix: "skerry-first-use-" });
+  // One core: a job of several partitions takes them one by one.
+  await using node = await startNodeProcess({ flags: ["--cpu", "1", "--allow-path", folder] });
+  const run = (...args: string[]) => skerry(args, { env: { SKERRY_API: node.url }, cwd: folder });
+  const moduleOf = async (name: string, wat: string) => {
+    await Deno.writeFile(join(folder, name), await wasmOf(wat));
+    return join(folder, name);
+  };
+  const hello = await moduleOf("hello.wasm", printing("hello\n"));
+  const slow = await moduleOf("slow.wasm", command("(call $sleep (i64.const 600))"));
+
+  await t.step("a name that looks like a job's ID hides no job", async () => {
+    const { stdout: id } = await run("wasm", "run", hello, "--id-only");
+    const { code, stderr } = await run("wasm", "run", hello, "--name", id.slice(0, 10), "--no-wait");
+    assert.equal(code, 2);
+    assert.match(stderr, /Name must not look like an ID/);
+    assert.match((await run("job", "describe", id.slice(0, 10))).stdout, new RegExp(id.trim()));
+  });
+
+  await t.step("a plain path with a target, and a file URI with a space, are inputs", async () => {
+    await Deno.mkdir(join(folder, "in put"));
+    for (const input of [`${folder}/in put:/target`, `file://${folder}/in%20put:/target`]) {
+      assert.equal((await run("wasm", "run", hello, "-i", input)).code, 0, input);
+    }
+  });
+
+  await t.step(
+    "results of a job that was stopped half-way say which partitions have none, and why",
+    async () => {
+      await run("wasm", "run", slow, "--count", "3", "--cpu", "1", "--name", "half", "--no-wait");
+      await waitUntil(
+        "a partition has completed",
+        async () => (await run("job", "describe", "half")).stdout.includes("1 completed"),
+      );
+      await run("job", "stop", "half");
+      await run("job", "wait", "half");
+      const { code, stderr } = await run("job", "get", "half", "--output-dir", "half");
+      assert.equal(code, 0, stderr);
+      assert.match(stderr, /^partition 0 of 3, 3 files/);
+      assert.match(stderr, /No results of partitions 1-2: stopped \(/);
+      assert.equal(await Deno.readTextFile(join(folder, "half", "partition-0", "exitCode")), "0");
+      assert.equal((await run("job", "get", "half/partition-0", "--output-dir", "zero")).code, 0);
+      assert.deepEqual([...Deno.readDirSync(join(folder, "zero"))].map(({ name }) => name), ["partition-0"]);
+    },
+  );
+
+  await Deno.remove(folder, { recursive: true });
+});
