@@ -44,17 +44,21 @@ export class Contents {
     let pull = this.#pulls.get(digest);
     if (pull === undefined) {
       const abort = new AbortController();
-      const done = this.#pull(home, content, abort.signal).finally(() => this.#pulls.delete(digest));
-      pull = { done, abort, users: 0 };
+      pull = { done: this.#pull(home, content, abort.signal), abort, users: 0 };
       this.#pulls.set(digest, pull);
     }
     pull.users++;
     try {
       return await orAborted(pull.done, signal);
     } finally {
-      // The last one that wanted it has gone: what is here already stays for the next time.
-      if (--pull.users === 0) pull.abort.abort();
+      if (--pull.users === 0) this.#end(digest, pull);
     }
+  }
+
+  /** The last one that wanted it has gone: what is here already stays, and the next one goes on from there. */
+  #end(digest: string, pull: Pull): void {
+    pull.abort.abort();
+    if (this.#pulls.get(digest) === pull) this.#pulls.delete(digest);
   }
 
   async #pull(
@@ -67,9 +71,10 @@ export class Contents {
     let pauseMs = PAUSE_MS;
     let progressAtMs = this.#clock.uptimeMs();
     while (offset < sizeBytes) {
-      if (signal.aborted) throw failed(digest, "nobody wants it any more");
       try {
         const bytes = await this.#request(home, digest, offset);
+        // Somebody else may be pulling it by now.
+        if (signal.aborted) throw failed(digest, "nobody wants it any more");
         if (bytes.length === 0 || offset + bytes.length > sizeBytes) {
           throw failed(digest, "its size is another one");
         }
@@ -83,6 +88,7 @@ export class Contents {
         const isFinal = asAppError(error).code === "input_failed" || !kind.isRetryable || isLate;
         if (isFinal) throw failed(digest, message, error);
         await pause(this.#clock, pauseMs, signal);
+        if (signal.aborted) throw failed(digest, "nobody wants it any more");
         pauseMs = Math.min(pauseMs * 2, PAUSE_MAX_MS);
       }
     }

@@ -102,3 +102,26 @@ Deno.test("one that is aborted leaves the pull to the others", async () => {
   assert.deepEqual(await Deno.readFile(await other), BYTES);
   await end();
 });
+
+Deno.test("who wants a content that has just been given up on gets it, from where the other stopped", async () => {
+  const { bus, contents, offsets, end } = await aStore();
+  const held: (() => void)[] = [];
+  bus.respond(serveSubject(HOME, "content"), async (bytes) => {
+    const { offset } = decodeMessage(ContentRequest, bytes);
+    offsets.push(offset);
+    if (offsets.length <= 2) await new Promise<void>((resolve) => held.push(resolve));
+    return encodeAnswer({ bytes: BYTES.subarray(offset, offset + 10) });
+  });
+  const abort = new AbortController();
+  const aborted = contents.fetch(HOME, CONTENT, abort.signal);
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  abort.abort();
+  await assert.rejects(aborted, { code: "stopped" });
+  const next = contents.fetch(HOME, CONTENT, never);
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  // The answers come in the other order: only one of them counts.
+  for (const answer of held.reverse()) answer();
+  assert.deepEqual(await Deno.readFile(await next), BYTES);
+  assert.deepEqual(offsets, [0, 0, 10, 20]);
+  await end();
+});
