@@ -1,5 +1,13 @@
-/** Contents by digest on disk: `<root>/<hex>` whole, `<hex>.part` unfinished, `<hex>.tree` unpacked. */
+/**
+ * Contents by digest on disk: `<root>/<hex>` whole, `<hex>.part` unfinished, `<hex>.tree` unpacked, `<hex>.tree.sum` the
+ * digest of that folder.
+ *
+ * What an earlier process left is looked through at its first use: after a power cut, or on a disk that lies, a file may
+ * have its name and not its bytes. Then it is dropped and comes anew. So unpacked folders, thousands of files maybe, need
+ * not be synced.
+ */
 import { createHash } from "node:crypto";
+import type { Clock } from "../../shared/clock.ts";
 import { AppError } from "../../shared/errors.ts";
 import { LIMITS } from "../../shared/limits.ts";
 import { recogniseIo } from "./folders.ts";
@@ -8,23 +16,34 @@ import type { ContentStore } from "./host.ts";
 /** A content store in a folder of its own. */
 export class ContentFolder implements ContentStore {
   readonly #root: string;
-  /** Contents known to be here, with the time of their last use: a look at the disk for each use is not needed. */
-  readonly #known = new Map<string, { path: string; usedAtMs: number }>();
+  /** Contents known to be here and right → uptime of their last use. */
+  readonly #known = new Map<string, number>();
   /** One that is being unpacked is waited for by whoever else wants it. */
   readonly #unpacking = new Map<string, Promise<void>>();
   readonly #weighed = new Map<string, number>();
-  readonly #clock: { wallMs(): number };
+  readonly #clock: Pick<Clock, "uptimeMs">;
 
-  constructor(root: string, options: { wallMs(): number }) {
+  constructor(root: string, clock: Pick<Clock, "uptimeMs">) {
     this.#root = root;
-    this.#clock = options;
+    this.#clock = clock;
     Deno.mkdirSync(root, { recursive: true, mode: 0o700 });
   }
 
   find(digest: string): string | undefined {
     const path = this.#path(digest);
-    if (!this.#known.has(path) && !isThere(path)) return undefined;
-    this.#known.set(path, { path, usedAtMs: this.#clock.wallMs() });
+    if (!this.#known.has(path) && !this.#isRight(path, digest)) return undefined;
+    return this.#used(path);
+  }
+
+  #isRight(path: string, digest: string): boolean {
+    if (!isThere(path)) return false;
+    if (digestOfFile(path) === digest) return true;
+    removeAll(path);
+    return false;
+  }
+
+  #used(path: string): string {
+    this.#known.set(path, this.#clock.uptimeMs());
     return path;
   }
 
@@ -56,9 +75,7 @@ export class ContentFolder implements ContentStore {
         hint: "Try again; when it stays, the orchestrator's copy is damaged",
       });
     }
-    Deno.renameSync(part, path);
-    this.#known.set(path, { path, usedAtMs: this.#clock.wallMs() });
-    return path;
+    return this.#keep(part, path);
   }
 
   put(bytes: Uint8Array): { digest: string; path: string } {
@@ -68,50 +85,66 @@ export class ContentFolder implements ContentStore {
     const path = this.#path(digest);
     try {
       Deno.writeFileSync(`${path}.put`, bytes);
-      Deno.renameSync(`${path}.put`, path);
     } catch (error) {
       throw recogniseIo(error, "Cannot store content");
     }
-    this.#known.set(path, { path, usedAtMs: this.#clock.wallMs() });
-    return { digest, path };
+    return { digest, path: this.#keep(`${path}.put`, path) };
+  }
+
+  /** Gives a written file its name: on disk when it returns. */
+  #keep(from: string, path: string): string {
+    try {
+      syncPath(from);
+      Deno.renameSync(from, path);
+      syncPath(this.#root);
+    } catch (error) {
+      throw recogniseIo(error, "Cannot store content");
+    }
+    return this.#used(path);
   }
 
   async tree(contentPath: string, unpack: (folder: string) => Promise<void>): Promise<string> {
     const path = `${contentPath}.tree`;
-    if (!this.#known.has(path) && !isThere(path)) {
+    if (!this.#known.has(path)) {
       let unpacking = this.#unpacking.get(path);
       if (unpacking === undefined) {
-        unpacking = unpackInto(path, unpack).finally(() => this.#unpacking.delete(path));
+        unpacking = haveTree(path, unpack).finally(() => this.#unpacking.delete(path));
         this.#unpacking.set(path, unpacking);
       }
       await unpacking;
     }
-    this.#known.set(path, { path, usedAtMs: this.#clock.wallMs() });
-    return path;
+    return this.#used(path);
   }
 
   sweep(inUse: () => ReadonlySet<string>): void {
-    const found = [...Deno.readDirSync(this.#root)].map(({ name }) => this.#weigh(`${this.#root}/${name}`));
+    const found = [...Deno.readDirSync(this.#root)].filter(({ name }) => !name.endsWith(".sum"))
+      .map(({ name }) => this.#weigh(`${this.#root}/${name}`));
     let bytes = found.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
     if (bytes <= LIMITS.contentCacheBytes) return;
     const kept = new Set([...inUse()].map((digest) => this.#path(digest)));
-    found.sort((a, b) => a.usedAtMs - b.usedAtMs);
+    found.sort((a, b) => a.usedAtMs - b.usedAtMs || a.changedAtMs - b.changedAtMs);
     for (const { path, sizeBytes, usedAtMs } of found) {
       if (bytes <= LIMITS.contentCacheBytes) return;
       // What was used a moment ago may belong to an execution that is being prepared.
-      const isRecent = this.#clock.wallMs() - usedAtMs < LIMITS.contentWaitMs;
+      const isRecent = this.#clock.uptimeMs() - usedAtMs < LIMITS.contentWaitMs;
       if (isRecent || kept.has(path.replace(/\.(part|put|tree|tree\.unpacking)$/, ""))) continue;
       this.#known.delete(path);
       this.#weighed.delete(path);
       removeAll(path);
+      if (path.endsWith(".tree")) removeAll(`${path}.sum`);
       bytes -= sizeBytes;
     }
   }
 
-  #weigh(path: string): { path: string; sizeBytes: number; usedAtMs: number } {
+  /** What this process has not used goes first, the oldest of it by the wall clock, which is good enough for that. */
+  #weigh(path: string): { path: string; sizeBytes: number; usedAtMs: number; changedAtMs: number } {
     const info = Deno.lstatSync(path);
-    const usedAtMs = this.#known.get(path)?.usedAtMs ?? info.mtime?.getTime() ?? 0;
-    return { path, sizeBytes: info.isDirectory ? this.#treeBytes(path) : info.size, usedAtMs };
+    return {
+      path,
+      sizeBytes: info.isDirectory ? this.#treeBytes(path) : info.size,
+      usedAtMs: this.#known.get(path) ?? -Infinity,
+      changedAtMs: info.mtime?.getTime() ?? 0,
+    };
   }
 
   /** Unpacked archives never change: each is weighed once. */
@@ -136,17 +169,49 @@ export class ContentFolder implements ContentStore {
   }
 }
 
-async function unpackInto(path: string, unpack: (folder: string) => Promise<void>): Promise<void> {
+/** Sees to it that the folder is there and holds what was unpacked. */
+async function haveTree(path: string, unpack: (folder: string) => Promise<void>): Promise<void> {
   const fresh = `${path}.unpacking`;
-  removeAll(fresh);
   try {
+    if (isThere(path)) {
+      if (await digestOfTree(path) === readIfThere(`${path}.sum`)) return;
+      removeAll(path);
+    }
+    removeAll(fresh);
     Deno.mkdirSync(fresh, { mode: 0o755 });
     await unpack(fresh);
+    Deno.writeTextFileSync(`${path}.sum`, await digestOfTree(fresh));
     Deno.renameSync(fresh, path);
   } catch (error) {
     removeAll(fresh);
     throw error instanceof AppError ? error : recogniseIo(error, "Cannot unpack an input");
   }
+}
+
+/** Names, rights, sizes and bytes of everything in a folder. */
+async function digestOfTree(root: string): Promise<string> {
+  const hash = createHash("sha256");
+  const pending = [""];
+  for (let prefix; (prefix = pending.pop()) !== undefined;) {
+    const entries = [...Deno.readDirSync(`${root}/${prefix}`)].sort((a, b) => a.name < b.name ? -1 : 1);
+    for (const { name, isDirectory } of entries) {
+      const path = `${prefix}${name}`;
+      const { mode, size } = Deno.lstatSync(`${root}/${path}`);
+      hash.update(JSON.stringify(isDirectory ? [path] : [path, mode, size]));
+      if (isDirectory) pending.push(`${path}/`);
+      else for await (const bytes of (await Deno.open(`${root}/${path}`)).readable) hash.update(bytes);
+    }
+  }
+  return `sha256:${hash.digest("hex")}`;
+}
+
+function readIfThere(path: string): string | undefined {
+  return isThere(path) ? Deno.readTextFileSync(path) : undefined;
+}
+
+function syncPath(path: string): void {
+  using file = Deno.openSync(path);
+  file.syncSync();
 }
 
 function isThere(path: string): boolean {

@@ -12,7 +12,7 @@ async function withStore(
   const root = await Deno.makeTempDir({ prefix: "skerry-contents-" });
   const clock = { nowMs: Date.now() };
   try {
-    await body(root, () => new ContentFolder(root, { wallMs: () => clock.nowMs }), clock);
+    await body(root, () => new ContentFolder(root, { uptimeMs: () => clock.nowMs }), clock);
   } finally {
     await Deno.remove(root, { recursive: true });
   }
@@ -39,6 +39,46 @@ Deno.test("a content that arrived damaged is dropped", () =>
     assert.throws(() => store.finish(digest), { code: "input_failed" });
     assert.equal(store.partialBytes(digest), 0);
     return Promise.resolve();
+  }));
+
+Deno.test("a content that lost its bytes in a power cut is not there for the next process", () =>
+  withStore(async (_root, open) => {
+    const bytes = bytesOf("whole");
+    for (const damage of ["", "whale"]) {
+      const { path, digest } = open().put(bytes);
+      await Deno.writeTextFile(path, damage);
+      const store = open();
+      assert.equal(store.find(digest), undefined);
+      assert.equal(await Deno.readTextFile(store.put(bytes).path), "whole");
+    }
+  }));
+
+Deno.test("an archive is unpacked once, and anew when the next process finds the folder damaged", () =>
+  withStore(async (_root, open) => {
+    const { path } = open().put(bytesOf("archive"));
+    let count = 0;
+    const unpack = async (folder: string) => {
+      count++;
+      await Deno.mkdir(`${folder}/a`);
+      await Deno.writeTextFile(`${folder}/a/file`, "whole");
+      await Deno.writeTextFile(`${folder}/b`, "");
+    };
+    const tree = await open().tree(path, unpack);
+    const store = open();
+    await Promise.all([store.tree(path, unpack), store.tree(path, unpack)]);
+    assert.equal(count, 1);
+    const damages = [
+      () => Deno.truncate(`${tree}/a/file`),
+      () => Deno.remove(`${tree}/b`),
+      () => Deno.chmod(`${tree}/b`, 0o755),
+      () => Deno.truncate(`${tree}.sum`),
+    ];
+    for (const [at, damage] of damages.entries()) {
+      await damage();
+      await open().tree(path, unpack);
+      assert.equal(count, at + 2);
+      assert.equal(await Deno.readTextFile(`${tree}/a/file`), "whole");
+    }
   }));
 
 Deno.test("a digest that is none is refused before it becomes a path", () =>

@@ -55,7 +55,7 @@ export function inlineInput(options: { contents: Contents; store: ContentStore }
         return { isUsable: false, failure };
       }
       if ("URL" in params.data) return { isUsable: true, hereBytes: params.data.URL.length, fetchBytes: 0 };
-      const isHere = store.find(params.data.Digest) !== undefined;
+      const isHere = isFound(store, params.data.Digest);
       const { SizeBytes } = params.data;
       return { isUsable: true, hereBytes: isHere ? SizeBytes : 0, fetchBytes: isHere ? 0 : SizeBytes };
     },
@@ -71,6 +71,15 @@ export function inlineInput(options: { contents: Contents; store: ContentStore }
       return { hostPath, target, isReadOnly: true };
     },
   };
+}
+
+/** What cannot be looked at for now is told when it is needed. */
+function isFound(store: ContentStore, digest: string): boolean {
+  try {
+    return store.find(digest) !== undefined;
+  } catch {
+    return false;
+  }
 }
 
 const ARCHIVE_BOUNDS = { bytesMax: LIMITS.archiveBytes, filesMax: LIMITS.archiveFilesMax };
