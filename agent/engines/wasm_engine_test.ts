@@ -4,6 +4,7 @@ import {
   ok as assert,
   rejects as assertRejects,
 } from "node:assert";
+import { LIMITS } from "../../shared/limits.ts";
 import { TaskFolder } from "../../tests/support/engine_tasks.ts";
 import { waitUntil } from "../../tests/support/wait_until.ts";
 import { command, dataAt1024, printing, wasmOf } from "../../tests/support/wasm_modules.ts";
@@ -293,6 +294,24 @@ test("writing beyond the disk limit fails in the module, and the task says why",
   });
   assertEquals(failedWith(await run(engine, task), "disk_exceeded").exitCode, 9);
   assertEquals((await Deno.stat(`${task.results[0]!.hostPath}/log`)).size, 200_000);
+});
+
+test("a task that names no disk has what every task has", async (engine, folder) => {
+  const sized = async (bytes: number) => {
+    const wat = `(module
+      (import "wasi_snapshot_preview1" "path_open"
+        (func $open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))
+      (import "wasi_snapshot_preview1" "fd_filestat_set_size" (func $size (param i32 i64) (result i32)))
+      (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+      (memory (export "memory") 1) (data (i32.const 64) "outputs/log")
+      (func (export "_start")
+        (drop (call $open (i32.const 3) (i32.const 1) (i32.const 64) (i32.const 11)
+          (i32.const 1) (i64.const 0x1fffffff) (i64.const 0) (i32.const 0) (i32.const 16)))
+        (call $exit (call $size (i32.load (i32.const 16)) (i64.const ${bytes})))))`;
+    return await run(engine, await folder.task(await wasmOf(wat), { diskBytes: 0 }));
+  };
+  assertEquals(await sized(LIMITS.diskBytesDefault), { kind: "exited", exitCode: 0 });
+  failedWith(await sized(LIMITS.diskBytesDefault + 1), "disk_exceeded");
 });
 
 test("output beyond its bound is cut", async (engine, folder) => {

@@ -2,7 +2,6 @@
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
-const GIB = 1024 * MIB;
 
 /** A page of WebAssembly memory, fixed by its specification. */
 export const WASM_PAGE_BYTES = 64 * KIB;
@@ -12,9 +11,6 @@ export const WASM_PAGES_MAX = 65_536;
 
 /** Memory of a task that names none: Bacalhau's fallback on a compute node. */
 export const MEMORY_DEFAULT_BYTES = 100 * MIB;
-
-/** Room in result folders of a task that names none. Beyond it, writes fail with "no space". */
-export const DISK_DEFAULT_BYTES = 10 * GIB;
 
 /** Files, folders and links that one task may make: so that empty files do not use up the disk's inodes. */
 export const DISK_ENTRIES_MAX = 200_000;

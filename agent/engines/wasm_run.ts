@@ -1,10 +1,11 @@
 /** Runs one task from beginning to end, on the thread that calls it, and says how it ended. */
 import { type Fd, WASIProcExit } from "@bjorn3/browser_wasi_shim";
 import { AppError, type ErrorCode } from "../../shared/errors.ts";
+import { LIMITS } from "../../shared/limits.ts";
 import type { EngineExit, EngineTask } from "./engine.ts";
 import type { LogWriter } from "./log_files.ts";
 import type { ModuleCache } from "./wasm_cache.ts";
-import { DISK_DEFAULT_BYTES, MEMORY_DEFAULT_BYTES, TRAP_FRAMES_MAX, WASM_PAGE_BYTES } from "./wasm_limits.ts";
+import { MEMORY_DEFAULT_BYTES, TRAP_FRAMES_MAX, WASM_PAGE_BYTES } from "./wasm_limits.ts";
 import { type LoadedModule, ModuleLoader } from "./wasm_load.ts";
 import { parseWasmParams, type WasmParams } from "./wasm_params.ts";
 import { OutputStream, WasiFiles } from "./wasi_files.ts";
@@ -22,7 +23,7 @@ export function memoryLimitOf(task: EngineTask): number {
 
 /** Runs the task. Never throws for what the module does; its output is in `logs`, its files are closed. */
 export function runTask(task: EngineTask, options: { logs: LogWriter; cache: ModuleCache }): EngineExit {
-  const quota = new DiskQuota(task.diskBytes > 0 ? task.diskBytes : DISK_DEFAULT_BYTES);
+  const quota = new DiskQuota(task.diskBytes || LIMITS.diskBytesDefault);
   const files = new WasiFiles(new WasiTree([...task.inputs, ...task.results]), {
     quota,
     results: task.results,
