@@ -73,6 +73,7 @@ export class WasiFiles {
     const isWritten = how.canWrite || isTruncated || isNew;
     const { O_RDONLY, O_RDWR, O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
     const mode = (isWritten ? O_RDWR : O_RDONLY) | (isNew ? O_CREAT | O_EXCL : 0) | O_NOFOLLOW | O_NONBLOCK;
+    if (isNew) this.requireStraight(place);
     const fd = fs.openSync(place.hostPath!, mode, 0o644);
     try {
       const info = fs.fstatSync(fd);
@@ -146,6 +147,18 @@ export class WasiFiles {
     }
     inode.handles++;
     return inode;
+  }
+
+  /**
+   * No folder on the way may have become a link since it was looked at: asked just before something is changed by its path
+   * in a mount that others use as well. Who swaps folders at the very moment of the change is not noticed.
+   */
+  requireStraight(...places: readonly Place[]): void {
+    for (const { mount, hostPath } of places) {
+      const parent = hostPath!.slice(0, hostPath!.lastIndexOf("/"));
+      if (!this.isShared(mount) || parent.length <= mount!.hostPath.length) continue;
+      if (Deno.realPathSync(parent) !== mount!.realPathOf(parent)) throw new WasiError(wasi.ERRNO_NOENT);
+    }
   }
 
   /**

@@ -152,15 +152,73 @@ Deno.test("a module makes no link that leads out, neither at once nor by renamin
   assertEquals(world.read("deep/outputs/a/link"), "mine");
 });
 
-Deno.test("a link whose folder was moved up still does not lead out", () => {
+Deno.test("a folder with a link that would lead out is not moved up", () => {
+  using world = new World();
+  const root = folderOf(world.root);
+  Deno.mkdirSync(`${world.path}/out/a/b/c`, { recursive: true });
+  assertEquals(root.symlink("../../../inputs", "deep/outputs/a/b/link"), wasi.ERRNO_PERM);
+  assertEquals(root.symlink("../../secret", "deep/outputs/a/b/link"), 0);
+  assertEquals(root.symlink("../../../x", "deep/outputs/a/b/c/link"), 0);
+  assertEquals(root.rename("deep/outputs/a/b", world.root, "deep/outputs/b"), wasi.ERRNO_PERM);
+  assertEquals(root.path_unlink_file("deep/outputs/a/b/link"), 0);
+  assertEquals(root.rename("deep/outputs/a/b", world.root, "deep/outputs/b"), wasi.ERRNO_PERM);
+  assertEquals(root.path_create_directory("deep/outputs/d"), 0);
+  assertEquals(root.rename("deep/outputs/a/b", world.root, "deep/outputs/d/b"), 0);
+  assertEquals(Deno.readLinkSync(`${world.path}/out/d/b/c/link`), "../../../x");
+});
+
+Deno.test("a link does not lead out by way of another one", () => {
   using world = new World();
   const root = folderOf(world.root);
   Deno.mkdirSync(`${world.path}/out/a/b`, { recursive: true });
-  assertEquals(root.symlink("../../../inputs", "deep/outputs/a/b/link"), wasi.ERRNO_PERM);
-  assertEquals(root.symlink("../../secret", "deep/outputs/a/b/link"), 0);
-  assertEquals(root.rename("deep/outputs/a/b", world.root, "deep/outputs/b"), 0);
-  // On the host it now reads <folder>/secret; in the module's tree nothing is there.
-  assertEquals(errnoOf(() => world.open("deep/outputs/b/link/file")), wasi.ERRNO_NOENT);
+  assertEquals(root.symlink("../..", "deep/outputs/a/b/top"), 0);
+  assertEquals(root.symlink("top/../secret", "deep/outputs/a/b/link"), wasi.ERRNO_PERM);
+});
+
+Deno.test("a folder of a shared mount that becomes a link while a path in it is looked at is not gone through", () => {
+  const shared = (path: string) => {
+    Deno.mkdirSync(`${path}/data/d`, { recursive: true });
+    return [{ hostPath: `${path}/data`, target: "/data", isReadOnly: false }];
+  };
+  const changes: Record<string, (world: World) => unknown> = {
+    mkdir: ({ root }) => root.path_create_directory("data/d/new"),
+    create: (world) => world.open("data/d/new", { oflags: wasi.OFLAGS_CREAT, rights: WRITE }),
+    unlink: ({ root }) => root.path_unlink_file("data/d/file"),
+    rmdir: ({ root }) => root.path_remove_directory("data/d/sub"),
+    rename: ({ root }) => folderOf(root).rename("data/d/file", root, "data/d/new"),
+    link: ({ root }) => folderOf(root).link("data/d/file", false, root, "data/d/new"),
+    times: ({ root }) => root.path_filestat_set_times(0, "data/d/file", 0n, 0n, 5),
+  };
+  for (const [name, change] of Object.entries(changes)) {
+    using world = new World({ mounts: shared });
+    for (const folder of ["secret", "data/d"]) {
+      Deno.writeTextFileSync(`${world.path}/${folder}/file`, "x");
+      Deno.mkdirSync(`${world.path}/${folder}/sub`);
+    }
+    const before = [...Deno.readDirSync(`${world.path}/secret`)].map((entry) => entry.name).sort();
+    const { lstatSync } = Deno;
+    const last = name === "rename" || name === "link" ? "new" : undefined;
+    Deno.lstatSync = (path) => {
+      const swap = () => {
+        Deno.lstatSync = lstatSync;
+        Deno.renameSync(`${world.path}/data/d`, `${world.path}/data/d2`);
+        Deno.symlinkSync(`${world.path}/secret`, `${world.path}/data/d`);
+      };
+      const isLast = last === undefined ? /\/d\/\w+$/ : new RegExp(`/d/${last}$`);
+      try {
+        return lstatSync(path);
+      } finally {
+        if (isLast.test(String(path))) swap();
+      }
+    };
+    try {
+      assertEquals(errnoOf(() => change(world)), wasi.ERRNO_NOENT, name);
+    } finally {
+      Deno.lstatSync = lstatSync;
+    }
+    const after = [...Deno.readDirSync(`${world.path}/secret`)].map((entry) => entry.name).sort();
+    assertEquals(after, before, name);
+  }
 });
 
 Deno.test("an open folder that was swapped for a link does not lead out", () => {

@@ -129,6 +129,7 @@ export class HostFolder extends Fd {
       if (place.info === undefined) throw new WasiError(wasi.ERRNO_NOENT);
       const atime = timeOf(atim, fstFlags, "atime", place.info.atime?.getTime() ?? 0);
       const mtime = timeOf(mtim, fstFlags, "mtime", place.info.mtime?.getTime() ?? 0);
+      this.#files.requireStraight(place);
       fs.lutimesSync(place.hostPath!, atime, mtime);
     });
   }
@@ -175,6 +176,7 @@ export class HostFolder extends Fd {
       requireWritable(place);
       if (!this.#files.quota.takeEntry()) throw new WasiError(wasi.ERRNO_NOSPC);
       this.#files.hasWritten = true;
+      this.#files.requireStraight(place);
       fs.mkdirSync(place.hostPath!, 0o755);
     });
   }
@@ -184,6 +186,7 @@ export class HostFolder extends Fd {
       const place = this.#findToChange(path);
       if (place.info === undefined) throw new WasiError(wasi.ERRNO_NOENT);
       if (!place.isFolder) throw new WasiError(wasi.ERRNO_NOTDIR);
+      this.#files.requireStraight(place);
       fs.rmdirSync(place.hostPath!);
       this.#files.removed(place);
     });
@@ -195,6 +198,7 @@ export class HostFolder extends Fd {
       const place = this.#findToChange(path);
       if (place.info === undefined) throw new WasiError(wasi.ERRNO_NOENT);
       if (place.isFolder) throw new WasiError(wasi.ERRNO_ISDIR);
+      this.#files.requireStraight(place);
       fs.unlinkSync(place.hostPath!);
       this.#files.removed(place);
     });
@@ -209,6 +213,10 @@ export class HostFolder extends Fd {
       if (from.mount !== to.mount) throw new WasiError(wasi.ERRNO_XDEV);
       if (from.hostPath === to.hostPath) return;
       if (from.isLink) requireInnerLink(to, Deno.readLinkSync(from.hostPath!));
+      if (from.isFolder && depthOf(to) < depthOf(from)) {
+        requireInnerLinksBelow(from.hostPath!, depthOf(to) + 1);
+      }
+      this.#files.requireStraight(from, to);
       fs.renameSync(from.hostPath!, to.hostPath!);
       this.#files.hasWritten = true;
       if (to.info !== undefined && inodeKey(to.info) !== inodeKey(from.info)) this.#files.removed(to);
@@ -225,6 +233,7 @@ export class HostFolder extends Fd {
       if (!from.info?.isFile) throw new WasiError(wasi.ERRNO_PERM);
       if (from.mount !== to.mount) throw new WasiError(wasi.ERRNO_XDEV);
       if (!this.#files.quota.takeEntry()) throw new WasiError(wasi.ERRNO_NOSPC);
+      this.#files.requireStraight(from, to);
       fs.linkSync(from.hostPath!, to.hostPath!);
       this.#files.hasWritten = true;
     });
@@ -261,14 +270,33 @@ export function folderOf(fd: Fd): HostFolder {
   throw new WasiError(wasi.ERRNO_NOTDIR);
 }
 
-/** A link at `place` may say `text` only when that stays within the mount, read without following further links. */
+/** A link at `place` may say `text` only when that stays within the mount. */
 function requireInnerLink(place: Place, text: string): void {
-  if (text === "" || text.startsWith("/") || text.includes("\0")) throw new WasiError(wasi.ERRNO_PERM);
-  const inside = place.hostPath!.slice(place.mount!.hostPath.length + 1);
-  let depth = inside.split("/").length - 1;
-  for (const name of text.split("/")) {
-    if (name === "..") depth--;
-    else if (name !== "" && name !== ".") depth++;
-    if (depth < 0) throw new WasiError(wasi.ERRNO_PERM);
+  if (text === "" || text.startsWith("/") || text.includes("\0") || !staysInside(text, depthOf(place))) {
+    throw new WasiError(wasi.ERRNO_PERM);
   }
+}
+
+/** Links below a folder that moves up lead further up as well. Absolute ones lead where they led before. */
+function requireInnerLinksBelow(folder: string, depth: number): void {
+  for (const { name, isDirectory, isSymlink } of Deno.readDirSync(folder)) {
+    const path = `${folder}/${name}`;
+    if (isDirectory) requireInnerLinksBelow(path, depth + 1);
+    if (!isSymlink) continue;
+    const text = Deno.readLinkSync(path);
+    if (!text.startsWith("/") && !staysInside(text, depth)) throw new WasiError(wasi.ERRNO_PERM);
+  }
+}
+
+/** In how many folders of its mount a place lies. */
+function depthOf(place: Place): number {
+  return place.hostPath!.slice(place.mount!.hostPath.length + 1).split("/").length - 1;
+}
+
+/** `..` may only stand in front: behind a name that is a link itself it would lead anywhere. */
+function staysInside(text: string, depth: number): boolean {
+  const names = text.split("/").filter((name) => name !== "" && name !== ".");
+  const rest = names.findIndex((name) => name !== "..");
+  const ups = rest < 0 ? names.length : rest;
+  return ups <= depth && !names.slice(ups).includes("..");
 }
