@@ -87,7 +87,7 @@ export const LIMITS = {
   diskBytesDefault: 1024 * MIB,
   /** Free bytes below which new work is refused, so that state can always be recorded. */
   diskReserveBytes: 256 * MIB,
-  /** Executions that may wait in an agent's queue. Beyond: refused as busy. */
+  /** Executions that may wait in an agent's queue: homes leave the rest where they are. Beyond: refused as busy. */
   agentQueueMax: 1024,
   /** Executions that an agent runs at once, whatever little they ask for: each is a thread of a process. Beyond: they wait. */
   agentRunningMax: 1024,

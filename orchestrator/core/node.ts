@@ -1,13 +1,27 @@
 /** A node as placement sees it. */
+import { LIMITS } from "../../shared/limits.ts";
 import type { Node } from "../../shared/model/node.ts";
 import { NO_RESOURCES, type Resources } from "../../shared/model/resources.ts";
 
-/** A node with what this home has placed on it. Plain data: the projection makes a new one for every change. */
-export interface NodeView {
-  readonly node: Node;
+/** What this home has placed on a node. */
+export interface Placed {
   /** Sum over live executions of this home. */
   readonly allocated: Resources;
+  /** Of them, those that have not begun as far as is known: at least as many as stand in the node's queue. */
+  readonly waitingCount: number;
 }
+
+/** Nothing is placed there. */
+export const NOTHING_PLACED: Placed = { allocated: NO_RESOURCES, waitingCount: 0 };
+
+/** A node with what this home has placed on it. Plain data: the projection makes a new one for every change. */
+export interface NodeView extends Placed {
+  readonly node: Node;
+}
+
+/** Whether its queue may be full: an order more could be refused. */
+export const isQueueFull = ({ waitingCount }: Pick<Placed, "waitingCount">): boolean =>
+  waitingCount >= LIMITS.agentQueueMax;
 
 /** What the node holds for other homes, by its last word. */
 export const heldForOthers = ({ node }: NodeView): Resources => node.load?.heldForOthers ?? NO_RESOURCES;

@@ -55,6 +55,8 @@ interface Fit extends Candidate {
   readonly index: number;
   readonly id: NodeId;
   readonly queueCapacity: Resources;
+  /** Executions there that have not begun, placements of this plan included. */
+  waitingCount: number;
   readonly wishScore: number;
   readonly group: Group;
 }
@@ -130,6 +132,7 @@ function sift(
       queueCapacity: facts.queueCapacity,
       labels: facts.labels,
       used: add(view.allocated, heldForOthers(view)),
+      waitingCount: view.waitingCount,
       sameJobCount: sameJob.get(facts.id) ?? 0,
       wishScore: wishes(need, facts.labels),
       group,
@@ -194,6 +197,7 @@ function popBest(fitting: Fit[], groups: readonly Group[]): Fit | undefined {
 
 function take(need: Need, chosen: Fit): void {
   chosen.used = add(chosen.used, need.resources);
+  chosen.waitingCount++;
   chosen.sameJobCount++;
   chosen.group.count++;
   put(need, chosen);

@@ -2,6 +2,7 @@
 import { matches } from "../../shared/model/constraint.ts";
 import { fits, type Resources } from "../../shared/model/resources.ts";
 import { isWish, type Need } from "./filters.ts";
+import { isQueueFull } from "./node.ts";
 
 /** A node while a plan is made: how full it is, placements of this plan included. */
 export interface Candidate {
@@ -74,11 +75,12 @@ export function wishes(need: Need, labels: Readonly<Record<string, string>>): nu
 
 const share = (part: number, whole: number): number => whole === 0 ? 0 : part / whole;
 
-/** Whether one more execution fits what the node has and what may queue there. */
+/** Whether one more execution fits what the node has and what may queue there, in amounts and in number. */
 export function hasRoomAtAll(
   need: Need,
-  candidate: Candidate & { readonly queueCapacity: Resources },
+  candidate: Candidate & { readonly queueCapacity: Resources; readonly waitingCount: number },
 ): boolean {
+  if (isQueueFull(candidate)) return false;
   const { capacity, queueCapacity, used } = candidate;
   return fits(need.resources, {
     cpuMillis: capacity.cpuMillis + queueCapacity.cpuMillis - used.cpuMillis,

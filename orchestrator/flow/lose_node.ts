@@ -14,7 +14,7 @@ export function loseNode(store: Store, nodeId: NodeId, { message }: { message: s
         "It is tried again elsewhere as far as the job's retry policy allows; a late result is still accepted",
     }, store.nowMs());
     store.executions.update(lost);
-    store.projection.release(nodeId, execution.resources);
+    store.projection.follow(execution, lost);
     const found = store.jobs.get(jobRow);
     store.record(found, events.executionStopped(message), { executionId: lost.id });
     store.evaluate(found, "node_leave");

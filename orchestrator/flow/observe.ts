@@ -1,6 +1,6 @@
 /** OBSERVE: what agents report becomes state, and an evaluation where desired and observed differ. */
 import type { Deadlines } from "../../shared/ledger/deadlines.ts";
-import { type Execution, isLive } from "../../shared/model/execution.ts";
+import { type Execution, hasNotBegun, isLive } from "../../shared/model/execution.ts";
 import { type NodeId, shortId } from "../../shared/model/ids.ts";
 import { JOB_TERMINAL } from "../../shared/model/job.ts";
 import { type Node, NodeFacts } from "../../shared/model/node.ts";
@@ -9,6 +9,7 @@ import { type Entry, ExecutionHappened, type PeerId } from "../../shared/wire/me
 import { nodeOf } from "../../shared/wire/subjects.ts";
 import * as events from "../core/events.ts";
 import { step as stepExecution } from "../core/execution.ts";
+import { isQueueFull, NOTHING_PLACED } from "../core/node.ts";
 import { type JobEvent, step as stepJob } from "../core/job.ts";
 import { blame } from "../core/retry.ts";
 import type { JobRow } from "../store/jobs.ts";
@@ -65,6 +66,9 @@ export class Observe {
     const after = stepExecution(execution, { kind: "reported", report, isPartitionTaken }, store.nowMs());
     if (after === execution) return;
     store.executions.update(after);
+    const wasFull = isQueueFull(store.projection.find(nodeId) ?? NOTHING_PLACED);
+    store.projection.follow(execution, after);
+    if (wasFull && hasNotBegun(execution.phase) && !hasNotBegun(after.phase)) this.#roomIsFree();
     this.#follow(store.jobs.get(row), { before: execution, after });
   }
 
@@ -77,21 +81,17 @@ export class Observe {
     if (isAtWork && !JOB_TERMINAL.has(current.job.phase) && current.job.phase !== "running") {
       current = this.#change(current, { kind: "started" }, events.jobState("running"));
     }
-    const hasWaited = before.phase === "placed" || before.phase === "queued";
-    if (isAtWork && hasWaited) endWait(store, this.#options.deadlines, current);
+    if (isAtWork && hasNotBegun(before.phase)) endWait(store, this.#options.deadlines, current);
     const wasLost = before.phase === "lost";
     if (isLive(after.phase)) {
       if (!wasLost) return;
       // It was given up and runs on: its job may have ended meanwhile, or another may run in its place.
-      store.projection.allocate(after.nodeId, after.resources);
       return this.#evaluate(current);
     }
     store.record(current, events.executionEnded(after), { executionId: after.id });
     if (isLive(before.phase)) {
-      store.projection.release(after.nodeId, after.resources);
       if (after.phase === "refused" && blame(after) === "busy") this.#nodeIsBusy(after);
-      store.waiting.open();
-      store.database.afterCommit(this.#options.nudgeSchedule);
+      this.#roomIsFree();
     }
     if (after.phase === "completed") this.#completed(current, after, { wasLost });
     else this.#evaluate(current);
@@ -123,6 +123,13 @@ export class Observe {
     const ended = this.#change(current, { kind: "completed" }, events.jobState("completed"));
     for (const kind of ["total", "queue"]) this.#options.deadlines.clear(ended.job.id, kind);
     if (this.#options.store.executions.mayRunOf(ended.row)) this.#evaluate(ended);
+  }
+
+  /** What waits for room is worth another look. */
+  #roomIsFree(): void {
+    const { store, nudgeSchedule } = this.#options;
+    store.waiting.open();
+    store.database.afterCommit(nudgeSchedule);
   }
 
   #evaluate(jobRow: JobRow): void {
@@ -177,7 +184,6 @@ export class Observe {
     };
     store.nodes.put(node);
     store.projection.putNode(node);
-    store.waiting.open();
-    store.database.afterCommit(this.#options.nudgeSchedule);
+    this.#roomIsFree();
   }
 }

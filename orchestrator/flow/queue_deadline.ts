@@ -1,5 +1,6 @@
 /** The queue time-out: runs while something of a job waits, and begins anew when something waits again. */
 import type { Deadlines } from "../../shared/ledger/deadlines.ts";
+import { hasNotBegun } from "../../shared/model/execution.ts";
 import type { Job } from "../../shared/model/job.ts";
 import type { JobRow } from "../store/jobs.ts";
 import type { Store } from "../store/store.ts";
@@ -20,5 +21,5 @@ export function endWait(store: Store, deadlines: Deadlines, jobRow: JobRow): voi
 export function isWaiting(store: Store, { row, job }: JobRow): boolean {
   if (store.evaluations.find(row) !== undefined) return true;
   const { open, nextPartition } = store.executions.openOf(row, job.version);
-  return nextPartition < job.spec.count || open.some(({ phase }) => phase === "placed" || phase === "queued");
+  return nextPartition < job.spec.count || open.some(({ phase }) => hasNotBegun(phase));
 }

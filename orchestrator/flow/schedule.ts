@@ -160,7 +160,7 @@ export class Schedule {
     store.executions.insert({ jobRow: row, execution });
     if (slot.attempt > 0) beginWait(this.#options.deadlines, job);
     if (slot.previousId !== undefined) this.#linkPrevious(slot.previousId, execution);
-    store.projection.allocate(nodeId, execution.resources);
+    store.projection.follow(undefined, execution);
     store.record(jobRow, events.executionRequested(nodeId, explanation), { executionId: execution.id });
     orderRun(send, job, execution);
   }

@@ -4,6 +4,7 @@ import type { Database, SqlRow } from "../../shared/ledger/database.ts";
 import { Execution, isLive } from "../../shared/model/execution.ts";
 import type { ExecutionId, NodeId } from "../../shared/model/ids.ts";
 import { NO_RESOURCES, type Resources } from "../../shared/model/resources.ts";
+import type { Placed } from "../core/node.ts";
 import type { OpenExecution } from "../core/reconcile.ts";
 
 /** An execution with its job's row. */
@@ -165,13 +166,16 @@ export class Executions {
       .map(toExecution);
   }
 
-  /** What live executions hold, by node. */
-  allocated(): ReadonlyMap<NodeId, Resources> {
+  /** What live executions hold, by node, and how many of them have not begun. */
+  placed(): ReadonlyMap<NodeId, Placed> {
     const rows = this.#database.all(
-      `SELECT node_id, sum(cpu_millis) AS cpu, sum(memory_bytes) AS memory, sum(disk_bytes) AS disk, sum(gpu_count) AS gpu
+      `SELECT node_id, sum(phase IN ('placed', 'queued')) AS waiting, sum(cpu_millis) AS cpu, sum(memory_bytes) AS memory, sum(disk_bytes) AS disk, sum(gpu_count) AS gpu
        FROM executions INDEXED BY executions_live WHERE ${LIVE} GROUP BY node_id`,
     );
-    return new Map(rows.map((row) => [row.node_id as NodeId, toResources(row)]));
+    return new Map(rows.map((row) => [
+      row.node_id as NodeId,
+      { allocated: toResources(row), waitingCount: Number(row.waiting) },
+    ]));
   }
 
   /** What runs on a node, and what waits there, by the last reports. */

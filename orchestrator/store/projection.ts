@@ -2,10 +2,11 @@
  * What scheduling looks at, in memory: nodes with what is placed on them. Changed inside the transaction that changes
  * the rows, and rebuilt from them at start and whenever a transaction fails.
  */
+import { type Execution, hasNotBegun, isLive } from "../../shared/model/execution.ts";
 import type { NodeId } from "../../shared/model/ids.ts";
 import type { Node } from "../../shared/model/node.ts";
-import { add, NO_RESOURCES, type Resources, subtract } from "../../shared/model/resources.ts";
-import type { NodeView } from "../core/node.ts";
+import { add, subtract } from "../../shared/model/resources.ts";
+import { type NodeView, NOTHING_PLACED, type Placed } from "../core/node.ts";
 
 /** Nodes and what is placed on them, sorted by id. */
 export class Projection {
@@ -13,13 +14,10 @@ export class Projection {
   #views: NodeView[] = [];
   readonly #index = new Map<NodeId, number>();
 
-  rebuild(nodes: readonly Node[], allocated: ReadonlyMap<NodeId, Resources>): void {
+  rebuild(nodes: readonly Node[], placed: ReadonlyMap<NodeId, Placed>): void {
     this.#ids = nodes.map(({ facts }) => facts.id).sort();
     const byId = new Map(nodes.map((node) => [node.facts.id, node]));
-    this.#views = this.#ids.map((id) => ({
-      node: byId.get(id)!,
-      allocated: allocated.get(id) ?? NO_RESOURCES,
-    }));
+    this.#views = this.#ids.map((id) => ({ ...placed.get(id) ?? NOTHING_PLACED, node: byId.get(id)! }));
     this.#number();
   }
 
@@ -40,7 +38,7 @@ export class Projection {
       return;
     }
     this.#ids.push(node.facts.id);
-    this.#views.push({ node, allocated: NO_RESOURCES });
+    this.#views.push({ ...NOTHING_PLACED, node });
     const order = this.#ids.map((id, at) => ({ id, view: this.#views[at]! })).sort((a, b) =>
       a.id < b.id ? -1 : 1
     );
@@ -49,19 +47,23 @@ export class Projection {
     this.#number();
   }
 
-  allocate(id: NodeId, resources: Resources): void {
-    this.#change(id, (allocated) => add(allocated, resources));
-  }
-
-  release(id: NodeId, resources: Resources): void {
-    this.#change(id, (allocated) => subtract(allocated, resources));
-  }
-
-  #change(id: NodeId, change: (allocated: Resources) => Resources): void {
-    const index = this.#index.get(id);
+  /** Takes over what a change of an execution means to its node. `before` is absent for a new one. */
+  follow(before: Execution | undefined, { nodeId, resources, phase }: Execution): void {
+    const index = this.#index.get(nodeId);
     if (index === undefined) return;
+    const wasLive = before !== undefined && isLive(before.phase);
+    const hasWaited = before !== undefined && hasNotBegun(before.phase);
     const view = this.#views[index]!;
-    this.#views[index] = { ...view, allocated: change(view.allocated) };
+    const { allocated, waitingCount } = view;
+    this.#views[index] = {
+      ...view,
+      allocated: wasLive === isLive(phase)
+        ? allocated
+        : wasLive
+        ? subtract(allocated, resources)
+        : add(allocated, resources),
+      waitingCount: waitingCount + Number(hasNotBegun(phase)) - Number(hasWaited),
+    };
   }
 
   #number(): void {

@@ -49,7 +49,7 @@ export class Store {
   /** Reads what is in memory from the rows again: at start, and when a transaction that changed it failed. */
   rebuild(): void {
     this.jobs.forgetSpecs();
-    this.projection.rebuild(this.nodes.all(), this.executions.allocated());
+    this.projection.rebuild(this.nodes.all(), this.executions.placed());
     this.waiting.clear();
     for (const { jobRow, status, priority } of this.evaluations.all()) {
       const waiter = { jobRow, priority };

@@ -34,6 +34,9 @@ export const EXECUTION_TERMINAL: ReadonlySet<ExecutionPhase> = new Set([
 /** Whether an execution in this phase holds, or will hold, resources of its node. */
 export const isLive = (phase: ExecutionPhase): boolean => !EXECUTION_TERMINAL.has(phase);
 
+/** Whether an execution in this phase has not begun: it is on its way to its node's queue, or stands there. */
+export const hasNotBegun = (phase: ExecutionPhase): boolean => phase === "placed" || phase === "queued";
+
 /** Why this node: counts and the winner's scores, small enough to keep with every execution. */
 export const Explanation = z.object({
   nodesKnown: z.number().int(),

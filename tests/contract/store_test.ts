@@ -110,11 +110,16 @@ for (const [place, within] of Object.entries(PLACES)) {
       store.projection.putNode(node);
       const row = store.jobs.insert(job, hashOfSpec(job.spec));
       store.executions.insert({ jobRow: row, execution: anExecution(job) });
+      store.executions.insert({
+        jobRow: row,
+        execution: anExecution(job, { phase: "placed", partition: 1 }),
+      });
       store.evaluate({ row, job }, "job_register");
     });
     const again = reopen();
     assert.deepEqual(openQueries(again).getJob(job.id), job);
-    assert.equal(again.projection.find("n-1" as NodeId)?.allocated.cpuMillis, 100);
+    const { allocated, waitingCount } = again.projection.find("n-1" as NodeId)!;
+    assert.deepEqual([allocated.cpuMillis, waitingCount], [200, 1]);
     assert.equal(again.waiting.dueCount, 1);
   });
 

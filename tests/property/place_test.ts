@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { isWish, type Need, needOf, rejection } from "../../orchestrator/core/filters.ts";
-import { heldForOthers, type NodeView } from "../../orchestrator/core/node.ts";
+import { heldForOthers, type NodeView, NOTHING_PLACED } from "../../orchestrator/core/node.ts";
 import { place, type PlaceInput, type Slot } from "../../orchestrator/core/place.ts";
+import { LIMITS } from "../../shared/limits.ts";
 import type { Constraint } from "../../shared/model/constraint.ts";
 import { matches } from "../../shared/model/constraint.ts";
 import type { NodeId } from "../../shared/model/ids.ts";
@@ -35,14 +36,30 @@ const node = fc.record({
   connection: fc.constantFrom("connected" as const, "connected" as const, "disconnected" as const),
   membership: fc.constantFrom("approved" as const, "approved" as const, "pending" as const),
   engines: fc.constantFrom<string[]>(["wasm"], ["wasm", "docker"], ["docker"]),
+  waitingCount: fc.oneof(
+    fc.constant(0),
+    fc.integer({ min: LIMITS.agentQueueMax - 3, max: LIMITS.agentQueueMax + 1 }),
+  ),
   refuses: fc.constantFrom(undefined, undefined, "draining"),
 });
 type SomeNode = typeof node extends fc.Arbitrary<infer Value> ? Value : never;
 
 function toView(it: SomeNode, number: number): NodeView {
-  const { capacity, queueCapacity, placed, others, zone, connection, membership, engines, refuses } = it;
+  const {
+    capacity,
+    queueCapacity,
+    placed,
+    others,
+    zone,
+    connection,
+    membership,
+    engines,
+    refuses,
+    waitingCount,
+  } = it;
   return {
     allocated: placed,
+    waitingCount,
     node: aNode(
       {
         id: `n-${number}` as NodeId,
@@ -98,11 +115,12 @@ const input: fc.Arbitrary<PlaceInput & { need: Need }> = fc.record({
 const holds = (look: (input: PlaceInput, result: ReturnType<typeof place>) => void) =>
   fc.assert(fc.property(input, (it) => look(it, place(it))), { numRuns: 500 });
 
-Deno.test("place() never puts more on a node than it has and may queue", () => {
+Deno.test("place() never puts more on a node than it has and may queue, in amounts and in number", () => {
   holds(({ nodes, need }, { placements }) => {
     for (const view of nodes) {
       const here = placements.filter(({ nodeId }) => nodeId === view.node.facts.id);
       if (here.length === 0) continue;
+      assert.ok(view.waitingCount + here.length <= LIMITS.agentQueueMax, "its queue may overflow");
       const before = add(view.allocated, heldForOthers(view));
       const after = here.reduce((sum) => add(sum, need.resources), before);
       const { capacity, queueCapacity } = view.node.facts;
@@ -158,7 +176,7 @@ Deno.test("place() spreads evenly over the values of a label, where there is roo
         const capacity = { cpuMillis: 100_000, memoryBytes: 2 ** 40, diskBytes: 2 ** 40, gpuCount: 0 };
         const nodes = Array.from({ length: zones * each }, (_, at): NodeView => ({
           node: aNode({ id: `n-${at}` as NodeId, labels: { zone: String(at % zones) }, capacity }),
-          allocated: NO_RESOURCES,
+          ...NOTHING_PLACED,
         }));
         const slots = Array.from(
           { length: count },

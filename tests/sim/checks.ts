@@ -9,7 +9,8 @@ import { decodeBody } from "../../shared/ledger/body.ts";
 import type { SqlValue } from "../../shared/ledger/database.ts";
 import { type Execution, EXECUTION_TERMINAL, isLive } from "../../shared/model/execution.ts";
 import { type Job, JOB_TERMINAL } from "../../shared/model/job.ts";
-import { DIMENSIONS, fits, NO_RESOURCES } from "../../shared/model/resources.ts";
+import { DIMENSIONS, fits } from "../../shared/model/resources.ts";
+import { NOTHING_PLACED } from "../../orchestrator/core/node.ts";
 import { blame } from "../../orchestrator/core/retry.ts";
 import type { SimNode } from "./sim_node.ts";
 import type { Timeline } from "./timeline.ts";
@@ -213,13 +214,13 @@ export class Checks {
 
   #checkProjection(): void {
     const { store } = this.#home!;
-    const sums = store.executions.allocated();
-    for (const { node, allocated } of store.projection.nodes) {
-      const sum = sums.get(node.facts.id) ?? NO_RESOURCES;
+    const sums = store.executions.placed();
+    for (const { node, allocated, waitingCount } of store.projection.nodes) {
+      const sum = sums.get(node.facts.id) ?? NOTHING_PLACED;
       this.that(
-        DIMENSIONS.every((it) => allocated[it] === sum[it]),
+        DIMENSIONS.every((it) => allocated[it] === sum.allocated[it]) && waitingCount === sum.waitingCount,
         "the home's projection is the sum of its rows",
-        () => `${node.facts.id}: ${JSON.stringify(allocated)}, rows ${JSON.stringify(sum)}`,
+        () => `${node.facts.id}: ${JSON.stringify({ allocated, waitingCount })}, rows ${JSON.stringify(sum)}`,
       );
     }
   }

@@ -2,6 +2,7 @@
 import { type ComposedOrchestrator, composeOrchestrator } from "../../orchestrator/flow/compose.ts";
 import { APPLICATION_ID, MIGRATIONS } from "../../orchestrator/store/migrations.ts";
 import { AppError } from "../../shared/errors.ts";
+import { isLive } from "../../shared/model/execution.ts";
 import { seededIds } from "../../shared/random.ts";
 import { orchestratorPeer } from "../../shared/wire/subjects.ts";
 import type { Bug } from "./bugs.ts";
@@ -96,10 +97,10 @@ function plant(bug: Bug, { store }: ComposedOrchestrator): void {
   }
   if (bug === "released_twice") {
     const { projection } = store;
-    const release = projection.release.bind(projection);
-    projection.release = (id, resources) => {
-      release(id, resources);
-      release(id, resources);
+    const follow = projection.follow.bind(projection);
+    projection.follow = (before, after) => {
+      follow(before, after);
+      if (before !== undefined && isLive(before.phase) && !isLive(after.phase)) follow(before, after);
     };
   }
 }

@@ -82,5 +82,5 @@ export function aNode(facts: Partial<NodeFacts> = {}, change: Partial<Node> = {}
 
 /** A node as placement sees it. */
 export function aView(facts: Partial<NodeFacts> = {}, allocated: Resources = NO_RESOURCES): NodeView {
-  return { node: aNode(facts), allocated };
+  return { node: aNode(facts), allocated, waitingCount: 0 };
 }
