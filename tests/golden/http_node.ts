@@ -45,7 +45,10 @@ export class ScriptedEngine implements Engine {
     if (this.#held.has(task.executionId)) return Promise.resolve();
     const log = new LogWriter(task.folder, { limitBytes: 1024 * 1024 });
     const { promise, resolve } = Promise.withResolvers<EngineExit>();
+    let hasEnded = false;
     const end = (exit: EngineExit) => {
+      if (hasEnded) return;
+      hasEnded = true;
       log.close({ isDurable: false });
       if (exit.kind === "exited") Deno.writeTextFileSync(`${task.folder}/exitCode`, String(exit.exitCode));
       resolve(exit);
