@@ -22,6 +22,7 @@ import { DiskWatch } from "./disk_watch.ts";
 import { Executions } from "./executions.ts";
 import { Join } from "./join.ts";
 import { Receive } from "./receive.ts";
+import { Lifetime } from "./lifetime.ts";
 import { Run } from "./run.ts";
 import { Serve } from "./serve.ts";
 import { Sweep } from "./sweep.ts";
@@ -77,6 +78,7 @@ export function composeAgent(options: ComposeOptions): AgentProgram {
   const peer = agentPeer(facts.id);
   const homes = new Set(options.homes);
   const journal = new Journal(database);
+  const lifetime = new Lifetime({ database, journal, clock });
   const outbox = new Outbox({ database, clock, process: ids.uuid() });
   const deadlines = new Deadlines({ database, clock, nudge: () => nudge("sweep") });
   const disk = new DiskWatch({
@@ -96,7 +98,7 @@ export function composeAgent(options: ComposeOptions): AgentProgram {
 
   const send: Sync["send"] = (to, message) => sync.send(to, message);
   const executions = new Executions({
-    ...{ database, journal, deadlines, clock, keepsResultsHere, send },
+    ...{ database, journal, deadlines, clock, lifetime, keepsResultsHere, send },
     capacity: facts.capacity,
     nudge: nudgeTurn,
   });
@@ -127,7 +129,7 @@ export function composeAgent(options: ComposeOptions): AgentProgram {
     nudge: () => nudge("join"),
   });
   const sweep = new Sweep({
-    ...{ database, journal, executions, deadlines, workspace, disk, clock },
+    ...{ database, journal, executions, deadlines, workspace, disk, clock, lifetime },
     contents: options.contents,
     push: (id, event) => run.push(id, event),
     onRefusalChanged: () => join.helloSoon(),
@@ -137,7 +139,9 @@ export function composeAgent(options: ComposeOptions): AgentProgram {
     ...{ workspace, clock, signal: closing.signal },
     isLive: (id) => executions.find(id) !== undefined,
   });
-  const serve = new Serve({ ...{ self: peer, bus, database, journal, executions, workspace, tail } });
+  const serve = new Serve({
+    ...{ self: peer, bus, database, journal, executions, workspace, tail, lifetime },
+  });
 
   const turn = async () => {
     await run.recover();
@@ -173,6 +177,7 @@ export function composeAgent(options: ComposeOptions): AgentProgram {
       deadlines.close();
       executions.flush();
       deadlines.checkpoint({ isForced: true });
+      lifetime.checkpoint({ isForced: true });
     },
   };
 }

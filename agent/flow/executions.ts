@@ -27,6 +27,7 @@ import {
 } from "../core/execution.ts";
 import type { Failure } from "../core/outcome.ts";
 import type { Journal } from "../store/journal.ts";
+import type { Lifetime } from "./lifetime.ts";
 import { happenedMessage, phaseOf, reportMessage, toReport } from "./report.ts";
 
 /** One execution that has not ended, or whose end is not written yet. */
@@ -69,6 +70,7 @@ export interface ExecutionsOptions {
   readonly journal: Journal;
   readonly deadlines: Deadlines;
   readonly clock: Clock;
+  readonly lifetime: Lifetime;
   readonly capacity: Resources;
   /** Publisher types whose results stay here until they are fetched. */
   readonly keepsResultsHere: ReadonlySet<string>;
@@ -269,11 +271,11 @@ export class Executions {
   }
 
   #write(kept: Kept, { isReported }: { isReported: boolean }): void {
-    const { database, journal, clock } = this.#options;
+    const { database, journal, lifetime } = this.#options;
     const { state } = kept;
     const revision = ++kept.revision;
     journal.put({ ...kept, state, revision }, {
-      endedAtMs: state.phase === "ended" ? Math.round(clock.wallMs()) : undefined,
+      endedMs: state.phase === "ended" ? lifetime.nowMs() : undefined,
       keepsResults: this.#keepsResults(state),
     });
     if (!kept.isStored) journal.putOrder(kept.row, kept.order);

@@ -17,6 +17,7 @@ import { serveSubject } from "../../shared/wire/subjects.ts";
 import type { Workspace } from "../host/host.ts";
 import type { Journal } from "../store/journal.ts";
 import type { Executions } from "./executions.ts";
+import type { Lifetime } from "./lifetime.ts";
 import type { TailLogs } from "./tail_logs.ts";
 
 /** What answers are made of. */
@@ -28,6 +29,7 @@ export interface ServeOptions {
   readonly executions: Executions;
   readonly workspace: Workspace;
   readonly tail: TailLogs;
+  readonly lifetime: Lifetime;
 }
 
 /** Executions whose fetching is followed at once. Beyond: the oldest must be fetched again to count as fetched. */
@@ -105,7 +107,9 @@ export class Serve {
     unread.delete(path);
     if (unread.size > 0) return;
     this.#unread.delete(id);
-    this.#options.database.transaction(() => this.#options.journal.setFetched(id));
+    this.#options.database.transaction(() =>
+      this.#options.journal.setFetched(id, this.#options.lifetime.nowMs())
+    );
   }
 
   #mustKnow(id: ExecutionId): void {

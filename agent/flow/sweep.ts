@@ -14,6 +14,7 @@ import type { ContentStore, Workspace } from "../host/host.ts";
 import type { Journal } from "../store/journal.ts";
 import type { DiskWatch } from "./disk_watch.ts";
 import { EXECUTION_DEADLINE, type Executions } from "./executions.ts";
+import type { Lifetime } from "./lifetime.ts";
 
 /** What is swept, and who hears of it. */
 export interface SweepOptions {
@@ -25,6 +26,7 @@ export interface SweepOptions {
   readonly contents: ContentStore;
   readonly disk: DiskWatch;
   readonly clock: Clock;
+  readonly lifetime: Lifetime;
   readonly push: (id: ExecutionId, event: ExecutionEvent) => void;
   /** The node began or ceased to take new work. */
   readonly onRefusalChanged: () => void;
@@ -68,6 +70,7 @@ export class Sweep implements Stage {
       this.#watchDisk();
       const isAllConfirmed = this.#confirmEnded();
       isMore = await this.#removeOld() || !isAllConfirmed;
+      this.#options.lifetime.checkpoint({ isForced: false });
       if (!isMore) this.#lookAtMs = clock.uptimeMs() + this.#pauseMs;
     }
     this.#cancel ??= clock.after(this.#pauseMs, () => {
@@ -111,10 +114,15 @@ export class Sweep implements Stage {
 
   /** Folders first: a row without a folder does no harm, a folder without a row would stay for ever. */
   async #removeOld(): Promise<boolean> {
-    const { journal, workspace, contents, database, disk, clock, executions } = this.#options;
+    const { journal, workspace, contents, database, disk, lifetime, executions } = this.#options;
+    const nowMs = lifetime.nowMs();
     const keptMs = disk.isTight ? 0 : LIMITS.executionKeptMs;
     const limit = LIMITS.executionsRemovedPerTick;
-    const old = journal.listOld({ endedBeforeMs: clock.wallMs() - keptMs, limit });
+    const old = journal.listOld({
+      endedBeforeMs: nowMs - keptMs,
+      fetchedBeforeMs: nowMs - LIMITS.resultsFetchedKeptMs,
+      limit,
+    });
     if (old.length > 0) {
       for (const { id } of old) await workspace.remove(id);
       database.transaction(() => {

@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
-import type { TransactionOptions } from "../../shared/ledger/database.ts";
+import { Database, type TransactionOptions } from "../../shared/ledger/database.ts";
 import { AppError } from "../../shared/errors.ts";
 import { LIMITS } from "../../shared/limits.ts";
 import type { ExecutionId } from "../../shared/model/ids.ts";
 import { decodeAnswer, encodeMessage } from "../../shared/wire/envelope.ts";
 import { serveSubject } from "../../shared/wire/subjects.ts";
 import { type AgentFixture, anAgent, anOrder, aTask } from "../../tests/support/agent_fixture.ts";
+import { AGENT_APPLICATION_ID, AGENT_MIGRATIONS } from "../store/migrations.ts";
 
 const forget = (id: string) => ({ desired: "forget" as const, executionId: id as ExecutionId });
 
@@ -35,6 +36,72 @@ Deno.test("ended executions are kept for a while, then their folders and rows go
   for (const table of ["executions", "orders", "ledger"]) {
     assert.equal(agent.database.get(`SELECT count(*) AS n FROM ${table}`)?.n, 0, table);
   }
+  await agent.close();
+});
+
+Deno.test("a wall clock that jumps removes nothing before its time", async () => {
+  const agent = await anAgent();
+  await anEnded(agent, "e-1", { publisher: undefined });
+  agent.clock.wallErrorMs = 10 * 365 * 86_400_000;
+  await agent.pass(60_000);
+  assert.deepEqual(agent.workspace.removed, []);
+  agent.clock.wallErrorMs = -agent.clock.wallErrorMs;
+  await agent.pass(LIMITS.executionKeptMs);
+  assert.deepEqual(agent.workspace.removed, ["e-1"]);
+  await agent.close();
+});
+
+Deno.test("the time that counts is that in which the agent runs, all its processes together", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "skerry-agent-" });
+  const agent = await anAgent({ path: `${folder}/agent.db` });
+  await anEnded(agent, "e-1", { publisher: undefined });
+  await agent.pass(LIMITS.executionKeptMs - 3_600_000);
+  await agent.restart();
+  await agent.pass(1_800_000);
+  await agent.restart({ isKilled: true });
+  assert.deepEqual(agent.workspace.removed, []);
+  await agent.pass(2_400_000);
+  assert.deepEqual(agent.workspace.removed, ["e-1"]);
+  await agent.close();
+  await Deno.remove(folder, { recursive: true });
+});
+
+Deno.test("what has ended under an older store is kept for a while from now on", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "skerry-agent-" });
+  const path = `${folder}/agent.db`;
+  using stack = new DisposableStack();
+  stack.defer(() => Deno.removeSync(folder, { recursive: true }));
+  const old = Database.open({
+    path,
+    migrations: AGENT_MIGRATIONS.slice(0, 2),
+    applicationId: AGENT_APPLICATION_ID,
+  });
+  old.transaction(() => {
+    old.run(
+      "INSERT INTO executions VALUES (1, 'e-1', 'n-hub/orchestrator', 'ended', 1, '{}', 1700000000000, 1, 0)",
+    );
+  });
+  old.close();
+  const agent = await anAgent({ path });
+  await agent.pass(LIMITS.executionKeptMs - 60_000);
+  assert.deepEqual(agent.workspace.removed, []);
+  await agent.pass(120_000);
+  assert.deepEqual(agent.workspace.removed, ["e-1"]);
+  await agent.close();
+});
+
+Deno.test("fetched results stay for a while on a disk that gets full: the download may have broken", async () => {
+  const agent = await anAgent();
+  await anEnded(agent, "e-1");
+  await agent.pass(60_000);
+  agent.machine.freeBytes = LIMITS.diskReserveBytes + 1;
+  await fetchAll(agent, "e-1");
+  await agent.pass(LIMITS.resultsFetchedKeptMs / 2);
+  await fetchAll(agent, "e-1");
+  await agent.pass(LIMITS.resultsFetchedKeptMs * 0.75);
+  assert.deepEqual(agent.workspace.removed, []);
+  await agent.pass(LIMITS.resultsFetchedKeptMs / 2);
+  assert.deepEqual(agent.workspace.removed, ["e-1"]);
   await agent.close();
 });
 

@@ -70,7 +70,7 @@ export class Journal {
   loadLive(): readonly (JournalRecord & { readonly order: RunOrder })[] {
     return this.#database.all(
       `SELECT executions.*, orders.body AS order_body FROM executions JOIN orders ON orders.row = executions.row
-       WHERE ended_at_ms IS NULL ORDER BY executions.row`,
+       WHERE ended_lifetime_ms IS NULL ORDER BY executions.row`,
     ).map((row) => ({ ...fromRow(row), order: toRunOrder(row.order_body) }));
   }
 
@@ -87,20 +87,20 @@ export class Journal {
     return row && fromRow(row);
   }
 
-  /** Writes the whole record. `endedAtMs` is Unix time once it has ended. */
-  put(record: JournalRecord, options: { endedAtMs: number | undefined; keepsResults: boolean }): void {
+  /** Writes the whole record. `endedMs` is the agent's lifetime at its end, once it has ended. */
+  put(record: JournalRecord, options: { endedMs: number | undefined; keepsResults: boolean }): void {
     this.#database.run(
-      `INSERT INTO executions (row, id, home, phase, revision, body, ended_at_ms, is_forgettable, keeps_results)
+      `INSERT INTO executions (row, id, home, phase, revision, body, ended_lifetime_ms, is_forgettable, keeps_results)
        VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?)
        ON CONFLICT (row) DO UPDATE SET phase = excluded.phase, revision = excluded.revision, body = excluded.body,
-         ended_at_ms = excluded.ended_at_ms, keeps_results = excluded.keeps_results`,
+         ended_lifetime_ms = excluded.ended_lifetime_ms, keeps_results = excluded.keeps_results`,
       record.row,
       record.id,
       record.home,
       record.state.phase,
       record.revision,
       encodeBody(record.state),
-      options.endedAtMs ?? null,
+      options.endedMs ?? null,
       options.keepsResults ? 1 : 0,
     );
   }
@@ -113,7 +113,7 @@ export class Journal {
   /** Its home has recorded the end. Nothing happens when it has not ended. */
   setForgettable(id: ExecutionId): void {
     this.#database.run(
-      "UPDATE executions SET is_forgettable = 1 WHERE id = ? AND ended_at_ms IS NOT NULL AND is_forgettable = 0",
+      "UPDATE executions SET is_forgettable = 1 WHERE id = ? AND ended_lifetime_ms IS NOT NULL AND is_forgettable = 0",
       id,
     );
   }
@@ -125,22 +125,33 @@ export class Journal {
   confirmEnded(limit: number): number {
     return this.#database.run(
       `UPDATE executions SET is_forgettable = 1 WHERE row IN (
-         SELECT row FROM executions WHERE is_forgettable = 0 AND ended_at_ms IS NOT NULL
+         SELECT row FROM executions WHERE is_forgettable = 0 AND ended_lifetime_ms IS NOT NULL
            AND id NOT IN (SELECT about FROM outbox) ORDER BY home, row LIMIT ?)`,
       limit,
     ).changes;
   }
 
-  setFetched(id: ExecutionId): void {
-    this.#database.run("UPDATE executions SET keeps_results = 0 WHERE id = ?", id);
+  /** All its results have been read, at this lifetime of the agent. */
+  setFetched(id: ExecutionId, atMs: number): void {
+    this.#database.run(
+      "UPDATE executions SET keeps_results = 0, fetched_lifetime_ms = ? WHERE id = ?",
+      atMs,
+      id,
+    );
   }
 
-  /** Ended before the given Unix time, recorded by their homes, their results fetched or none: oldest first. */
-  listOld(options: { endedBeforeMs: number; limit: number }): readonly OldExecution[] {
+  /**
+   * Ended before the given lifetime of the agent, recorded by their homes, their results fetched before the other one or
+   * none: oldest first.
+   */
+  listOld(
+    options: { endedBeforeMs: number; fetchedBeforeMs: number; limit: number },
+  ): readonly OldExecution[] {
     return this.#database.all(
-      `SELECT row, id FROM executions WHERE is_forgettable = 1 AND ended_at_ms < ? AND keeps_results = 0
-       ORDER BY ended_at_ms LIMIT ?`,
+      `SELECT row, id FROM executions WHERE is_forgettable = 1 AND ended_lifetime_ms < ? AND keeps_results = 0
+         AND coalesce(fetched_lifetime_ms < ?, 1) ORDER BY ended_lifetime_ms LIMIT ?`,
       options.endedBeforeMs,
+      options.fetchedBeforeMs,
       options.limit,
     ).map((row) => ({ row: Number(row.row), id: String(row.id) as ExecutionId }));
   }

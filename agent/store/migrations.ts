@@ -31,4 +31,10 @@ CREATE TABLE meta (
 ) STRICT, WITHOUT ROWID;
 ` + LEDGER_TABLES + DEADLINE_TABLES,
   "CREATE INDEX executions_unconfirmed ON executions (home, row) WHERE is_forgettable = 0",
+  // By the agent's own clock instead of Unix time: what has ended before is kept for a while from now on.
+  `
+ALTER TABLE executions RENAME COLUMN ended_at_ms TO ended_lifetime_ms;
+ALTER TABLE executions ADD COLUMN fetched_lifetime_ms INTEGER; -- its results were read to their end, last at
+UPDATE executions SET ended_lifetime_ms = 0 WHERE ended_lifetime_ms IS NOT NULL;
+`,
 ];

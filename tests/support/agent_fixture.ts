@@ -26,11 +26,13 @@ import { AGENT_APPLICATION_ID, AGENT_MIGRATIONS } from "../../agent/store/migrat
 
 /** A clock that stands still until it is moved. */
 export class ManualClock implements Clock {
+  /** How wrong the wall clock is. */
+  wallErrorMs = 0;
   #nowMs = 1_000;
   #timers: { atMs: number; call: () => void }[] = [];
 
   wallMs(): number {
-    return 1_700_000_000_000 + this.#nowMs;
+    return 1_700_000_000_000 + this.#nowMs + this.wallErrorMs;
   }
 
   uptimeMs(): number {
@@ -311,6 +313,7 @@ export class SimulatedHome {
 }
 
 export interface AgentFixture {
+  readonly clock: ManualClock;
   readonly program: AgentProgram;
   readonly engine: SimulatedEngine;
   readonly home: SimulatedHome;
@@ -364,6 +367,7 @@ export async function anAgent(options: FixtureOptions = {}): Promise<AgentFixtur
   home.open();
   program.open();
   const fixture = {
+    clock,
     engine,
     home,
     bus,
