@@ -1,5 +1,6 @@
 /** Whether this node takes an execution: ordered rules, the first that rejects tells why. */
 import { add, type Dimension, DIMENSIONS, fits, type Resources } from "../../shared/model/resources.ts";
+import { resultNameProblem } from "../../shared/model/result_name.ts";
 import type { Failure } from "./outcome.ts";
 
 /** A task's variable with this before a name stands for a variable of the host. */
@@ -42,9 +43,6 @@ interface AcceptRule {
   readonly reason: string;
   readonly rejects: (ask: Ask, offer: Offer) => Failure | undefined;
 }
-
-/** Names that a result may not have: the engine's files are in the same folder. */
-const RESERVED_NAMES: ReadonlySet<string> = new Set(["stdout", "stderr", "exitCode", "log.index", ".engine"]);
 
 /** In this order. */
 export const ACCEPT_RULES: readonly AcceptRule[] = [
@@ -97,7 +95,9 @@ export const ACCEPT_RULES: readonly AcceptRule[] = [
   {
     reason: "result names are plain names",
     rejects: ({ resultNames }) => {
-      const bad = resultNames.find((name, at) => !isPlainName(name) || resultNames.indexOf(name) !== at);
+      const bad = resultNames.find((name, at) =>
+        resultNameProblem(name) !== undefined || resultNames.indexOf(name) !== at
+      );
       return bad === undefined ? undefined : {
         code: "refused",
         message: `this node does not keep a result under the name "${bad}"`,
@@ -145,13 +145,6 @@ export function accept(ask: Ask, offer: Offer): Failure | undefined {
     if (failure !== undefined) return failure;
   }
   return undefined;
-}
-
-/** Whether a name can be a folder of its own. */
-export function isPlainName(name: string): boolean {
-  if (name === "" || name === "." || name === ".." || name.length > 255) return false;
-  // deno-lint-ignore no-control-regex -- control characters are what is looked for
-  return !/[/\\\x00-\x1f]/.test(name) && !RESERVED_NAMES.has(name);
 }
 
 const because = (reason: string | undefined): string => reason === undefined ? "" : `: ${reason}`;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { NO_RESOURCES } from "../../shared/model/resources.ts";
-import { accept, ACCEPT_RULES, type Ask, isPlainName, type Offer } from "./accept.ts";
+import { accept, ACCEPT_RULES, type Ask, type Offer } from "./accept.ts";
 
 const ASK: Ask = {
   engine: "wasm",
@@ -80,15 +80,4 @@ Deno.test("accept() forwards a variable of the host that is allow-listed", () =>
 
 Deno.test("accept() refuses a result name that is there twice", () => {
   assert.equal(accept({ ...ASK, resultNames: ["a", "a"] }, OFFER)?.code, "refused");
-});
-
-Deno.test("isPlainName() refuses what is no folder of its own", () => {
-  for (
-    const bad of ["", ".", "..", "a/b", "a\\b", "a\0b", "stdout", "exitCode", ".engine", "x".repeat(256)]
-  ) {
-    assert.equal(isPlainName(bad), false, bad);
-  }
-  for (const good of ["outputs", ".hidden", "a b", "é", "stdout.txt"]) {
-    assert.equal(isPlainName(good), true, good);
-  }
 });

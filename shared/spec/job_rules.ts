@@ -2,6 +2,7 @@
 import type { Constraint } from "../model/constraint.ts";
 import { isJobId, looksLikeId } from "../model/ids.ts";
 import type { InputSource, JobSpec, Task } from "../model/job.ts";
+import { resultNameProblem } from "../model/result_name.ts";
 import type { Path, Problems } from "./problems.ts";
 import { isWithin, whyNoName } from "./texts.ts";
 
@@ -74,21 +75,16 @@ export function checkInputs(inputs: readonly PlacedInput[], problems: Problems):
 
 const overlap = (a: string, b: string) => isWithin(a, b) || isWithin(b, a);
 
-/** Names of results become folders beside these files. */
-const TAKEN = new Set(["stdout", "stderr", "exitcode"]);
-
 /** Names and places of results: usable as folder names, unique, not in an input. */
 export function checkResultPaths(task: Task, path: Path, problems: Problems): void {
   const [names, paths] = [new Set<string>(), new Set<string>()];
   for (const [at, { name, path: kept }] of task.resultPaths.entries()) {
     const nameAt = [...path, "ResultPaths", at, "Name"];
     const pathAt = [...path, "ResultPaths", at, "Path"];
+    const problem = resultNameProblem(name);
     if (name === "") problems.add(nameAt, "must not be empty");
-    else if (/[/\\]/.test(name) || name === "." || name === "..") {
-      problems.add(nameAt, "must be usable as a folder name, without slashes", name);
-    } else if (TAKEN.has(name.toLowerCase())) {
-      problems.add(nameAt, "must not be stdout, stderr or exitCode, which every result has", name);
-    } else if (names.has(name)) problems.add(nameAt, "must be used once", name);
+    else if (problem !== undefined) problems.add(nameAt, `must ${problem}`, name);
+    else if (names.has(name)) problems.add(nameAt, "must be used once", name);
     if (kept === "/") problems.add(pathAt, "must be a path below /", kept);
     else if (paths.has(kept)) problems.add(pathAt, "must be used once", kept);
     const input = task.inputs.find(({ target }) => isWithin(kept, target));

@@ -342,6 +342,16 @@ const REFUSED: readonly (readonly [what: string, value: unknown, why: RegExp])[]
     job({}, results({ Name: "stdout", Path: "/o" })),
     /must not be stdout, stderr or exitCode/,
   ],
+  [
+    "a result of the engine's name",
+    job({}, results({ Name: ".engine", Path: "/o" })),
+    /must not be .* \.engine/,
+  ],
+  [
+    "a result name that no disk takes",
+    job({}, results({ Name: "é".repeat(128), Path: "/o" })),
+    /must be at most 255 bytes long/,
+  ],
   ["a result name with a slash", job({}, results({ Name: "../x", Path: "/o" })), /usable as a folder name/],
   [
     "two results of one name",
