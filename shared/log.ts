@@ -61,8 +61,10 @@ function textLine(time: string, level: LogLevel, message: string, fields: LogFie
 
 function plain(value: unknown): unknown {
   if (!(value instanceof Error)) return value;
-  const error = asAppError(value);
-  return error.hint === undefined ? error.message : `${error.message} (${error.hint})`;
+  const { message, hint, code, cause } = asAppError(value);
+  const text = hint === undefined ? message : `${message} (${hint})`;
+  // What nobody has foreseen is found by where it came from.
+  return code === "internal" && cause instanceof Error && cause.stack ? `${text}\n${cause.stack}` : text;
 }
 
 function quoted(value: unknown): string {

@@ -1,4 +1,5 @@
 import { deepEqual, doesNotThrow, equal, match, throws } from "node:assert/strict";
+import { AppError } from "./errors.ts";
 import { openFileSink, openLog } from "./log.ts";
 
 Deno.test("openFileSink() keeps the newest lines in files of bounded size", async () => {
@@ -35,13 +36,30 @@ Deno.test({
   },
 });
 
+Deno.test("an error that nobody foresaw is logged with its stack, on one line, and others without", () => {
+  const lines: string[] = [];
+  const sink = { write: (line: string) => void lines.push(line) };
+  for (const format of ["text", "json"] as const) {
+    const log = openLog({ level: "info", format, sink, wallMs: () => 0 });
+    log.error("It failed", { error: new TypeError("no such thing") });
+    log.error("It failed", { error: new AppError("io", "Cannot read", { cause: new Error("EIO") }) });
+  }
+  equal(lines.some((line) => line.includes("\n")), false);
+  deepEqual(lines.map((line) => /TypeError: no such thing\\n +at .*log_test/.test(line)), [
+    true,
+    false,
+    true,
+    false,
+  ]);
+});
+
 Deno.test("openLog() writes a line as text or as JSON, and drops what is below its level", () => {
   const lines: string[] = [];
   const sink = { write: (line: string) => void lines.push(line) };
   for (const format of ["text", "json"] as const) {
     const log = openLog({ level: "warn", format, sink, wallMs: () => 0 });
     log.info("not this");
-    log.warn("Disk is slow", { path: "/data folder", error: new Error("x") });
+    log.warn("Disk is slow", { path: "/data folder", error: new AppError("io", "x") });
   }
   equal(lines[0], '1970-01-01T00:00:00.000Z WARN  Disk is slow path="/data folder" error=x');
   deepEqual(JSON.parse(lines[1]!), {
