@@ -8,7 +8,7 @@ import { JOB_OPERAND } from "./job_operand.ts";
 import { fetchLastOutput, lastLines, type LastOutput } from "./last_output.ts";
 import { exitLines } from "./outcome.ts";
 import { isData, OUTPUT_FLAGS, printData } from "./output.ts";
-import { badExits, countStates, currentOf, fetchExecutions } from "./partitions.ts";
+import { badExits, countStates, currentOf, fetchExecutions, untold, whoOf } from "./partitions.ts";
 import { formatTable } from "./table.ts";
 import type { Terminal } from "./terminal.ts";
 import {
@@ -193,19 +193,13 @@ function failures({ job, terminal }: JobToDescribe, current: readonly ExecutionV
   const { paint } = terminal;
   const states = ["failed", "lost", "refused", "stopped"];
   const rank = ({ state }: ExecutionView) => states.indexOf(state);
-  const isToldAbove = ({ message }: ExecutionView) => job.count === 1 && job.message.includes(message);
-  const told = current.filter((it) => it.message && rank(it) >= 0 && !isToldAbove(it))
-    .sort((a, b) => rank(a) - rank(b));
-  if (told.length === 0) return [];
-  const same = Map.groupBy(told, ({ state, message }) => `${state}: ${message}`);
-  const lines = [...same.values()].slice(0, SHOWN_EVENTS).flatMap((alike) => {
+  const groups = untold(job, current.filter((it) => rank(it) >= 0));
+  if (groups.length === 0) return [];
+  const sorted = [...groups].sort(([a], [b]) => rank(a!) - rank(b!));
+  const lines = sorted.slice(0, SHOWN_EVENTS).flatMap((alike) => {
     const { message, hint, state } = alike[0]!;
-    const names = alike.slice(0, 8).map(({ partition }) => partition).join(", ");
-    const who = job.count === 1
-      ? ""
-      : `${alike.length === 1 ? "partition" : "partitions"} ${names}${alike.length > 8 ? ", …" : ""} `;
     return [
-      `  ${who}${paint.bad(state)}: ${oneLine(message)}`,
+      `  ${job.count === 1 ? "" : `${whoOf(job, alike)} `}${paint.bad(state)}: ${oneLine(message)}`,
       ...(hint ? [`    ${paint.accent("Hint:")} ${oneLine(hint)}`] : []),
     ];
   });

@@ -2,14 +2,12 @@
 import { EXIT } from "../shared/errors.ts";
 import type { Client } from "./client.ts";
 import { fetchLastOutput, lastLines } from "./last_output.ts";
-import { badExits, currentOf, fetchExecutions } from "./partitions.ts";
+import { badExits, currentOf, fetchExecutions, untold, whoOf } from "./partitions.ts";
 import type { Paint } from "./paint.ts";
 import type { Terminal } from "./terminal.ts";
 import type { ExecutionView, JobView } from "./wire.ts";
 import { harmless, indent, oneLine, plural, short, span } from "./words.ts";
 
-/** Partitions that a line names. */
-const SHOWN_PARTITIONS = 20;
 const SHOWN_PROBLEMS = 12;
 
 /** 0, or 6 when the job failed, was stopped, or a task exited with a code that is no success. */
@@ -64,28 +62,24 @@ const WENT_WRONG: ReadonlySet<string> = new Set(["failed", "refused", "lost"]);
 
 function problems(job: JobView, { current, bad, paint }: Ended): readonly string[] {
   const isGood = job.state === "completed";
-  const isNew = ({ state, message }: ExecutionView) =>
-    WENT_WRONG.has(state) && !job.message.includes(message);
+  const wrong = isGood ? [] : current.filter(({ state }) => WENT_WRONG.has(state));
   const hint = (text: string, by: string) => text ? [`${by}${paint.accent("Hint:")} ${oneLine(text)}`] : [];
   const told = [
     ...hint(isGood ? "" : job.hint, "  "),
     ...exitLines(job, bad).map((line) => `  ${line}`),
-    ...current.filter((it) => !isGood && isNew(it)).flatMap((it) => [
-      `  ${job.count === 1 ? "the task" : `partition ${it.partition}`} ${it.state}: ${oneLine(it.message)}`,
-      ...hint(it.hint === job.hint ? "" : it.hint, "    "),
+    ...untold(job, wrong).flatMap((alike) => [
+      `  ${whoOf(job, alike)} ${alike[0]!.state}: ${oneLine(alike[0]!.message)}`,
+      ...hint(alike[0]!.hint === job.hint ? "" : alike[0]!.hint, "    "),
     ]),
   ];
   const more = told.length - SHOWN_PROBLEMS;
   return more > 0 ? [...told.slice(0, SHOWN_PROBLEMS), `  and ${more} more`] : told;
 }
 
-/** `partitions 0, 3 exited with 7`: a line for each exit code. */
+/** `partitions 0-3 exited with 7`: a line for each exit code. */
 export function exitLines(job: JobView, bad: readonly ExecutionView[]): readonly string[] {
   return [...Map.groupBy(bad, ({ exitCode }) => exitCode)].map(([exitCode, alike]) => {
-    if (job.count === 1) return `the task exited with ${exitCode}`;
-    if (alike.length === job.count) return `every partition exited with ${exitCode}`;
-    const names = alike.slice(0, SHOWN_PARTITIONS).map(({ partition }) => partition).join(", ");
-    const more = alike.length > SHOWN_PARTITIONS ? ` and ${alike.length - SHOWN_PARTITIONS} more` : "";
-    return `${alike.length === 1 ? "partition" : "partitions"} ${names}${more} exited with ${exitCode}`;
+    const who = job.count > 1 && alike.length === job.count ? "every partition" : whoOf(job, alike);
+    return `${who} exited with ${exitCode}`;
   });
 }

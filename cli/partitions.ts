@@ -10,7 +10,7 @@ import {
   readExecution,
   textAt,
 } from "./wire.ts";
-import { plural } from "./words.ts";
+import { plural, ranges } from "./words.ts";
 
 const PAGE = 1000;
 
@@ -81,4 +81,22 @@ export function badExits(job: JobView, current: readonly ExecutionView[]): reado
   return current.filter(({ state, exitCode }) =>
     state === "completed" && exitCode !== undefined && !isGood(exitCode)
   );
+}
+
+/** `partitions 0-2, 5`, or the task of a job of one partition. Sorted by partition. */
+export function whoOf({ count }: JobView, alike: readonly ExecutionView[]): string {
+  if (count === 1) return "the task";
+  return `${alike.length === 1 ? "partition" : "partitions"} ${ranges(alike.map((it) => it.partition))}`;
+}
+
+/** Executions that ended in the same way for the same reason, and that nothing says in the job's own message. */
+export function untold(
+  job: JobView,
+  executions: readonly ExecutionView[],
+): readonly (readonly ExecutionView[])[] {
+  // Of a refusal the job tells without "this node".
+  const isTold = ({ message, state }: ExecutionView) =>
+    (job.count === 1 || state === "refused") && job.message.includes(message.replace(/^this node /, ""));
+  const told = executions.filter((it) => it.message && !isTold(it));
+  return [...Map.groupBy(told, ({ state, message }) => `${state}: ${message}`).values()];
 }

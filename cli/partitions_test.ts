@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { badExits, countStates, currentOf } from "./partitions.ts";
+import { badExits, countStates, currentOf, untold, whoOf } from "./partitions.ts";
 import { readExecution, readJob } from "./wire.ts";
 
 const execution = (id: string, change: Record<string, unknown> = {}) =>
@@ -33,4 +33,29 @@ Deno.test("badExits() knows the job's own exit codes of success", () => {
   const bad = (job: unknown) => badExits(readJob(job), current).map(({ exitCode }) => exitCode);
   assert.deepEqual(bad({}), [3, 4]);
   assert.deepEqual(bad({ SuccessExitCodes: [0, 3] }), [4]);
+});
+
+Deno.test("untold() groups what happened alike, and leaves out what the job says already", () => {
+  const failed = (PartitionIndex: number, Phase: string, Message: string) =>
+    execution(`e-${PartitionIndex}`, { PartitionIndex, ComputeState: { Message, Details: { Phase } } });
+  const alike = (Count: number, Message: string) =>
+    untold(readJob({ Count, State: { StateType: "Failed", Message } }), [
+      failed(0, "refused", 'this node does not have "/a"'),
+      failed(1, "failed", "trap"),
+      failed(2, "failed", "trap"),
+      failed(4, "refused", 'this node does not have "/a"'),
+      failed(5, "failed", ""),
+    ]).map((group) => group.map(({ partition }) => partition));
+  assert.deepEqual(alike(5, "out of luck"), [[0, 4], [1, 2]]);
+  assert.deepEqual(alike(5, '• Node n-1: does not have "/a"'), [[1, 2]]);
+  assert.deepEqual(alike(5, "partition 1: trap"), [[0, 4], [1, 2]]);
+  assert.deepEqual(alike(1, "partition 1: trap"), [[0, 4]]);
+});
+
+Deno.test("whoOf() names partitions, or the only task", () => {
+  const at = (...partitions: number[]) =>
+    partitions.map((it) => execution(`e-${it}`, { PartitionIndex: it }));
+  const job = readJob({ Count: 9 });
+  assert.deepEqual([whoOf(job, at(3)), whoOf(job, at(0, 1, 2, 7))], ["partition 3", "partitions 0-2, 7"]);
+  assert.equal(whoOf(readJob({ Count: 1 }), at(0)), "the task");
 });

@@ -65,8 +65,9 @@ export function executionEnded({ phase, message, hint, code }: Execution): Histo
 /** An execution should stop, and why. */
 export const executionStopped = (message: string): HistoryEvent => ({ topic: "Scheduling", message });
 
-/** What to do about a time-out. */
-export const TIMEOUT_HINT = "Increase the task timeout or allocate more resources";
+/** What to do about the time-out of a whole job, waiting included. */
+export const TIMEOUT_HINT =
+  "Give the whole job longer (TotalTimeout, or --timeout), or split it into more partitions";
 
 /** `best of 3 nodes that fit, of 5 known (room now 1.00, packing 0.42)` */
 export function explain({ nodesKnown, nodesFit, scores }: Explanation): string {

@@ -13,13 +13,20 @@ import { heldForOthers, type NodeView } from "./node.ts";
 import { type Candidate, hasRoomAtAll, score, scores, SPREAD_WEIGHT, wishes } from "./rankers.ts";
 import { notEnoughNodes, type Refusal } from "./refusal.ts";
 
+/** A node that refused a partition, and why. */
+export interface Exclusion {
+  readonly nodeId: NodeId;
+  readonly reason: string;
+  readonly hint?: string;
+}
+
 /** One execution that is wanted. */
 export interface Slot {
   readonly partition: number;
   readonly attempt: number;
   readonly previousId?: ExecutionId;
-  /** Nodes that refused this partition: never again. */
-  readonly excluded: readonly NodeId[];
+  /** Nodes that refused this partition, each once: never again. */
+  readonly excluded: readonly Exclusion[];
   /** Nodes where it ended badly: only when no other fits. */
   readonly avoided: readonly NodeId[];
 }
@@ -75,11 +82,11 @@ export function place(input: PlaceInput): PlaceResult {
   for (const { filter } of rejected) rejectedBy[filter] = (rejectedBy[filter] ?? 0) + 1;
 
   const placements: Placement[] = [];
-  let isExcludedEverywhere = false;
+  let left: Slot | undefined;
   for (const slot of input.slots) {
     const chosen = choose(input.need, { fitting, groups, slot });
     if (chosen === undefined) {
-      isExcludedEverywhere = fitting.length > 0 && fitting.every(({ id }) => slot.excluded.includes(id));
+      left = slot;
       break;
     }
     placements.push({
@@ -94,16 +101,19 @@ export function place(input: PlaceInput): PlaceResult {
     });
     take(input.need, chosen);
   }
-  if (placements.length === input.slots.length) return { placements };
+  if (left === undefined) return { placements };
+  const { excluded } = left;
   const refusal = notEnoughNodes({
     requestedCount: input.slots.length - placements.length,
     nodesKnown: input.nodes.length,
     rejected,
-    busy: fitting.map(({ id }) => id),
-    isExcludedEverywhere,
+    refused: excluded.filter(({ nodeId }) => fitting.some(({ id }) => id === nodeId)),
+    busy: fitting.map(({ id }) => id).filter((id) => !excludes(left, id)),
   });
   return { placements, refusal };
 }
+
+const excludes = ({ excluded }: Slot, id: NodeId): boolean => excluded.some(({ nodeId }) => nodeId === id);
 
 function sift(
   input: PlaceInput,
@@ -170,7 +180,7 @@ function choose(
   while (chosen === undefined) {
     const best = popBest(fitting, groups);
     if (best === undefined) break;
-    if (slot.excluded.includes(best.id)) skipped.push(best);
+    if (excludes(slot, best.id)) skipped.push(best);
     else if (slot.avoided.includes(best.id)) {
       if (fallback === undefined) fallback = best;
       else skipped.push(best);

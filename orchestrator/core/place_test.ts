@@ -13,6 +13,11 @@ const aSlot = (change: Partial<Slot> = {}): Slot => ({
   avoided: [],
   ...change,
 });
+const refusing = (number: number) => ({
+  nodeId: n(number),
+  reason: 'this node does not have "/data"',
+  hint: "Put it there",
+});
 const slots = (count: number) => Array.from({ length: count }, (_, partition) => aSlot({ partition }));
 const placeOn = (nodes: NodeView[], options: { spec?: ReturnType<typeof aSpec>; slots?: Slot[] } = {}) => {
   const spec = options.spec ?? aSpec();
@@ -69,11 +74,20 @@ Deno.test("place() never uses an excluded node, and an avoided one only when no 
   const nodes = [aView({ id: n(1) }), aView({ id: n(2) })];
   const other = placeOn(nodes, { slots: [aSlot({ avoided: [n(1)] })] });
   assert.equal(other.placements[0]!.nodeId, n(2));
-  const only = placeOn(nodes, { slots: [aSlot({ avoided: [n(1)], excluded: [n(2)] })] });
+  const only = placeOn(nodes, { slots: [aSlot({ avoided: [n(1)], excluded: [refusing(2)] })] });
   assert.equal(only.placements[0]!.nodeId, n(1));
-  const none = placeOn(nodes, { slots: [aSlot({ excluded: [n(1), n(2)] })] });
+  const none = placeOn(nodes, { slots: [aSlot({ excluded: [refusing(1), refusing(2)] })] });
   assert.equal(none.placements.length, 0);
   assert.equal(none.refusal?.isLasting, true);
+});
+
+Deno.test("place() tells of nodes that refused a partition why they did, and of busy ones that they are", () => {
+  const nodes = [aView({ id: n(1) }), aView({ id: n(2) }, someFacts().capacity)];
+  const slot = aSlot({ excluded: [refusing(1)] });
+  assert.match(
+    placeOn(nodes, { slots: [slot], spec: whole }).refusal!.message,
+    /suitable: 1\.\n• Node n-1: does not have "\/data"\n• Node n-2: node busy$/,
+  );
 });
 
 Deno.test("place() counts what other homes hold on the node", () => {

@@ -7,7 +7,7 @@ import { type ExecutionPhase, isLive } from "../../shared/model/execution.ts";
 import type { ExecutionId, NodeId } from "../../shared/model/ids.ts";
 import { JOB_TERMINAL, type JobPhase, type JobType, type RetryPolicy } from "../../shared/model/job.ts";
 import { mayRun } from "./execution.ts";
-import type { Slot } from "./place.ts";
+import type { Exclusion, Slot } from "./place.ts";
 import { blame, mayRetry } from "./retry.ts";
 
 /** An execution without an accepted result. */
@@ -89,7 +89,7 @@ function reconcileBatch(input: ReconcileInput): Plan {
       partition,
       attempt: last.attempt + 1,
       previousId: last.id,
-      excluded: nodesOf(attempts.filter((one) => one.phase === "refused" && blame(one) !== "busy")),
+      excluded: exclusionsOf(attempts.filter((one) => one.phase === "refused" && blame(one) !== "busy")),
       avoided: nodesOf(attempts.filter((one) => one.phase !== "refused")),
     });
   }
@@ -125,6 +125,15 @@ function failure(last: OpenExecution, attemptCount: number): JobOutcome {
     }`,
     hint: last.hint,
   };
+}
+
+/** The latest refusal of each node. */
+function exclusionsOf(refusals: readonly OpenExecution[]): readonly Exclusion[] {
+  const byNode = new Map(refusals.map(({ nodeId, message, hint }) => [
+    nodeId,
+    { nodeId, reason: message ?? "job rejected", ...(hint !== undefined && { hint }) },
+  ]));
+  return [...byNode.values()];
 }
 
 const nodesOf = (executions: readonly OpenExecution[]): readonly NodeId[] => [

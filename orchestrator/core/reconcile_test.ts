@@ -42,10 +42,19 @@ Deno.test("a lost execution is replaced, elsewhere if possible, and linked to it
 });
 
 Deno.test("a node that refused a partition is never asked again for it", () => {
-  const refused = open({ phase: "refused", code: "input_refused" });
-  assert.deepEqual(reconcile(input({ count: 1, nextPartition: 1, open: [refused] })).slots[0]!.excluded, [
-    "n-1",
-  ]);
+  const refused = open({
+    phase: "refused",
+    code: "input_refused",
+    message: "no such path",
+    hint: "Put it there",
+  });
+  const again = open({ id: "e-2" as ExecutionId, attempt: 1, phase: "refused", code: "refused" });
+  const { slots } = reconcile(input({ count: 1, nextPartition: 1, open: [again, refused] }));
+  assert.deepEqual(slots[0]!.excluded, [{ nodeId: "n-1", reason: "job rejected" }]);
+  assert.deepEqual(
+    reconcile(input({ count: 1, nextPartition: 1, open: [refused] })).slots[0]!.excluded,
+    [{ nodeId: "n-1", reason: "no such path", hint: "Put it there" }],
+  );
 });
 
 Deno.test("a partition without attempts left fails the job and stops the rest", () => {

@@ -14,15 +14,15 @@ export interface RefusalInput {
   readonly requestedCount: number;
   readonly nodesKnown: number;
   readonly rejected: readonly { nodeId: NodeId; reason: string; isLasting: boolean }[];
+  /** Nodes that pass every filter and have refused this partition all the same. */
+  readonly refused: readonly { nodeId: NodeId; reason: string; hint?: string }[];
   /** Nodes that pass every filter and have no room. */
   readonly busy: readonly NodeId[];
-  /** Every node that fits has refused this partition. */
-  readonly isExcludedEverywhere: boolean;
 }
 
 /** Nodes rejected for the same reason share a line; the most frequent reasons first. */
 export function notEnoughNodes(input: RefusalInput): Refusal {
-  const { requestedCount, nodesKnown, rejected, busy, isExcludedEverywhere } = input;
+  const { requestedCount, nodesKnown, rejected, refused, busy } = input;
   const lines = new Map<string, NodeId[]>();
   const note = (reason: string, nodeId: NodeId) => {
     const nodes = lines.get(reason);
@@ -30,7 +30,9 @@ export function notEnoughNodes(input: RefusalInput): Refusal {
     else nodes.push(nodeId);
   };
   for (const { reason, nodeId } of rejected) note(reason, nodeId);
-  for (const nodeId of busy) note(isExcludedEverywhere ? "job rejected" : "node busy", nodeId);
+  // Agents speak of themselves: `this node does not have …`.
+  for (const { reason, nodeId } of refused) note(reason.replace(/^this node /, ""), nodeId);
+  for (const nodeId of busy) note("node busy", nodeId);
   const shown = [...lines].sort(([a, m], [b, n]) => n.length - m.length || (a < b ? -1 : 1)).slice(
     0,
     LINES_MAX,
@@ -40,18 +42,23 @@ export function notEnoughNodes(input: RefusalInput): Refusal {
       nodes.length > 1 ? `${nodes.length} of ${nodesKnown} nodes` : `Node ${shortId(nodes[0]!)}`
     }: ${reason}`
   );
-  const isLasting = isExcludedEverywhere || (busy.length === 0 && rejected.every((one) => one.isLasting));
-  const suitable = isExcludedEverywhere ? 0 : busy.length;
+  const isRefusedEverywhere = refused.length > 0 && busy.length === 0;
+  const isLasting = isRefusedEverywhere || (busy.length === 0 && rejected.every((one) => one.isLasting));
   return {
     isLasting,
     message:
-      `not enough nodes to run job. requested: ${requestedCount}, available: ${nodesKnown}, suitable: ${suitable}.` +
+      `not enough nodes to run job. requested: ${requestedCount}, available: ${nodesKnown}, suitable: ${busy.length}.` +
       bullets.join(""),
-    hint: isLasting
-      ? "Change what the job asks for, or add a node that offers it; with a queue time-out the job waits for one"
-      : "It starts by itself as soon as a node has room",
+    hint: isRefusedEverywhere
+      ? refused.find(({ hint }) => hint !== undefined)?.hint ?? "Change what the job asks for"
+      : isLasting
+      ? "Change what the job asks for, or add a node that offers it"
+      : `${STARTS_BY_ITSELF} a node has room`,
   };
 }
+
+/** How hints for what waits without fault of the job begin. */
+export const STARTS_BY_ITSELF = "It starts by itself as soon as";
 
 /** More reasons than this help nobody. */
 const LINES_MAX = 8;

@@ -14,7 +14,7 @@ Deno.test("nodes with the same reason share a line, the most frequent reason fir
       { nodeId: n(3), reason: "does not support docker", isLasting: true },
     ],
     busy: [n(4)],
-    isExcludedEverywhere: false,
+    refused: [],
   });
   assert.equal(
     message,
@@ -31,8 +31,27 @@ Deno.test("a refusal is lasting only when no node could ever run it", () => {
     nodesKnown: 1,
     rejected,
     busy: [],
-    isExcludedEverywhere: false,
+    refused: [],
   });
   assert.equal(isLasting, true);
-  assert.match(hint, /queue time-out/);
+  assert.equal(hint, "Change what the job asks for, or add a node that offers it");
+});
+
+Deno.test("nodes that refused it themselves are told with their own reason, which lasts, and their own hint", () => {
+  const refused = [1, 2].map((id) => ({
+    nodeId: n(id),
+    reason: 'this node does not allow the path "/srv"',
+    hint: "Let its owner start it with --allow-path /srv",
+  }));
+  const told = notEnoughNodes({ requestedCount: 1, nodesKnown: 2, rejected: [], refused, busy: [] });
+  assert.deepEqual(told, {
+    isLasting: true,
+    message: "not enough nodes to run job. requested: 1, available: 2, suitable: 0.\n" +
+      '• 2 of 2 nodes: does not allow the path "/srv"',
+    hint: "Let its owner start it with --allow-path /srv",
+  });
+  const rejected = [{ nodeId: n(4), reason: "is not connected", isLasting: false }];
+  assert.ok(notEnoughNodes({ requestedCount: 1, nodesKnown: 3, rejected, refused, busy: [] }).isLasting);
+  const mixed = notEnoughNodes({ requestedCount: 1, nodesKnown: 3, rejected: [], refused, busy: [n(3)] });
+  assert.deepEqual([mixed.isLasting, mixed.hint], [false, "It starts by itself as soon as a node has room"]);
 });

@@ -11,6 +11,7 @@ import * as events from "../core/events.ts";
 import { step as stepExecution } from "../core/execution.ts";
 import { isQueueFull, NOTHING_PLACED } from "../core/node.ts";
 import { type JobEvent, step as stepJob } from "../core/job.ts";
+import { STARTS_BY_ITSELF } from "../core/refusal.ts";
 import { blame } from "../core/retry.ts";
 import type { JobRow } from "../store/jobs.ts";
 import type { Store } from "../store/store.ts";
@@ -102,7 +103,7 @@ export class Observe {
     const { count } = jobRow.job.spec;
     const who = count === 1 ? "it is" : `partition ${partition} is`;
     const message = `${who} in the queue of node ${shortId(nodeId)}, which has no room yet`;
-    const hint = "It starts by itself as soon as earlier work there has ended";
+    const hint = `${STARTS_BY_ITSELF} earlier work there has ended`;
     if (jobRow.job.phase === "pending") {
       this.#change(jobRow, { kind: "waiting", message, hint, isAtWork: false }, events.jobQueued(message));
     }

@@ -12,6 +12,8 @@ Deno.test("a job that finds no place within its queue time-out fails", async () 
   assert.equal(job().phase, "queued");
   pass(1);
   assert.deepEqual([job().phase, job().code], ["failed", "queue_timed_out"]);
+  // Waiting longer would not help it.
+  assert.match(job().hint!, /^Change what the job asks for/);
 });
 
 Deno.test("a job that runs does not wait, however long it runs", async () => {
@@ -33,6 +35,7 @@ Deno.test("a job that waits again is given its whole queue time-out again", asyn
   assert.equal(job().phase, "queued");
   pass(1);
   assert.deepEqual([job().phase, job().code], ["failed", "queue_timed_out"]);
+  assert.match(job().hint!, /let it wait longer/);
 });
 
 Deno.test("a replacement that stands in a node's queue waits as well", async () => {
@@ -44,4 +47,14 @@ Deno.test("a replacement that stands in a node's queue waits as well", async () 
   report("queued", order!.executionId);
   pass(5_000);
   assert.deepEqual([job().phase, job().code], ["failed", "queue_timed_out"]);
+});
+
+Deno.test("a job that takes too long in all is told of its own time-out, not of its task's", async () => {
+  const { job, pass, report } = await aHome({
+    task: aTask({ timeouts: { executionMs: 0, queueMs: 0, totalMs: 5_000 } }),
+  });
+  report("running");
+  pass(5_000);
+  assert.deepEqual([job().phase, job().code], ["failed", "job_timed_out"]);
+  assert.match(job().hint!, /TotalTimeout/);
 });

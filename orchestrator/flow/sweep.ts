@@ -4,6 +4,7 @@ import type { JobId, NodeId } from "../../shared/model/ids.ts";
 import { JOB_TERMINAL } from "../../shared/model/job.ts";
 import * as events from "../core/events.ts";
 import { step as stepJob } from "../core/job.ts";
+import { STARTS_BY_ITSELF } from "../core/refusal.ts";
 import type { JobRow } from "../store/jobs.ts";
 import type { Store } from "../store/store.ts";
 import { loseNode } from "./lose_node.ts";
@@ -69,13 +70,17 @@ export class Sweep {
     const { store } = this.#options;
     const { job } = found;
     if (!isWaiting(store, found)) return;
+    // Where the job itself is at fault, waiting longer would not help.
+    const isPassing = job.hint === undefined || job.hint.startsWith(STARTS_BY_ITSELF);
     const limit = events.formatSeconds(job.spec.task.timeouts.queueMs);
     this.#fail(found, {
       code: "queue_timed_out",
       message: `Job timed out in the queue. Job waited longer than ${limit}${
         job.message ? `: ${job.message}` : ""
       }`,
-      hint: "Increase the queue time-out, or free or add nodes that fit",
+      hint: isPassing
+        ? "Free or add nodes that fit, or let it wait longer (QueueTimeout, or --queue-timeout)"
+        : job.hint!,
     });
   }
 

@@ -55,5 +55,24 @@ Deno.test("the command line, by hand", async (t) => {
     },
   );
 
+  await t.step("a path that the node does not allow is the reason, said once", async () => {
+    const { code, stderr } = await run(
+      "wasm",
+      "run",
+      hello,
+      "-i",
+      "/nope:/in",
+      "--count",
+      "3",
+      "--cpu",
+      "100m",
+    );
+    assert.equal(code, 6);
+    assert.match(stderr, /Failed after .*\n {2}• Node n-\w{8}: does not allow the path "\/nope"\n/);
+    assert.match(stderr, /Hint: Let its owner start it with --allow-path \/nope\n/);
+    assert.equal(stderr.match(/does not allow/g)?.length, 1, stderr);
+    assert.doesNotMatch(stderr, /queue/);
+  });
+
   await Deno.remove(folder, { recursive: true });
 });

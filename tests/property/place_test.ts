@@ -106,7 +106,7 @@ const input: fc.Arbitrary<PlaceInput & { need: Need }> = fc.record({
     sameJob: new Map(),
     slots: it.slots.map(({ excluded, avoided }, partition): Slot => ({
       ...{ partition, attempt: 0 },
-      excluded: excluded.map(name),
+      excluded: [...new Set(excluded)].map((number) => ({ nodeId: name(number), reason: "refused" })),
       avoided: avoided.map(name),
     })),
   };
@@ -137,7 +137,7 @@ Deno.test("place() uses only nodes that pass every filter, and never an excluded
     for (const { nodeId, slot } of placements) {
       const view = nodes.find((it) => it.node.facts.id === nodeId)!;
       assert.equal(rejection(need, view), undefined);
-      assert.ok(!slot.excluded.includes(nodeId));
+      assert.ok(!slot.excluded.some((it) => it.nodeId === nodeId));
       for (const constraint of need.constraints) {
         assert.ok(isWish(constraint) || matches(constraint, view.node.facts.labels));
       }
