@@ -2,6 +2,7 @@
 import type { Bus } from "../../shared/bus/bus.ts";
 import type { Clock } from "../../shared/clock.ts";
 import type { Database } from "../../shared/ledger/database.ts";
+import { Damaged } from "../../shared/ledger/damaged.ts";
 import { Deadlines } from "../../shared/ledger/deadlines.ts";
 import { Outbox } from "../../shared/ledger/outbox.ts";
 import { shareCommit } from "../../shared/ledger/share_commit.ts";
@@ -77,9 +78,12 @@ export function composeAgent(options: ComposeOptions): AgentProgram {
   let { facts } = options;
   const peer = agentPeer(facts.id);
   const homes = new Set(options.homes);
-  const journal = new Journal(database);
+  const damaged = new Damaged((error, about) =>
+    log.error("A stored record is damaged and set aside", { about, error })
+  );
+  const journal = new Journal(database, damaged);
   const lifetime = new Lifetime({ database, journal, clock });
-  const outbox = new Outbox({ database, clock, process: ids.uuid() });
+  const outbox = new Outbox({ database, clock, process: ids.uuid(), damaged });
   const deadlines = new Deadlines({ database, clock, nudge: () => nudge("sweep") });
   const disk = new DiskWatch({
     machine,

@@ -104,8 +104,8 @@ export class Executions {
     for (const { order, ...record } of options.journal.loadLive()) {
       const kept: Kept = { ...record, order, ...fresh(), reported: phaseOf(record.state), isStored: true };
       this.#live.set(kept.id, kept);
-      if (kept.state.phase === "queued") {
-        this.#enqueue(kept);
+      if (kept.state.phase === "queued") this.#enqueue(kept);
+      if (kept.state.phase === "queued" || kept.state.phase === "ended") {
         // Whether it was told is not known: tell it.
         kept.reported = undefined;
         this.#touch(kept);

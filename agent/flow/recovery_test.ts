@@ -151,3 +151,43 @@ Deno.test("a node tells what it is once, and again only when that changed", asyn
   assert.deepEqual(agent.home.facts.at(-1)?.labels, { zone: "b" });
   await end();
 });
+
+Deno.test("an order that cannot be read costs its own execution: the agent starts, and its home hears of it", async () => {
+  const { agent, end } = await aDurableAgent();
+  agent.home.order(anOrder("e-1"), anOrder("e-2"));
+  await agent.pass(20);
+  agent.database.transaction(() =>
+    agent.database.run("UPDATE orders SET body = replace(body, 'wasm', 'wasn') WHERE row = 1")
+  );
+  await agent.restart({ isKilled: true });
+  await agent.pass(20);
+  assert.deepEqual([agent.home.reportOf("e-1")?.phase, agent.home.reportOf("e-1")?.code], [
+    "failed",
+    "interrupted",
+  ]);
+  assert.equal(agent.program.load().allocated.cpuMillis, 1000);
+  agent.engine.end("e-2");
+  await agent.settle();
+  assert.equal(agent.home.phaseOf("e-2"), "completed");
+  await agent.restart({ isKilled: true });
+  assert.deepEqual(agent.program.executions.all(), []);
+  await end();
+});
+
+Deno.test("a state that cannot be read is found out from the engine", async () => {
+  const { agent, end } = await aDurableAgent();
+  agent.home.order(anOrder("e-1"));
+  await agent.pass(20);
+  agent.database.transaction(() => agent.database.run("UPDATE executions SET body = 'x' || body"));
+  await agent.restart({ isKilled: true });
+  agent.engine.end("e-1");
+  await agent.settle();
+  assert.equal(agent.home.phaseOf("e-1"), "completed");
+  agent.database.transaction(() => agent.database.run("UPDATE executions SET body = 'x' || body"));
+  await agent.restart({ isKilled: true });
+  agent.home.order(anOrder("e-1"));
+  await agent.settle();
+  assert.equal(agent.home.reportOf("e-1")?.code, "interrupted", "ended, and never run again");
+  assert.equal(agent.engine.started.length, 1);
+  await end();
+});

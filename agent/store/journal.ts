@@ -5,8 +5,10 @@
 import { z } from "zod";
 import type { Database, SqlRow } from "../../shared/ledger/database.ts";
 import { encodeBody, parseBody } from "../../shared/ledger/body.ts";
+import { Damaged } from "../../shared/ledger/damaged.ts";
 import type { ErrorCode } from "../../shared/errors.ts";
-import type { ExecutionId } from "../../shared/model/ids.ts";
+import type { EvaluationId, ExecutionId, JobId } from "../../shared/model/ids.ts";
+import { NO_RESOURCES } from "../../shared/model/resources.ts";
 import { PublishedResult, RunOutput } from "../../shared/model/result.ts";
 import { Order, type RunOrder } from "../../shared/model/order.ts";
 import type { PeerId } from "../../shared/wire/messages.ts";
@@ -56,9 +58,11 @@ export interface OldExecution {
 /** Executions, their orders, and values of the agent itself. */
 export class Journal {
   readonly #database: Database;
+  readonly #damaged: Damaged;
 
-  constructor(database: Database) {
+  constructor(database: Database, damaged = new Damaged()) {
     this.#database = database;
+    this.#damaged = damaged;
   }
 
   /** First free row: rows are numbered by the caller, so that a record has its row before it is written. */
@@ -66,12 +70,31 @@ export class Journal {
     return Number(this.#database.get("SELECT max(row) AS row FROM executions")?.row ?? 0) + 1;
   }
 
-  /** Everything that has not ended, oldest first, with its order. */
+  /** Everything that has not ended, oldest first, with its order. What has lost its order has ended by that. */
   loadLive(): readonly (JournalRecord & { readonly order: RunOrder })[] {
     return this.#database.all(
-      `SELECT executions.*, orders.body AS order_body FROM executions JOIN orders ON orders.row = executions.row
+      `SELECT executions.*, orders.body AS order_body FROM executions LEFT JOIN orders ON orders.row = executions.row
        WHERE ended_lifetime_ms IS NULL ORDER BY executions.row`,
-    ).map((row) => ({ ...fromRow(row), order: toRunOrder(row.order_body) }));
+    ).map((row) => {
+      const record = this.#read(row);
+      const order = this.#damaged.read(`order of execution ${record.id}`, () => toRunOrder(row.order_body));
+      return order === undefined
+        ? { ...record, state: ORDER_LOST, order: lostOrder(record.id) }
+        : { ...record, order };
+    });
+  }
+
+  /** A state that cannot be read is as far as its phase tells; the engine knows the rest. */
+  #read(row: SqlRow): JournalRecord {
+    const id = String(row.id) as ExecutionId;
+    const state = this.#damaged.read(`execution ${id}`, () => parseBody(State, row.body) as ExecutionState);
+    return {
+      row: Number(row.row),
+      id,
+      home: String(row.home),
+      revision: Number(row.revision),
+      state: state ?? stateByPhase(String(row.phase)),
+    };
   }
 
   /** Everything of this home that it has not confirmed to have recorded. */
@@ -79,12 +102,12 @@ export class Journal {
     return this.#database.all(
       "SELECT * FROM executions WHERE home = ? AND is_forgettable = 0 ORDER BY row",
       home,
-    ).map(fromRow);
+    ).map((row) => this.#read(row));
   }
 
   find(id: ExecutionId): JournalRecord | undefined {
     const row = this.#database.get("SELECT * FROM executions WHERE id = ?", id);
-    return row && fromRow(row);
+    return row && this.#read(row);
   }
 
   /** Writes the whole record. `endedMs` is the agent's lifetime at its end, once it has ended. */
@@ -163,10 +186,10 @@ export class Journal {
     this.#database.run("DELETE FROM ledger WHERE subject = ?", row);
   }
 
-  /** A value of the agent itself, such as its node's id. */
+  /** A value of the agent itself, such as its node's id; undefined also when it cannot be read. */
   findMeta<Schema extends z.ZodType>(key: string, schema: Schema): z.infer<Schema> | undefined {
     const row = this.#database.get("SELECT body FROM meta WHERE key = ?", key);
-    return row && parseBody(schema, row.body);
+    return row && this.#damaged.read(`value ${key}`, () => parseBody(schema, row.body));
   }
 
   putMeta(key: string, value: unknown): void {
@@ -178,13 +201,56 @@ export class Journal {
   }
 }
 
-function fromRow(row: SqlRow): JournalRecord {
+const DAMAGED = { hint: "The node's disk or its file agent.db is damaged: check the disk" };
+const ORDER_LOST: ExecutionState = {
+  phase: "ended",
+  outcome: {
+    kind: "failed",
+    code: "interrupted",
+    message: "The node can no longer read what it was ordered to run",
+    ...DAMAGED,
+  },
+};
+const END_LOST: ExecutionState = {
+  phase: "ended",
+  outcome: {
+    kind: "failed",
+    code: "interrupted",
+    message: "The node can no longer read how the execution ended",
+    ...DAMAGED,
+  },
+};
+
+function stateByPhase(phase: string): ExecutionState {
+  if (phase === "ended") return END_LOST;
+  return { phase: phase === "queued" ? "queued" : "running" };
+}
+
+/** Stands for an order that cannot be read: it asks for nothing. */
+function lostOrder(executionId: ExecutionId): RunOrder {
   return {
-    row: Number(row.row),
-    id: String(row.id) as ExecutionId,
-    home: String(row.home),
-    revision: Number(row.revision),
-    state: parseBody(State, row.body) as ExecutionState,
+    desired: "run",
+    executionId,
+    jobId: "" as JobId,
+    jobVersion: 1,
+    jobType: "batch",
+    namespace: "",
+    evaluationId: "" as EvaluationId,
+    partition: 0,
+    partitionCount: 0,
+    priority: 0,
+    task: {
+      name: "",
+      engine: { type: "", params: {} },
+      env: {},
+      meta: {},
+      inputs: [],
+      resultPaths: [],
+      resources: NO_RESOURCES,
+      network: { type: "none", domains: [] },
+      timeouts: { executionMs: 0, queueMs: 0, totalMs: 0 },
+    },
+    stopGraceMs: 0,
   };
 }
 

@@ -3,6 +3,7 @@ import type { Bus } from "../../shared/bus/bus.ts";
 import type { Clock } from "../../shared/clock.ts";
 import type { AppError } from "../../shared/errors.ts";
 import type { Database } from "../../shared/ledger/database.ts";
+import type { TellDamaged } from "../../shared/ledger/damaged.ts";
 import { Deadlines } from "../../shared/ledger/deadlines.ts";
 import { Outbox } from "../../shared/ledger/outbox.ts";
 import { shareCommit } from "../../shared/ledger/share_commit.ts";
@@ -38,7 +39,7 @@ export interface OrchestratorPorts {
   /** Why no new work is taken at the moment. */
   readonly refuses: () => AppError | undefined;
   /** A stored record cannot be read and was set aside. */
-  readonly onDamaged?: (error: AppError, about: string) => void;
+  readonly onDamaged?: TellDamaged;
   /** Asks for a tick of the named stage. */
   readonly nudge: (stage: string) => void;
 }
@@ -60,16 +61,17 @@ export function composeOrchestrator(ports: OrchestratorPorts): ComposedOrchestra
   const store = new Store({ database, clock, ids, onDamaged: ports.onDamaged });
   const nudgeTurn = () => nudge("turn");
   const deadlines = new Deadlines({ database, clock, nudge: () => nudge("sweep") });
-  const outbox = new Outbox({ database, clock, process: ids.uuid() });
+  const outbox = new Outbox({ database, clock, process: ids.uuid(), damaged: store.damaged });
   const observe = new Observe({ store, deadlines, nudgeSchedule: nudgeTurn });
   const watchNodes = new WatchNodes({
     store,
     clock,
     deadlines,
+    askAnew: (peer) => sync.askAnew(peer),
     nudge: () => nudge("watch_nodes"),
     nudgeSchedule: nudgeTurn,
   });
-  const sync = new Sync({
+  const sync: Sync = new Sync({
     self,
     bus,
     database,

@@ -5,7 +5,8 @@ import type { Message } from "../../shared/ledger/outbox.ts";
 import type { Order } from "../../shared/model/order.ts";
 import type { Census, PeerId } from "../../shared/wire/messages.ts";
 import { agentPeer, nodeOf } from "../../shared/wire/subjects.ts";
-import type { ExecutionId, NodeId } from "../../shared/model/ids.ts";
+import type { NodeId } from "../../shared/model/ids.ts";
+import { jobAt } from "../store/jobs.ts";
 import type { Store } from "../store/store.ts";
 
 /** Puts a message into the outbox of a peer. */
@@ -53,11 +54,12 @@ function stopMessage({ id, desiredMessage }: Execution): Message {
 /** Everything an agent must know whose lane starts anew: which executions are still wanted, and each order again. */
 export function snapshotFor(store: Store, peer: PeerId): readonly Message[] {
   const nodeId = nodeOf(peer) as NodeId;
-  const live = store.executions.liveOn(nodeId);
-  const lost = store.executions.lostOn(nodeId) as ExecutionId[];
-  const census: Census = { executionIds: [...live.map(({ execution }) => execution.id), ...lost] };
-  const orders = live.flatMap(({ jobRow, execution }) => {
-    const run = runMessage(store.jobs.get(jobRow).job, execution);
+  // Also what cannot be read: its agent goes on with it.
+  const census: Census = { executionIds: [...store.executions.wantedOn(nodeId)] };
+  const orders = store.executions.liveOn(nodeId).flatMap(({ jobRow, execution }) => {
+    const found = store.damaged.read(jobAt(jobRow), () => store.jobs.get(jobRow));
+    if (found === undefined) return [];
+    const run = runMessage(found.job, execution);
     return execution.desired === "stop" ? [run, stopMessage(execution)] : [run];
   });
   return [{ lane: "state", kind: "census", about: peer, body: census }, ...orders];

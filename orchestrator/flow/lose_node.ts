@@ -2,6 +2,7 @@
 import type { NodeId } from "../../shared/model/ids.ts";
 import * as events from "../core/events.ts";
 import { step } from "../core/execution.ts";
+import { jobAt } from "../store/jobs.ts";
 import type { Store } from "../store/store.ts";
 
 /** Inside the caller's transaction; a late report may still correct each of them. */
@@ -15,7 +16,8 @@ export function loseNode(store: Store, nodeId: NodeId, { message }: { message: s
     }, store.nowMs());
     store.executions.update(lost);
     store.projection.follow(execution, lost);
-    const found = store.jobs.get(jobRow);
+    const found = store.damaged.read(jobAt(jobRow), () => store.jobs.get(jobRow));
+    if (found === undefined) continue;
     store.record(found, events.executionStopped(message), { executionId: lost.id });
     store.evaluate(found, "node_leave");
   }

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { aTask } from "../../tests/support/builders.ts";
 import { aHome, NODE } from "../../tests/support/home_fixture.ts";
 import { NO_RESOURCES } from "../../shared/model/resources.ts";
 import { snapshotFor } from "./dispatch.ts";
@@ -25,6 +26,40 @@ Deno.test("what is lost is told to stop when its job is over: it may be running"
   assert.deepEqual(plan().map(({ desired, executionId }) => [desired, executionId]), [["stop", executionId]]);
   assert.equal(store.executions.find(executionId)!.execution.desired, "stop");
   assert.deepEqual(plan(), []);
+});
+
+Deno.test("a record that cannot be read keeps no other from being given up, and no other deadline from passing", async () => {
+  const { lose, plan, job, store, executionId, report, pass } = await aHome({
+    count: 3,
+    task: aTask({ timeouts: { executionMs: 0, queueMs: 0, totalMs: 1_000 } }),
+  });
+  report("running");
+  const { database } = store;
+  database.transaction(() =>
+    database.run("UPDATE executions SET body = replace(body, 'running', 'rumming') WHERE id = ?", executionId)
+  );
+  lose();
+  const phases = database.all("SELECT phase FROM executions ORDER BY row").map(({ phase }) => phase);
+  assert.deepEqual(phases, ["running", "lost", "lost"]);
+  plan();
+  assert.equal(database.get("SELECT count(*) AS n FROM executions WHERE attempt = 1")?.n, 2);
+  pass(1_000);
+  assert.equal(job().code, "job_timed_out");
+  assert.deepEqual(plan().map(({ desired }) => desired), ["stop", "stop", "stop", "stop"]);
+});
+
+Deno.test("an execution of a job that cannot be read gives its room back all the same", async () => {
+  const { report, held, store, jobId, phase, pass } = await aHome({
+    task: aTask({ timeouts: { executionMs: 0, queueMs: 0, totalMs: 1_000 } }),
+  });
+  report("running");
+  store.jobs.forgetSpecs();
+  const { database } = store;
+  database.transaction(() => database.run("UPDATE job_versions SET body = replace(body, 'wasm', 'wasn')"));
+  assert.throws(() => store.jobs.find(jobId), /checksum/);
+  report("completed");
+  assert.deepEqual([phase(), held()], ["completed", NO_RESOURCES]);
+  pass(2_000);
 });
 
 Deno.test("a late result is accepted, and what replaced it is stopped", async () => {

@@ -34,11 +34,7 @@ export class Observe {
 
   /** Applies one entry of an agent; inside sync's transaction. Total: what means nothing (any more) changes nothing. */
   apply(from: PeerId, entry: Entry): void {
-    try {
-      this.#applyOne(from, entry);
-    } catch (error) {
-      this.#options.store.setAside(error, entry.about);
-    }
+    this.#options.store.damaged.read(entry.about, () => this.#applyOne(from, entry));
   }
 
   #applyOne(from: PeerId, entry: Entry): void {
@@ -67,13 +63,22 @@ export class Observe {
     const after = stepExecution(execution, { kind: "reported", report, isPartitionTaken }, store.nowMs());
     if (after === execution) return;
     store.executions.update(after);
-    const wasFull = isQueueFull(store.projection.find(nodeId) ?? NOTHING_PLACED);
-    store.projection.follow(execution, after);
-    if (wasFull && hasNotBegun(execution.phase) && !hasNotBegun(after.phase)) this.#roomIsFree();
+    this.#changeRoom({ before: execution, after });
     this.#follow(store.jobs.get(row), { before: execution, after });
   }
 
-  /** What a change of an execution means to its job, its node and the queue. */
+  /** What the change means to the node: also when the job cannot be read. */
+  #changeRoom({ before, after }: { before: Execution; after: Execution }): void {
+    const { projection } = this.#options.store;
+    const wasFull = isQueueFull(projection.find(after.nodeId) ?? NOTHING_PLACED);
+    projection.follow(before, after);
+    const hasEnded = isLive(before.phase) && !isLive(after.phase);
+    if (hasEnded && after.phase === "refused" && blame(after) === "busy") this.#nodeIsBusy(after);
+    const hasLeftFullQueue = wasFull && hasNotBegun(before.phase) && !hasNotBegun(after.phase);
+    if (hasEnded || hasLeftFullQueue) this.#roomIsFree();
+  }
+
+  /** What the change means to the job. */
   #follow(jobRow: JobRow, { before, after }: { before: Execution; after: Execution }): void {
     const { store } = this.#options;
     store.touch(jobRow.job);
@@ -85,15 +90,11 @@ export class Observe {
     if (isAtWork && hasNotBegun(before.phase)) endWait(store, this.#options.deadlines, current);
     const wasLost = before.phase === "lost";
     if (isLive(after.phase)) {
-      if (!wasLost) return;
-      // It was given up and runs on: its job may have ended meanwhile, or another may run in its place.
-      return this.#evaluate(current);
+      // Its job may have ended meanwhile, or another may run in its place.
+      if (wasLost) this.#evaluate(current);
+      return;
     }
     store.record(current, events.executionEnded(after), { executionId: after.id });
-    if (isLive(before.phase)) {
-      if (after.phase === "refused" && blame(after) === "busy") this.#nodeIsBusy(after);
-      this.#roomIsFree();
-    }
     if (after.phase === "completed") this.#completed(current, after, { wasLost });
     else this.#evaluate(current);
   }
@@ -184,7 +185,7 @@ export class Observe {
       seenAtMs: nowMs,
     };
     store.nodes.put(node);
-    store.projection.putNode(node);
+    store.projection.putNode(node, store.executions.placedOn(nodeId));
     this.#roomIsFree();
   }
 }

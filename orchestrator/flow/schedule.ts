@@ -15,7 +15,7 @@ import { type JobEvent, step as stepJob } from "../core/job.ts";
 import { place, type Placement, type Slot } from "../core/place.ts";
 import { type OpenExecution, reconcile } from "../core/reconcile.ts";
 import type { Refusal } from "../core/refusal.ts";
-import type { JobRow } from "../store/jobs.ts";
+import { jobAt, type JobRow } from "../store/jobs.ts";
 import type { Store } from "../store/store.ts";
 import { groupKey, type Waiter } from "../store/waiting.ts";
 import { orderRun, orderStop, type Send } from "./dispatch.ts";
@@ -68,7 +68,7 @@ export class Schedule {
     try {
       return this.#evaluate(waiter, placementsMax);
     } catch (error) {
-      store.setAside(error, `job in row ${waiter.jobRow}`);
+      store.damaged.setAside(error, jobAt(waiter.jobRow));
       store.waiting.remove(waiter.jobRow);
       return 0;
     }
@@ -172,7 +172,9 @@ export class Schedule {
 
   #stop(jobRow: JobRow, id: string, message: string): void {
     const { store, send } = this.#options;
-    const { execution } = store.executions.find(id)!;
+    const found = store.damaged.read(`execution ${id}`, () => store.executions.find(id)!);
+    if (found === undefined) return;
+    const { execution } = found;
     const stopped = stepExecution(execution, { kind: "stop_wanted", message }, store.nowMs());
     if (stopped === execution) return;
     store.executions.update(stopped);

@@ -33,7 +33,7 @@ export class Sweep {
       store.transaction(() => {
         for (const due of passed) {
           deadlines.clear(due.about, due.kind);
-          this.#apply(due);
+          store.damaged.read(due.about, () => this.#apply(due));
         }
       });
       nudgeSchedule();

@@ -14,6 +14,8 @@ export interface WatchNodesOptions {
   readonly store: Store;
   readonly clock: Clock;
   readonly deadlines: Deadlines;
+  /** Asks an agent to tell its state again. */
+  readonly askAnew: (peer: PeerId) => void;
   readonly nudge: () => void;
   readonly nudgeSchedule: () => void;
 }
@@ -43,7 +45,11 @@ export class WatchNodes {
     const id = nodeOf(from) as NodeId;
     this.#seen.set(id, clock.uptimeMs());
     const known = store.projection.find(id)?.node;
-    if (known === undefined) return; // its facts come first
+    if (known === undefined) {
+      // Its facts come first; where they cannot be read any more, it is asked for them.
+      if (store.nodes.unread.delete(id)) this.#options.askAnew(from);
+      return;
+    }
     const nowMs = store.nowMs();
     const isBack = known.connection === "disconnected";
     const node: Node = {

@@ -51,8 +51,9 @@ function toEvaluation(row: SqlRow): EvaluationRow {
   return {
     jobRow: Number(row.job_row),
     id: String(row.id),
-    trigger: Evaluation.shape.trigger.parse(row.trigger),
-    status: Evaluation.shape.status.parse(row.status),
+    // What cannot be read is due: to look at a job once more does no harm.
+    trigger: Evaluation.shape.trigger.catch("placement_limit").parse(row.trigger),
+    status: Evaluation.shape.status.catch("due").parse(row.status),
     priority: Number(row.priority),
   };
 }

@@ -1,9 +1,10 @@
 /** Rows of executions. Every write belongs to the caller's transaction. */
-import { encodeBody, parseBody } from "../../shared/ledger/body.ts";
+import { encodeBody, parseBody, parseStored } from "../../shared/ledger/body.ts";
+import type { Damaged } from "../../shared/ledger/damaged.ts";
 import type { Database, SqlRow } from "../../shared/ledger/database.ts";
 import { Execution, isLive } from "../../shared/model/execution.ts";
 import type { ExecutionId, NodeId } from "../../shared/model/ids.ts";
-import { NO_RESOURCES, type Resources } from "../../shared/model/resources.ts";
+import { add, NO_RESOURCES, type Resources } from "../../shared/model/resources.ts";
 import type { Placed } from "../core/node.ts";
 import type { OpenExecution } from "../core/reconcile.ts";
 
@@ -18,8 +19,11 @@ const LIVE = "phase IN ('placed', 'queued', 'preparing', 'running', 'publishing'
 /** Reads and writes executions. */
 export class Executions {
   readonly #database: Database;
-  constructor(database: Database) {
+  readonly #damaged: Damaged;
+
+  constructor(database: Database, damaged: Damaged) {
     this.#database = database;
+    this.#damaged = damaged;
   }
 
   insert({ jobRow, execution }: ExecutionRow): void {
@@ -94,15 +98,15 @@ export class Executions {
   /** What a partition left: its completed execution's result, or else the last there is. */
   findResult(at: { jobRow: number; jobVersion: number; partition: number }): Execution | undefined {
     const rows = this.#database.all(
-      `SELECT job_row, body FROM executions WHERE job_row = ? AND job_version = ? AND partition = ?
+      `SELECT id, job_row, body FROM executions WHERE job_row = ? AND job_version = ? AND partition = ?
        ORDER BY phase = 'completed' DESC, attempt DESC`,
       at.jobRow,
       at.jobVersion,
       at.partition,
     );
     for (const row of rows) {
-      const { execution } = toExecution(row);
-      if (execution.result !== undefined) return execution;
+      const execution = this.#read(row)?.execution;
+      if (execution?.result !== undefined) return execution;
     }
   }
 
@@ -133,14 +137,6 @@ export class Executions {
     return { open: rows.map(toOpen), nextPartition };
   }
 
-  /** Live executions of a job, whatever their version. */
-  liveOf(jobRow: number): readonly Execution[] {
-    return this.#database.all(
-      `SELECT job_row, body FROM executions WHERE job_row = ? AND ${LIVE} ORDER BY row`,
-      jobRow,
-    ).map((row) => toExecution(row).execution);
-  }
-
   /** Whether an execution of the job may be running that nobody asked to stop: live, or lost. */
   mayRunOf(jobRow: number): boolean {
     return this.#database.get(
@@ -149,21 +145,23 @@ export class Executions {
     ) !== undefined;
   }
 
-  /** Executions on a node that were given up, and whose late result is still welcome. */
-  lostOn(nodeId: NodeId): readonly string[] {
-    return this.#database.all(
-      "SELECT id FROM executions WHERE node_id = ? AND phase = 'lost' AND desired = 'run' ORDER BY row",
-      nodeId,
-    ).map(({ id }) => String(id));
+  /** Executions that a node shall not end by itself: live, or given up and their late result still welcome. */
+  wantedOn(nodeId: NodeId): readonly ExecutionId[] {
+    return [LIVE, "phase = 'lost' AND desired = 'run'"].flatMap((phases) =>
+      this.#database.all(`SELECT id FROM executions WHERE node_id = ? AND ${phases} ORDER BY row`, nodeId)
+    ).map(({ id }) => id as ExecutionId);
   }
 
-  /** Live executions on a node, oldest first. */
+  /** Live executions on a node, oldest first; damaged ones are left out. */
   liveOn(nodeId: NodeId): readonly ExecutionRow[] {
     return this.#database.all(
-      `SELECT job_row, body FROM executions WHERE node_id = ? AND ${LIVE} ORDER BY row`,
+      `SELECT id, job_row, body FROM executions WHERE node_id = ? AND ${LIVE} ORDER BY row`,
       nodeId,
-    )
-      .map(toExecution);
+    ).flatMap((row) => this.#read(row) ?? []);
+  }
+
+  #read(row: SqlRow): ExecutionRow | undefined {
+    return this.#damaged.read(`execution ${row.id}`, () => toExecution(row));
   }
 
   /** What live executions hold, by node, and how many of them have not begun. */
@@ -176,6 +174,12 @@ export class Executions {
       row.node_id as NodeId,
       { allocated: toResources(row), waitingCount: Number(row.waiting) },
     ]));
+  }
+
+  /** The same of one node. */
+  placedOn(nodeId: NodeId): Placed {
+    const { running, waiting } = this.loadOf(nodeId);
+    return { allocated: add(running.resources, waiting.resources), waitingCount: waiting.count };
   }
 
   /** What runs on a node, and what waits there, by the last reports. */
@@ -195,7 +199,7 @@ export class Executions {
     return { running: held(0), waiting: held(1) };
   }
 
-  /** A page of a job's executions. */
+  /** A page of a job's executions; damaged ones are left out. */
   scan(options: {
     jobRow: number;
     version: number | "all";
@@ -207,17 +211,19 @@ export class Executions {
     const { jobRow, version, after, orderBy, isReversed, limit } = options;
     const column = orderBy === "created" ? "row" : "modified_at_ms";
     const [sign, order] = isReversed ? ["<", "DESC"] : [">", "ASC"];
-    const rows = this.#database.all(
-      `SELECT row, job_row, body FROM executions WHERE job_row = ? AND (? = 0 OR job_version = ?)
-         AND (${column}, row) ${sign} (?, ?) ORDER BY ${column} ${order}, row ${order} LIMIT ?`,
-      jobRow,
-      version === "all" ? 0 : version,
-      version === "all" ? 0 : version,
-      after.key,
-      after.row,
+    const number = version === "all" ? 0 : version;
+    const sql =
+      `SELECT id, row, ${column} AS key, job_row, body FROM executions WHERE job_row = ? AND (? = 0 OR job_version = ?)
+         AND (${column}, row) ${sign} (?, ?) ORDER BY ${column} ${order}, row ${order} LIMIT ?`;
+    return this.#damaged.page({
       limit,
-    );
-    return rows.map((row) => ({ row: Number(row.row), execution: toExecution(row).execution }));
+      next: (last, rest) => {
+        const from = last === undefined ? after : { key: Number(last.key), row: Number(last.row) };
+        return this.#database.all(sql, jobRow, number, number, from.key, from.row, rest);
+      },
+      read: (row) => ({ row: Number(row.row), execution: toExecution(row).execution }),
+      about: ({ id }) => `execution ${id}`,
+    });
   }
 }
 
@@ -241,7 +247,7 @@ function toExecution(row: SqlRow): ExecutionRow {
 }
 
 function toOpen(row: SqlRow): OpenExecution {
-  const phase = Execution.shape.phase.parse(row.phase);
+  const phase = parseStored(Execution.shape.phase, row.phase);
   const ended = isLive(phase) ? undefined : parseBody(Execution, row.body);
   return {
     id: row.id as ExecutionId,

@@ -1,7 +1,8 @@
 /** Rows of jobs. Every write belongs to the caller's transaction. */
 import { createHash } from "node:crypto";
 import { z } from "zod";
-import { encodeBody, parseBody } from "../../shared/ledger/body.ts";
+import { encodeBody, parseBody, parseStored } from "../../shared/ledger/body.ts";
+import type { Damaged } from "../../shared/ledger/damaged.ts";
 import type { Database, SqlRow } from "../../shared/ledger/database.ts";
 import type { JobId } from "../../shared/model/ids.ts";
 import { Job, JobSpec } from "../../shared/model/job.ts";
@@ -27,6 +28,9 @@ export function hashOfSpec(spec: JobSpec): string {
   return createHash("sha256").update(JSON.stringify(spec)).digest("base64url");
 }
 
+/** A job's record, as it is named when it is damaged. */
+export const jobAt = (row: number): string => `job in row ${row}`;
+
 const SELECT = "SELECT row, id, version, phase, created_at_ms, modified_at_ms, body FROM jobs";
 /** Parsed specs kept: they never change, and a job's life asks for its own several times. */
 const SPECS_KEPT = 256;
@@ -34,11 +38,13 @@ const SPECS_KEPT = 256;
 /** Reads and writes jobs and their versions. */
 export class Jobs {
   readonly #database: Database;
+  readonly #damaged: Damaged;
   /** By row and version, the least lately used first. */
   readonly #specs = new Map<string, JobSpec>();
 
-  constructor(database: Database) {
+  constructor(database: Database, damaged: Damaged) {
     this.#database = database;
+    this.#damaged = damaged;
   }
 
   /** Answers the row's number. */
@@ -114,31 +120,38 @@ export class Jobs {
       .map((row) => this.#toJob(row));
   }
 
-  /** Jobs in the order of their creation, beyond `after`. */
+  /** Jobs in the order of their creation, beyond `after`; damaged ones are left out. */
   scan(options: { after: number; isReversed: boolean; limit: number; isLive: boolean }): readonly JobRow[] {
     const { after, isReversed, limit, isLive } = options;
     const live = isLive ? "AND phase IN ('pending', 'queued', 'running')" : "";
     const order = isReversed ? "< ? ORDER BY row DESC" : "> ? ORDER BY row";
-    return this.#database.all(
-      `${SELECT} WHERE row ${order.replace("?", `? ${live}`)} LIMIT ?`,
-      after,
-      limit,
-    ).map((row) => this.#toJob(row));
+    const sql = `${SELECT} WHERE row ${order.replace("?", `? ${live}`)} LIMIT ?`;
+    return this.#page(limit, (last, rest) => this.#database.all(sql, last?.row as number ?? after, rest));
   }
 
-  /** Jobs in the order of their last change, beyond the given change. */
+  #page(limit: number, next: (last: SqlRow | undefined, limit: number) => readonly SqlRow[]) {
+    return this.#damaged.page({
+      ...{ limit, next },
+      read: (row) => this.#toJob(row),
+      about: (row) => jobAt(Number(row.row)),
+    });
+  }
+
+  /** Jobs in the order of their last change, beyond the given change; damaged ones are left out. */
   scanModified(
     options: { after: { atMs: number; row: number }; isReversed: boolean; limit: number },
   ): readonly JobRow[] {
     const { after, isReversed, limit } = options;
     const [sign, order] = isReversed ? ["<", "DESC"] : [">", ""];
-    return this.#database.all(
-      `${SELECT} WHERE (modified_at_ms, row) ${sign} (?, ?)
-       ORDER BY modified_at_ms ${order}, row ${order} LIMIT ?`,
-      after.atMs,
-      after.row,
-      limit,
-    ).map((row) => this.#toJob(row));
+    const sql = `${SELECT} WHERE (modified_at_ms, row) ${sign} (?, ?)
+       ORDER BY modified_at_ms ${order}, row ${order} LIMIT ?`;
+    return this.#page(limit, (last, rest) =>
+      this.#database.all(
+        sql,
+        last?.modified_at_ms as number ?? after.atMs,
+        last?.row as number ?? after.row,
+        rest,
+      ));
   }
 
   #toJob(row: SqlRow): JobRow {
@@ -149,7 +162,7 @@ export class Jobs {
         id: row.id as JobId,
         spec: this.findVersion(number, version)!,
         version,
-        phase: Job.shape.phase.parse(row.phase),
+        phase: parseStored(Job.shape.phase, row.phase),
         createdAtMs: Number(row.created_at_ms),
         modifiedAtMs: Number(row.modified_at_ms),
         ...parseBody(JobBody, row.body),

@@ -31,14 +31,15 @@ export class Projection {
     return index === undefined ? undefined : this.#views[index];
   }
 
-  putNode(node: Node): void {
+  /** `placed`: what is there already of a node that was not known. */
+  putNode(node: Node, placed = NOTHING_PLACED): void {
     const index = this.#index.get(node.facts.id);
     if (index !== undefined) {
       this.#views[index] = { ...this.#views[index]!, node };
       return;
     }
     this.#ids.push(node.facts.id);
-    this.#views.push({ ...NOTHING_PLACED, node });
+    this.#views.push({ ...placed, node });
     const order = this.#ids.map((id, at) => ({ id, view: this.#views[at]! })).sort((a, b) =>
       a.id < b.id ? -1 : 1
     );

@@ -1,13 +1,13 @@
 /** The queries of the doors, on the rows. */
 import { AppError } from "../../shared/errors.ts";
-import { decodeBody } from "../../shared/ledger/body.ts";
+import { parseBody } from "../../shared/ledger/body.ts";
 import { HistoryEvent, type HistoryItem } from "../../shared/model/history.ts";
 import { matches } from "../../shared/model/constraint.ts";
 import type { Execution } from "../../shared/model/execution.ts";
 import type { ExecutionId, JobId } from "../../shared/model/ids.ts";
 import { type Job, JOB_TERMINAL } from "../../shared/model/job.ts";
 import type { Node } from "../../shared/model/node.ts";
-import type { JobRow } from "./jobs.ts";
+import { jobAt, type JobRow } from "./jobs.ts";
 import type {
   ExecutionQuery,
   HistoryQuery,
@@ -233,32 +233,34 @@ function listHistory(
   const [after] = query.cursor === undefined ? [start] : decodeCursor(query.cursor);
   const version = query.version ?? jobRow.job.version;
   const level = query.level ?? "all";
-  const rows = store.database.all(
-    `SELECT seq, job_version, execution_id, at_ms, body FROM ledger
+  const wanted = version === "all" ? 0 : version;
+  const id = query.executionId ?? "";
+  const sql = `SELECT seq, job_version, execution_id, at_ms, body FROM ledger
      WHERE subject = ? AND seq ${query.isReversed ? "<" : ">"} ? AND (? = 0 OR job_version = ?)
        AND (? = '' OR execution_id = ?) AND (? <> 'job' OR execution_id IS NULL) AND (? <> 'execution' OR execution_id IS NOT NULL)
        AND at_ms >= ?
-     ORDER BY seq ${query.isReversed ? "DESC" : "ASC"} LIMIT ?`,
-    jobRow.row,
-    after!,
-    version === "all" ? 0 : version,
-    version === "all" ? 0 : version,
-    query.executionId ?? "",
-    query.executionId ?? "",
-    level,
-    level,
-    query.sinceMs ?? 0,
-    query.limit + 1,
-  );
-  const items = rows.slice(0, query.limit).map((row): HistoryItem => ({
-    ...HistoryEvent.parse(decodeBody(row.body)),
-    seq: Number(row.seq),
-    jobId: jobRow.job.id,
-    jobVersion: Number(row.job_version),
-    executionId: row.execution_id === null ? undefined : row.execution_id as ExecutionId,
-    atMs: Number(row.at_ms),
-  }));
-  return rows.length <= query.limit ? { items } : { items, next: encodeCursor(items.at(-1)!.seq, 0) };
+     ORDER BY seq ${query.isReversed ? "DESC" : "ASC"} LIMIT ?`;
+  const { row, job } = jobRow;
+  const items = store.damaged.page<HistoryItem>({
+    limit: query.limit + 1,
+    next: (last, limit) => {
+      const from = Number(last?.seq ?? after);
+      const filters = [wanted, wanted, id, id, level, level, query.sinceMs ?? 0];
+      return store.database.all(sql, row, from, ...filters, limit);
+    },
+    read: (entry) => ({
+      ...parseBody(HistoryEvent, entry.body),
+      seq: Number(entry.seq),
+      jobId: job.id,
+      jobVersion: Number(entry.job_version),
+      executionId: entry.execution_id === null ? undefined : entry.execution_id as ExecutionId,
+      atMs: Number(entry.at_ms),
+    }),
+    about: ({ seq }) => `event ${seq} of ${jobAt(row)}`,
+  });
+  if (items.length <= query.limit) return { items };
+  const page = items.slice(0, query.limit);
+  return { items: page, next: encodeCursor(page.at(-1)!.seq, 0) };
 }
 
 function encodeCursor(key: number, row: number): string {

@@ -1,6 +1,6 @@
 /** An orchestrator's state: rows on disk, and what scheduling needs of them in memory. */
-import { AppError } from "../../shared/errors.ts";
 import type { Clock } from "../../shared/clock.ts";
+import { Damaged, type TellDamaged } from "../../shared/ledger/damaged.ts";
 import type { Database, TransactionOptions } from "../../shared/ledger/database.ts";
 import { appendEvent } from "../../shared/ledger/ledger.ts";
 import type { HistoryEvent } from "../../shared/model/history.ts";
@@ -9,7 +9,7 @@ import type { Trigger } from "../../shared/model/evaluation.ts";
 import { Evaluations } from "./evaluations.ts";
 import { Executions } from "./executions.ts";
 import { type Job, JOB_TERMINAL } from "../../shared/model/job.ts";
-import { type JobRow, Jobs } from "./jobs.ts";
+import { jobAt, type JobRow, Jobs } from "./jobs.ts";
 import { Nodes } from "./nodes.ts";
 import { Projection } from "./projection.ts";
 import { groupKey, type Waiter, Waiting } from "./waiting.ts";
@@ -17,6 +17,7 @@ import { groupKey, type Waiter, Waiting } from "./waiting.ts";
 /** Rows, memory and the one way to change both. */
 export class Store {
   readonly database: Database;
+  readonly damaged: Damaged;
   readonly clock: Clock;
   readonly ids: IdSource;
   readonly jobs: Jobs;
@@ -25,7 +26,6 @@ export class Store {
   readonly nodes: Nodes;
   readonly projection = new Projection();
   readonly waiting = new Waiting();
-  readonly #onDamaged: (error: AppError, about: string) => void;
   readonly #watchers = new Map<JobId, Set<Watcher>>();
 
   constructor(options: {
@@ -33,16 +33,16 @@ export class Store {
     clock: Clock;
     ids: IdSource;
     /** A record cannot be read and was set aside. */
-    onDamaged?: (error: AppError, about: string) => void;
+    onDamaged?: TellDamaged;
   }) {
-    this.#onDamaged = options.onDamaged ?? (() => {});
+    this.damaged = new Damaged(options.onDamaged);
     this.database = options.database;
     this.clock = options.clock;
     this.ids = options.ids;
-    this.jobs = new Jobs(this.database);
-    this.executions = new Executions(this.database);
+    this.jobs = new Jobs(this.database, this.damaged);
+    this.executions = new Executions(this.database, this.damaged);
     this.evaluations = new Evaluations(this.database);
-    this.nodes = new Nodes(this.database);
+    this.nodes = new Nodes(this.database, this.damaged);
     this.rebuild();
   }
 
@@ -60,20 +60,8 @@ export class Store {
   }
 
   #putBlocked(waiter: Waiter): void {
-    try {
-      this.waiting.putBlocked(waiter, groupKey(this.jobs.get(waiter.jobRow).job.spec), undefined);
-    } catch (error) {
-      this.setAside(error, `job in row ${waiter.jobRow}`);
-    }
-  }
-
-  /**
-   * A damaged record costs its own job, and no other: whoever meets it goes on without it, and it is told. Throws the
-   * error again when it is of another kind.
-   */
-  setAside(error: unknown, about: string): void {
-    if (!(error instanceof AppError) || error.code !== "store") throw error;
-    this.#onDamaged(error, about);
+    const found = this.damaged.read(jobAt(waiter.jobRow), () => this.jobs.get(waiter.jobRow));
+    if (found !== undefined) this.waiting.putBlocked(waiter, groupKey(found.job.spec), undefined);
   }
 
   /** One transaction over rows and memory: both change, or neither. */

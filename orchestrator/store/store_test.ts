@@ -43,8 +43,14 @@ Deno.test("a damaged record of one job costs no other job, and is told", async (
   database.transaction(() => database.run("UPDATE job_versions SET body = replace(body, 'wasm', 'wasn')"));
   const whole = store.transaction(submit);
   await stages.find(({ name }) => name === "turn")!.tick();
-  assert.deepEqual(told, ["job in row 1"]);
   assert.equal(desk.queries.listExecutions(whole, { limit: 10 }).items.length, 1);
   assert.throws(() => desk.queries.getJob(damaged), /checksum/);
+  for (const orderBy of ["created", "modified"] as const) {
+    for (const limit of [1, 10]) {
+      const { items, next } = desk.queries.listJobs({ limit, orderBy });
+      assert.deepEqual([items.map(({ id }) => id), next], [[whole], undefined]);
+    }
+  }
+  assert.deepEqual(told, ["job in row 1"]);
   program.close();
 });

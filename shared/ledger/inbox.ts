@@ -22,6 +22,11 @@ export class Inbox {
     return { epoch: Number(row.epoch), seq: Number(row.seq), hash: String(row.hash) };
   }
 
+  /** As if nothing had been applied. */
+  forget(peer: PeerId, lane: Lane): void {
+    this.#database.run("DELETE FROM inbox WHERE peer = ? AND lane = ?", peer, lane);
+  }
+
   /** Inside the transaction that applies. */
   advance(peer: PeerId, lane: Lane, mark: Mark): void {
     this.#database.run(

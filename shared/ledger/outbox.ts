@@ -7,6 +7,7 @@ import type { Clock } from "../clock.ts";
 import type { Entry, Lane, Mark, PeerId } from "../wire/messages.ts";
 import type { Database, SqlRow } from "./database.ts";
 import { decodeBody, encodeBody } from "./body.ts";
+import { Damaged } from "./damaged.ts";
 
 /** The chain's value before the first entry of an epoch. */
 const CHAIN_START = "";
@@ -31,12 +32,14 @@ export interface LaneState {
 export class Outbox {
   readonly #database: Database;
   readonly #clock: Clock;
+  readonly #damaged: Damaged;
   /** Ages are counted by uptime within one process, and by wall time across processes. */
   readonly process: string;
 
-  constructor(options: { database: Database; clock: Clock; process: string }) {
+  constructor(options: { database: Database; clock: Clock; process: string; damaged?: Damaged }) {
     this.#database = options.database;
     this.#clock = options.clock;
+    this.#damaged = options.damaged ?? new Damaged();
     this.process = options.process;
   }
 
@@ -102,7 +105,10 @@ export class Outbox {
     return row === undefined ? undefined : toLane(row);
   }
 
-  /** Entries after `seq`, oldest first, and the mark that they reach; replaced ones only move the mark. */
+  /**
+   * Entries after `seq`, oldest first, and the mark that they reach; replaced ones and those that cannot be read only
+   * move the mark. `isDamaged`: one of them could not.
+   */
   read(peer: PeerId, lane: Lane, options: { after: number; entriesMax: number; bytesMax: number }) {
     const rows = this.#database.all(
       "SELECT * FROM outbox WHERE peer = ? AND lane = ? AND seq > ? ORDER BY seq LIMIT ?",
@@ -113,15 +119,19 @@ export class Outbox {
     );
     const entries: Entry[] = [];
     let bytes = 0;
+    let isDamaged = false;
     let last: { seq: number; hash: string } | undefined;
     for (const row of rows) {
       const size = typeof row.body === "string" ? row.body.length : 0;
       if (last !== undefined && bytes + size > options.bytesMax) break;
       last = { seq: Number(row.seq), hash: String(row.hash) };
       bytes += size;
-      if (row.body !== null) entries.push(this.#toEntry(row));
+      if (row.body === null) continue;
+      const entry = this.#damaged.read(`message ${lane} ${row.seq} for ${peer}`, () => this.#toEntry(row));
+      if (entry === undefined) isDamaged = true;
+      else entries.push(entry);
     }
-    return { entries, bytes, last };
+    return { entries, bytes, last, isDamaged };
   }
 
   #toEntry(row: SqlRow): Entry {
@@ -173,7 +183,7 @@ export class Outbox {
     const state = this.lane(peer, lane);
     const kept = options.keeps
       ? this.#database.all(
-        "SELECT kind, about, body FROM outbox WHERE peer = ? AND lane = ? AND body IS NOT NULL ORDER BY seq",
+        "SELECT seq, kind, about, body FROM outbox WHERE peer = ? AND lane = ? AND body IS NOT NULL ORDER BY seq",
         peer,
         lane,
       )
@@ -187,8 +197,10 @@ export class Outbox {
       peer,
       lane,
     );
-    for (const row of kept) {
-      this.put(peer, { lane, kind: String(row.kind), about: String(row.about), body: decodeBody(row.body) });
+    for (const { seq, kind, about, body } of kept) {
+      this.#damaged.read(`message ${lane} ${seq} for ${peer}`, () => {
+        this.put(peer, { lane, kind: String(kind), about: String(about), body: decodeBody(body) });
+      });
     }
   }
 

@@ -146,6 +146,12 @@ export class Sync {
     }
   }
 
+  /** Asks the peer to tell its state anew: what it had told was lost. Inside the caller's transaction. */
+  askAnew(peer: PeerId): void {
+    this.#inbox.forget(peer, "state");
+    this.#options.database.afterCommit(() => this.#sayHello(peer, { wantsAnswer: true }));
+  }
+
   /** Puts a message into the outbox; inside the caller's transaction. It leaves after the commit. */
   send(peer: PeerId, message: Message): void {
     const { outbox, database } = this.#options;
@@ -365,7 +371,7 @@ export class Sync {
     if (!sending.isDirty || sending.sent === undefined) return false;
     if (sending.inFlightBytes >= LIMITS.windowBytes) return false;
     const { outbox, self } = this.#options;
-    const { entries, bytes, last } = outbox.read(peer.id, lane, {
+    const { entries, bytes, last, isDamaged } = outbox.read(peer.id, lane, {
       after: sending.sent,
       entriesMax: LIMITS.batchEntries,
       bytesMax: LIMITS.batchBytes,
@@ -374,6 +380,8 @@ export class Sync {
       sending.isDirty = false;
       return false;
     }
+    // A lost event is missing in a history; a lost state is told anew, with all the others.
+    if (isDamaged && lane === "state") return this.#tellAnew(peer);
     const { epoch } = outbox.lane(peer.id, lane);
     const prev = { epoch, seq: sending.sent, hash: sending.sentHash ?? "" };
     this.#publish(peer.id, {
@@ -390,6 +398,14 @@ export class Sync {
     sending.sentHash = last.hash;
     sending.inFlightBytes += Math.max(bytes, 1);
     this.#later(sending.resendMs);
+    return true;
+  }
+
+  #tellAnew(peer: Peer): boolean {
+    this.#options.database.transaction(() => {
+      this.#restartLane(peer.id, "state", 0);
+      this.#goOn(peer, "state", NOTHING_APPLIED);
+    });
     return true;
   }
 

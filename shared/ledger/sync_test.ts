@@ -5,6 +5,7 @@ import { AppError } from "../errors.ts";
 import { decodeMessage } from "../wire/envelope.ts";
 import { encodeMessage } from "../wire/envelope.ts";
 import { type Entry, type Hello, type Mark, SyncMessage } from "../wire/messages.ts";
+import { Damaged } from "./damaged.ts";
 import { Database } from "./database.ts";
 import { LEDGER_TABLES } from "./ledger.ts";
 import { NOTHING_APPLIED } from "./inbox.ts";
@@ -21,6 +22,7 @@ function aHome() {
   const sent: SyncMessage[] = [];
   const applied: Entry[] = [];
   const lost: string[] = [];
+  const told: string[] = [];
   let receive: (bytes: Uint8Array) => void = () => {};
   let nowMs = 0;
   let isDiskFull = false;
@@ -41,7 +43,12 @@ function aHome() {
   });
   const sync = new Sync({
     ...{ self: HOME, bus, database, clock },
-    outbox: new Outbox({ database, clock, process: "p" }),
+    outbox: new Outbox({
+      database,
+      clock,
+      process: "p",
+      damaged: new Damaged((_, about) => told.push(about)),
+    }),
     nudge: () => {},
     program: {
       apply: (_from, _lane, entry) => void applied.push(entry),
@@ -56,11 +63,14 @@ function aHome() {
     return sent.splice(0);
   };
   return {
-    ...{ applied, lost, tick },
+    ...{ applied, lost, told, tick },
     tell: (...words: string[]) => {
       database.transaction(() => words.forEach((it) => sync.send(AGENT, word(it))));
       return tick();
     },
+    note: (body: string) => database.transaction(() => sync.send(AGENT, { ...word(body), lane: "history" })),
+    /** Flips bits in everything that waits. */
+    damage: () => database.transaction(() => database.run("UPDATE outbox SET body = 'x' || body")),
     hear: (message: object) => {
       receive(encodeMessage({ from: AGENT, to: HOME, ...message }));
       return tick();
@@ -154,6 +164,26 @@ Deno.test("a batch with a gap is not applied: the sender hears where this side s
     last: { epoch: 1, seq: 3, hash: "h" },
   });
   assert.deepEqual([answer.map(({ type }) => type), applied], [["hello"], []]);
+});
+
+Deno.test("a state that waits and cannot be read is told anew with all the others", () => {
+  const { hear, tell, damage } = aHome();
+  tell("one");
+  damage();
+  const [batch] = batches(hear(hello(NOTHING_APPLIED)));
+  assert.deepEqual(batch?.last.epoch, 2);
+  assert.deepEqual(batch.entries.map(({ body }) => body), ["all there is"]);
+  assert.deepEqual(batches(tell("two")).map(({ entries }) => entries[0]?.body), ["two"]);
+});
+
+Deno.test("an event that waits and cannot be read is missing, and no other", () => {
+  const { hear, note, damage, told } = aHome();
+  note("one");
+  damage();
+  note("two");
+  const [batch] = batches(hear(hello(NOTHING_APPLIED)));
+  assert.deepEqual([batch?.last.seq, batch?.entries.map(({ body }) => body)], [2, ["two"]]);
+  assert.deepEqual(told, ["message history 1 for n-1/agent"]);
 });
 
 Deno.test("what cannot be deleted for a full disk is deleted once there is room", () => {
