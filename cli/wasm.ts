@@ -68,8 +68,8 @@ const RUN = defineCommand({
   name: "run",
   summary: "Run a WebAssembly (WASI) module as a job, and wait for its end",
   about:
-    "MODULE is a file of this machine, a URI that the node fetches (file, http, https, s3, ipfs), or the path of an " +
-    "-i input. MODULE:PATH says where the task sees it. Arguments of the module follow after --.",
+    "MODULE is a file of this machine, the URI of a file that the node has (file:///srv/app.wasm), or the path of " +
+    "an -i input. MODULE:PATH says where the task sees it. Arguments of the module follow after --.",
   operands: [
     { name: "MODULE", summary: "The module", completes: "file" },
     { name: "ARGS", summary: "Its arguments", isOptional: true, isRepeated: true },
@@ -85,8 +85,8 @@ const RUN = defineCommand({
       does: "Four partitions over a folder of the node, with results",
     },
     {
-      line: "skerry wasm run --id-only --wait=false https://example.org/app.wasm",
-      does: "A module from the web, for scripts",
+      line: "skerry wasm run --id-only --wait=false file:///srv/app.wasm",
+      does: "A module that the node has, for scripts",
     },
   ],
   run,
@@ -164,6 +164,9 @@ function splitTarget(written: string): { source: string; target?: string } {
   return { source: found[1]!, target: found[2]!.startsWith("/") ? found[2]! : `/${found[2]}` };
 }
 
+/** What base64 leaves of a request's body, with room for the rest of the job. */
+const SENT_BYTES_MAX = Math.floor((LIMITS.httpBodyBytes - LIMITS.specBytesMax) * 3 / 4);
+
 async function readModule(path: string): Promise<Uint8Array> {
   let bytes: Uint8Array;
   try {
@@ -175,7 +178,8 @@ async function readModule(path: string): Promise<Uint8Array> {
       ? "it is a folder"
       : (error as Error).message;
     throw new AppError("not_found", `Cannot read the module ${quote(path)}: ${why}`, {
-      hint: "Name a .wasm file of this machine, a URI such as https://…, or the path of an -i input",
+      hint:
+        "Name a .wasm file of this machine, a URI such as file:///srv/app.wasm, or the path of an -i input",
       cause: error,
     });
   }
@@ -183,10 +187,12 @@ async function readModule(path: string): Promise<Uint8Array> {
   if (bytes.length < 8 || bytes[0] !== 0 || bytes[1] !== 0x61 || bytes[2] !== 0x73 || bytes[3] !== 0x6d) {
     throw new AppError("bad_request", `Cannot use the module ${quote(path)}: it is no WebAssembly`, { hint });
   }
-  const sentBytes = bytes.length * 4 / 3;
-  if (sentBytes > LIMITS.httpBodyBytes) {
-    throw new AppError("too_large", `Cannot send the module ${quote(path)}: it has ${bytes.length} bytes`, {
-      hint: "Put it where nodes can fetch it, and name it by its URI (file, http, https, s3 or ipfs)",
+  if (bytes.length > SENT_BYTES_MAX) {
+    const must =
+      `it must have at most ${SENT_BYTES_MAX} bytes to be sent with its job, and has ${bytes.length}`;
+    throw new AppError("too_large", `Cannot send the module ${quote(path)}: ${must}`, {
+      hint:
+        "Put it into a folder that its nodes allow (`skerry serve --allow-path`), and name it as file:///FOLDER/MODULE",
     });
   }
   return bytes;

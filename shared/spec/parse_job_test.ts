@@ -132,6 +132,26 @@ Deno.test("parseJob() makes no name of an id that a server has made", () => {
   equal(parseJob(job({ Name: "", ID: "etl" })).spec.name, "etl");
 });
 
+Deno.test("parseJob() warns of types that this version does not know, and takes the job", () => {
+  const source = (Type: string) => ({ Source: { Type, Params: { x: 1 } }, Target: `/${Type}` });
+  const warningsOf = (change: object) => parseJob(job({}, change)).warnings;
+  deepEqual(
+    warningsOf({
+      Engine: { Type: "wsam" },
+      Publisher: { Type: "lcoal" },
+      InputSources: [source("urlDownload"), source("inlin"), MODULE],
+    }),
+    [
+      'the engine type "wsam" is not known to this version; did you mean "wasm"?',
+      'the publisher type "lcoal" is not known to this version; did you mean "local"?',
+      'the input type "urlDownload" is not known to this version, which has inline, local',
+      'the input type "inlin" is not known to this version; did you mean "inline"?',
+    ],
+  );
+  deepEqual(warningsOf({ Engine: { Type: "WASM", Params: { EntryModule: "/main.wasm" } } }), []);
+  deepEqual(warningsOf({ Publisher: { Type: "", Params: null } }), []);
+});
+
 Deno.test("parseJob() reads Skerry's own fields natively and from Meta", () => {
   const native = parseJob(
     job({ Retry: { Attempts: 2 }, SuccessExitCodes: [3, 0], StopGrace: "5s", Spread: ["rack"] }),

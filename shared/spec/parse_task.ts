@@ -20,6 +20,7 @@ import {
   type WrittenInput,
   type WrittenTask,
 } from "./job_schema.ts";
+import { warningOfType } from "./known_types.ts";
 import type { JobDefaults } from "./parse_job.ts";
 import type { Path, Problems } from "./problems.ts";
 import { cleanPath } from "./texts.ts";
@@ -97,6 +98,12 @@ function checkTask(task: Task, inputs: readonly PlacedInput[], { problems, warni
   checkTimeouts(task, PATH, problems);
   checkNetwork(task, PATH, problems);
   if (task.engine.type === "wasm") checkModules(task, ENGINE_PATH, problems);
+  const types = [
+    warningOfType("engine", task.engine.type),
+    warningOfType("publisher", task.publisher?.type ?? ""),
+    ...task.inputs.map(({ source }) => warningOfType("input", source.type)),
+  ];
+  warnings.push(...new Set(types.filter((warning) => warning !== undefined)));
   if (task.resultPaths.length && task.publisher?.type === "noop") {
     warnings.push('result paths are not kept with the publisher "noop"');
   }

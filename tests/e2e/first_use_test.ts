@@ -74,5 +74,17 @@ Deno.test("the command line, by hand", async (t) => {
     assert.doesNotMatch(stderr, /queue/);
   });
 
+  await t.step("a module that is too large to be sent names the limit", async () => {
+    const large = join(folder, "large.wasm");
+    await Deno.copyFile(hello, large);
+    await Deno.truncate(large, 7_667_713);
+    const { code, stderr } = await run("wasm", "run", large);
+    assert.equal(code, 2);
+    assert.match(stderr, /must have at most 7667712 bytes to be sent with its job, and has 7667713/);
+    // As large as it may be: the server takes it, and the module itself is what is wrong with it.
+    await Deno.truncate(large, 7_667_712);
+    assert.match((await run("wasm", "run", large)).stderr, /^Submitted/);
+  });
+
   await Deno.remove(folder, { recursive: true });
 });
