@@ -129,21 +129,26 @@ export function unreachable(error: unknown, api: string): AppError {
   const isTimeout = /^TimeoutError/.test(text);
   const isRefused = /connection refused|os error 111/i.test(text);
   const isUnknown = /dns error|lookup/i.test(text);
+  const isPlain = /InvalidContentType|wrong version number/i.test(text) && api.startsWith("https:");
   const why = isTimeout
     ? "no answer in time"
     : isRefused
     ? "connection refused"
     : isUnknown
     ? "no such host"
+    : isPlain
+    ? "it does not speak HTTPS"
     : text.replace(/\s*\(os error \d+\)$/, "").split(": ").at(-1);
   const isHere = /^https?:\/\/(127\.|localhost|\[::1\])/.test(api);
-  const hint = isRefused && isHere
+  const hint = isPlain
+    ? `Try --api ${api.replace("https:", "http:")}`
+    : isRefused && isHere
     ? "Start one with `skerry serve`, or say where it is with --api URL or SKERRY_API"
     : "Check the address (--api URL or SKERRY_API), and that the server runs and is reachable from here";
   return new AppError("unreachable", `Cannot reach the server at ${api}: ${why}`, {
     hint,
     cause: error,
-    details: isRefused ? { cause: "refused" } : isTimeout ? { cause: "silent" } : {},
+    details: isRefused || isPlain ? { cause: "refused" } : isTimeout ? { cause: "silent" } : {},
   });
 }
 

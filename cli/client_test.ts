@@ -107,3 +107,14 @@ Deno.test("moments are shown by the server's clock when ours is wrong", () =>
     await client.get("/x");
     assert.ok(Math.abs(client.nowMs() - (Date.now() - 3_600_000)) < 5000);
   }));
+
+Deno.test("https to a server of plain HTTP says so, and names the address to try", () =>
+  withPeer([json({})], async ({ api }) => {
+    const client = await clientOf(api.replace("http:", "https:"));
+    await assert.rejects(client.get("/x"), (error: unknown) => {
+      assert.ok(error instanceof AppError);
+      assert.match(error.message, /it does not speak HTTPS$/);
+      assert.equal(error.hint, `Try --api ${api}`);
+      return true;
+    });
+  }));

@@ -78,7 +78,7 @@ Deno.test("a server beyond loopback is refused unless it is told to be insecure"
       );
       await resolveServe(open(path, { listen: [listen], insecure: ["true"] }));
     }
-    for (const listen of ["127.0.0.1:0", "127.9.9.9:1", "[::1]:1234", "localhost:1234", "1234"]) {
+    for (const listen of ["127.0.0.1:0", "127.9.9.9:2", "[::1]:1234", "localhost:1234", "1234"]) {
       await resolveServe(open(path, { listen: [listen] }));
     }
   }));
@@ -93,6 +93,12 @@ Deno.test("a value that cannot be used names its place, what it must be and what
       open(path, { listen: ["x:99999"] }).get("listen"),
       refuses("config", /--listen: must be HOST:PORT/),
     );
+    for (const [key, text] of [["listen", "127.0.0.1:6000"], ["api", "http://127.0.0.1:6000"]] as const) {
+      await assert.rejects(
+        open(path, { [key]: [text] }).get(key),
+        refuses("config", /must have another port: browsers and this program refuse to talk to 6000/),
+      );
+    }
     await assert.rejects(
       open(path, { api: ["ftp://x"] }).get("api"),
       refuses("config", /--api: must be an address/),

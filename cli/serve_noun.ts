@@ -3,6 +3,7 @@ import { type Call, defineCommand, type Noun } from "./command.ts";
 import { resolveServe } from "./config.ts";
 import { type Flag, list, text, toggle } from "./flags.ts";
 import { SETTING_KEYS, type SettingKey, SETTINGS } from "./settings.ts";
+import { harmless } from "./words.ts";
 
 /** Settings that only clients use. */
 const CLIENT_KEYS: ReadonlySet<SettingKey> = new Set(["api", "api_timeout", "namespace"]);
@@ -36,10 +37,25 @@ const COMMAND = defineCommand({
 /** `skerry serve` */
 export const SERVE: Noun = { name: COMMAND.name, summary: COMMAND.summary, command: COMMAND };
 
-async function run({ settings }: Call): Promise<number> {
+async function run({ settings, terminal }: Call): Promise<number> {
   const config = await resolveServe(settings);
+  for (const { path } of config.allowPaths) {
+    const why = await whyUnreadable(path);
+    if (why) terminal.note(`${terminal.paintNote.warn("Warning:")} --allow-path ${harmless(path)}: ${why}`);
+  }
   const { serve } = await import("./serve.ts");
   return await serve(config);
+}
+
+/** A path may appear later: a disk that is plugged in, a share that is mounted. */
+async function whyUnreadable(path: string): Promise<string | undefined> {
+  try {
+    await Deno.stat(path);
+  } catch (error) {
+    return error instanceof Deno.errors.NotFound
+      ? "there is no such folder or file yet; jobs that name it are refused until there is"
+      : "this user cannot read it";
+  }
 }
 
 function flagOf(key: SettingKey): Flag<unknown> {

@@ -5,6 +5,7 @@ import { LOG_LEVELS } from "../shared/log.ts";
 import { quote } from "../shared/spec/problems.ts";
 import { nearest } from "../shared/spec/suggest.ts";
 import { parseBytes, parseCpu } from "../shared/spec/units.ts";
+import { refuseBlocked } from "./blocked_ports.ts";
 import { parseSpan } from "./flags.ts";
 import { defaultDataDir } from "./folders.ts";
 
@@ -187,6 +188,7 @@ function parseApiUrl(text: string): string {
   if (!url || !["http:", "https:"].includes(url.protocol) || !url.hostname) {
     throw new AppError("invalid", "must be an address such as http://127.0.0.1:1234");
   }
+  refuseBlocked(Number(url.port));
   return `${url.protocol}//${url.host}${url.pathname}`.replace(/\/+$/, "").replace(/\/api\/v1$/, "");
 }
 
@@ -194,6 +196,7 @@ function parseListen(text: string): { host: string; port: number } {
   const found = /^(?:(?:\[([0-9a-f:.%a-z]+)\]|([^:\s[\]]*)):)?(\d{1,5})$/i.exec(text.trim());
   const port = Number(found?.[3]);
   if (!found || port > 65535) throw new AppError("invalid", "must be HOST:PORT such as 127.0.0.1:1234");
+  refuseBlocked(port);
   return { host: found[1] ?? (found[2] || "127.0.0.1"), port };
 }
 

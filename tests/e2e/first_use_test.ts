@@ -8,7 +8,9 @@ import { command, printing, wasmOf } from "../support/wasm_modules.ts";
 Deno.test("the command line, by hand", async (t) => {
   const folder = await Deno.makeTempDir({ prefix: "skerry-first-use-" });
   // One core: a job of several partitions takes them one by one.
-  await using node = await startNodeProcess({ flags: ["--cpu", "1", "--allow-path", folder] });
+  await using node = await startNodeProcess({
+    flags: ["--cpu", "1", "--allow-path", folder, "--allow-path", "/nowhere"],
+  });
   const run = (...args: string[]) => skerry(args, { env: { SKERRY_API: node.url }, cwd: folder });
   const moduleOf = async (name: string, wat: string) => {
     await Deno.writeFile(join(folder, name), await wasmOf(wat));
@@ -84,6 +86,11 @@ Deno.test("the command line, by hand", async (t) => {
     // As large as it may be: the server takes it, and the module itself is what is wrong with it.
     await Deno.truncate(large, 7_667_712);
     assert.match((await run("wasm", "run", large)).stderr, /^Submitted/);
+  });
+
+  await t.step("a node warns of an allowed path that is not there", () => {
+    assert.match(node.log(), /^Warning: --allow-path \/nowhere: there is no such folder/m);
+    assert.doesNotMatch(node.log(), /first-use/);
   });
 
   await Deno.remove(folder, { recursive: true });
