@@ -8,6 +8,8 @@ import { type IdSource, newNodeId, NodeId } from "../shared/model/ids.ts";
 import type { NodeFacts, NodeLoad } from "../shared/model/node.ts";
 import { supervise, type Supervised } from "../shared/supervise.ts";
 import type { PeerId } from "../shared/wire/messages.ts";
+import { openDockerEngine } from "./engines/docker_engine.ts";
+import type { DockerPolicy } from "./engines/docker_policy.ts";
 import type { Engine } from "./engines/engine.ts";
 import { openWasmEngine } from "./engines/wasm_engine.ts";
 import { wasmChildCommand } from "./engines/wasm_protocol.ts";
@@ -25,6 +27,9 @@ import { localPublisher } from "./publishers/local.ts";
 import { Journal } from "./store/journal.ts";
 import { AGENT_APPLICATION_ID, AGENT_MIGRATIONS } from "./store/migrations.ts";
 
+/** How often engines are asked whether they can be used. */
+const PROBE_MS = 15_000;
+
 /** What an agent is made of. */
 export interface AgentOptions {
   /** The agent's own folder: made when it is not there. */
@@ -39,6 +44,8 @@ export interface AgentOptions {
   readonly home: PeerId;
   /** All that this build has, unless given. */
   readonly engines?: readonly Engine[];
+  /** The Docker Engine that runs containers; without it none are run. */
+  readonly docker?: { readonly socketPath: string; readonly policy: DockerPolicy };
   readonly settings?: NodeSettings;
   /** Local paths that tasks may see. */
   readonly allowPaths?: readonly AllowPath[];
@@ -73,20 +80,25 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     const contents = new Contents({ bus, store, clock });
     const inputs = [inlineInput({ contents, store }), localInput({ allowPaths: options.allowPaths ?? [] })];
     const publishers = [localPublisher];
-    const engines = options.engines ?? [await openWasmEngine({ command: wasmChildCommand() })];
-    const { usable, absent } = await probe(engines, log);
+    const engines = options.engines ?? await openEngines(options.docker, nodeId);
+    let offered = await probe(engines);
+    for (const { type, reason, hint } of offered.absent) {
+      log.warn(`The engine "${type}" is not available: ${reason}`, { hint });
+    }
     machine.keepReserve();
+    const factsOf = ({ usable, absent }: Probed) =>
+      nodeFacts(nodeId, machine, options.settings ?? {}, {
+        engines: usable,
+        inputs: inputs.flatMap(({ types }) => types),
+        publishers: publishers.map(({ type }) => type),
+        absent: Object.fromEntries(absent.map(({ type, reason }) => [type, reason])),
+      });
 
     const running = new Map<StageName, Supervised>();
     const program = composeAgent({
       ...{ database, bus, clock, ids, log, inputs, publishers, workspace, machine },
       homes: [options.home],
-      facts: nodeFacts(nodeId, machine, options.settings ?? {}, {
-        engines: usable,
-        inputs: inputs.flatMap(({ types }) => types),
-        publishers: publishers.map(({ type }) => type),
-        absent,
-      }),
+      facts: factsOf(offered),
       engines,
       contents: store,
       envAllowed: options.envAllowed,
@@ -98,12 +110,21 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     for (const stage of program.stages) {
       running.set(stage.name, supervise(stage, { log, onBug: options.onBug }));
     }
+    // Engines come and go: a daemon that is started after the agent, or upgraded, is offered once it answers.
+    const probing = setInterval(async () => {
+      const now = await probe(engines);
+      if (JSON.stringify(now) === JSON.stringify(offered)) return;
+      offered = now;
+      log.info("The engines that this node offers have changed", { engines: now.usable.join(", ") });
+      program.setFacts(factsOf(now));
+    }, PROBE_MS);
     return {
       nodeId,
       peer: program.peer,
       facts: program.facts,
       load: program.load,
       async close() {
+        clearInterval(probing);
         await Promise.all([...running.values()].map((stage) => stage.close()));
         program.close();
         await Promise.all(engines.map((engine) => engine.close()));
@@ -143,16 +164,26 @@ function ownNodeId(
   return fresh;
 }
 
-async function probe(engines: readonly Engine[], log: Log) {
-  const usable: string[] = [];
-  const absent: Record<string, string> = {};
-  for (const engine of engines) {
-    const answer = await engine.probe();
-    if (answer.isAvailable) usable.push(engine.type);
-    else {
-      absent[engine.type] = answer.reason;
-      log.warn(`The engine "${engine.type}" is not available: ${answer.reason}`, { hint: answer.hint });
-    }
-  }
-  return { usable, absent };
+/** All that this build has. */
+async function openEngines(docker: AgentOptions["docker"], nodeId: NodeId): Promise<readonly Engine[]> {
+  const wasm = await openWasmEngine({ command: wasmChildCommand() });
+  return docker === undefined ? [wasm] : [wasm, openDockerEngine({ ...docker, nodeId })];
+}
+
+interface Probed {
+  readonly usable: readonly string[];
+  readonly absent: readonly { readonly type: string; readonly reason: string; readonly hint: string }[];
+}
+
+/** Which engines can be used now, and why the others cannot. */
+async function probe(engines: readonly Engine[]): Promise<Probed> {
+  const answers = await Promise.all(
+    engines.map(async (engine) => ({ type: engine.type, ...await engine.probe() })),
+  );
+  return {
+    usable: answers.flatMap((answer) => answer.isAvailable ? [answer.type] : []),
+    absent: answers.flatMap((answer) =>
+      answer.isAvailable ? [] : [{ type: answer.type, reason: answer.reason, hint: answer.hint }]
+    ),
+  };
 }

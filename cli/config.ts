@@ -39,6 +39,15 @@ export interface ServeConfig {
   readonly labels: Readonly<Record<string, string>>;
   /** What people call the node; the host's name when absent. */
   readonly name?: string;
+  /** Absent: this node runs no containers. */
+  readonly dockerSocket: string | undefined;
+  readonly docker: {
+    readonly profile: SettingValue<"docker_profile">;
+    readonly capabilities: readonly string[];
+    readonly networks: SettingValue<"docker_networks">;
+    readonly defaultNetwork: SettingValue<"docker_network">;
+    readonly pull: SettingValue<"docker_pull">;
+  };
   readonly logLevel: LogLevel;
   readonly logFormat: "text" | "json";
   /** Where the log goes, rotated; stderr when absent. Absolute. */
@@ -126,6 +135,14 @@ export async function resolveServe(settings: Settings): Promise<ServeConfig> {
     gpuCount: await settings.get("gpu"),
     labels: await settings.need("labels"),
     name: await settings.get("name"),
+    dockerSocket: await settings.get("docker_socket"),
+    docker: {
+      profile: await settings.need("docker_profile"),
+      capabilities: await settings.need("docker_capabilities"),
+      networks: await settings.need("docker_networks"),
+      defaultNetwork: await settings.need("docker_network"),
+      pull: await settings.need("docker_pull"),
+    },
     logLevel: await settings.need("log_level"),
     logFormat: await settings.need("log_format"),
     logFile: await settings.get("log_file"),

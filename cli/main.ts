@@ -91,9 +91,9 @@ function showUsageError(error: CommanderError, { args, nouns, terminal }: UsageC
   } else {
     const [text = "", guess] = error.message.replace(/^error: /, "").split("\n");
     terminal.note(`Error: ${text[0]?.toUpperCase()}${text.slice(1).replaceAll("'", '"')}`);
-    const isForModule = error.code === "commander.unknownOption" && noun === "wasm";
+    const isForProgram = error.code === "commander.unknownOption" && (noun === "wasm" || noun === "docker");
     if (guess) terminal.note(`Hint: ${guess.replace(/^\((.*)\)$/, "$1")}`);
-    else if (isForModule) terminal.note("Hint: What the module itself should get follows after --");
+    else if (isForProgram) terminal.note("Hint: What the program itself should get follows after --");
   }
   terminal.note(`See \`${["skerry", ...path].join(" ")} --help\``);
   return EXIT.usage;

@@ -16,6 +16,11 @@ export const NOUNS: readonly NounEntry[] = [
     load: async () => (await import("./serve_noun.ts")).SERVE,
   },
   {
+    name: "docker",
+    summary: "Run containers as jobs",
+    load: async () => (await import("./docker.ts")).DOCKER,
+  },
+  {
     name: "wasm",
     summary: "Run WebAssembly modules as jobs",
     load: async () => (await import("./wasm.ts")).WASM,

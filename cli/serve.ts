@@ -85,6 +85,8 @@ async function startNode(
     nodeId: folder.nodeId,
     home: self,
     allowPaths: config.allowPaths,
+    ...(config.dockerSocket !== undefined &&
+      { docker: { socketPath: config.dockerSocket, policy: config.docker } }),
     settings: {
       capacityRatio: config.capacityRatio,
       capacity: amounts(config),

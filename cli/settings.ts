@@ -28,6 +28,10 @@ interface Setting<Value> {
   readonly read: (texts: readonly string[]) => Value;
 }
 
+const NETWORKS = ["none", "bridge", "host"] as const;
+const PULL_POLICIES = ["missing", "always", "never"] as const;
+const DOCKER_SOCKET = "/var/run/docker.sock";
+
 const setting = <Value>(row: Setting<Value>): Setting<Value> => row;
 const last = <Value>(parse: (text: string) => Value) => (texts: readonly string[]): Value =>
   parse(texts.at(-1)!);
@@ -121,6 +125,47 @@ export const SETTINGS = {
     placeholder: "NAME",
     read: last((text) => text),
   }),
+  docker_socket: setting({
+    summary: "Socket of the Docker Engine that runs containers; none: this node runs no containers",
+    placeholder: "PATH",
+    initial: () => dockerSocket(Deno.env.get("DOCKER_HOST")),
+    initialShown: DOCKER_SOCKET,
+    read: last(parseSocket),
+  }),
+  docker_profile: setting({
+    summary: "No container runs with less protection than this",
+    placeholder: "PROFILE",
+    choices: ["default", "strict"],
+    initial: () => "default",
+    read: last(oneOf(["default", "strict"])),
+  }),
+  docker_capabilities: setting({
+    summary: "Capabilities that jobs may ask for beyond those of their profile, such as NET_RAW",
+    placeholder: "NAME",
+    isList: true,
+    read: (texts) => texts.map((text) => text.toUpperCase().replace(/^CAP_/, "")),
+  }),
+  docker_networks: setting({
+    summary: "Networks that jobs may ask for: none, bridge, host",
+    placeholder: "NAME",
+    isList: true,
+    initial: () => "none,bridge",
+    read: (texts) => texts.flatMap((text) => text.split(",")).map(oneOf(NETWORKS)),
+  }),
+  docker_network: setting({
+    summary: "Network of containers whose job asks for none",
+    placeholder: "NAME",
+    choices: NETWORKS,
+    initial: () => "none",
+    read: last(oneOf(NETWORKS)),
+  }),
+  docker_pull: setting({
+    summary: "When images are fetched, where the job does not say",
+    placeholder: "POLICY",
+    choices: PULL_POLICIES,
+    initial: () => "missing",
+    read: last(oneOf(PULL_POLICIES)),
+  }),
   log_level: setting({
     summary: "Least important lines that the server logs",
     placeholder: "LEVEL",
@@ -198,6 +243,18 @@ function parseListen(text: string): { host: string; port: number } {
   if (!found || port > 65535) throw new AppError("invalid", "must be HOST:PORT such as 127.0.0.1:1234");
   refuseBlocked(port);
   return { host: found[1] ?? (found[2] || "127.0.0.1"), port };
+}
+
+/** Where clients of Docker look; a daemon on another machine is not used. */
+function dockerSocket(dockerHost: string | undefined): string {
+  return dockerHost?.startsWith("unix://") ? dockerHost : DOCKER_SOCKET;
+}
+
+function parseSocket(text: string): string | undefined {
+  if (text === "none") return undefined;
+  const path = text.replace(/^unix:\/\//, "");
+  if (isAbsolute(path)) return path;
+  throw new AppError("invalid", "must be the absolute path of a socket, or none");
 }
 
 function parseBoolean(text: string): boolean {

@@ -3,61 +3,20 @@ import { AppError } from "../shared/errors.ts";
 import { LIMITS } from "../shared/limits.ts";
 import { quote } from "../shared/spec/problems.ts";
 import { type Call, defineCommand, type Noun } from "./command.ts";
-import { duration, list, text, whole } from "./flags.ts";
-import {
-  parseInput,
-  parsePairs,
-  parsePublisher,
-  parseResultPath,
-  parseSource,
-  type WireInput,
-} from "./input_grammar.ts";
+import { list, text } from "./flags.ts";
+import { parseInput, parseSource, type WireInput } from "./input_grammar.ts";
+import { JOB_FLAGS, jobOf, withoutEmpty } from "./job_flags.ts";
 import { FORMAT_FLAGS } from "./output.ts";
 import { checkJob, RUN_FLAGS, runJob } from "./submit.ts";
 
 const FLAGS = {
-  input: list({
-    placeholder: "INPUT",
-    short: "i",
-    summary: "URI[:PATH] or src=URI,dst=PATH; kinds: file, http, https, s3, ipfs",
-  }),
-  output: list({
-    placeholder: "NAME:PATH",
-    short: "o",
-    summary: "Folder that is kept as a result, under a name",
-  }),
-  env: list({ placeholder: "KEY=VALUE", short: "e", summary: "Environment variable" }),
+  ...JOB_FLAGS,
   importModules: list({
     placeholder: "MODULE",
     short: "I",
     summary: "Module to import, written like MODULE",
   }),
   entryPoint: text({ placeholder: "FUNCTION", summary: "Function to start (default: _start)" }),
-  publisher: text({
-    placeholder: "PUBLISHER",
-    short: "p",
-    summary: "Where results go: local, s3://BUCKET/KEY, ipfs",
-  }),
-  cpu: text({ placeholder: "CORES", summary: "Cores of each partition, such as 500m or 2" }),
-  memory: text({ placeholder: "BYTES", summary: "Memory of each partition, such as 512Mb" }),
-  disk: text({ placeholder: "BYTES", summary: "What each partition may write" }),
-  gpu: text({ placeholder: "N", summary: "GPUs of each partition" }),
-  count: whole({ placeholder: "N", summary: "Number of partitions (default: 1)" }),
-  concurrency: whole({ placeholder: "N", summary: "The same", isHidden: true }),
-  constraints: text({
-    placeholder: "SELECTOR",
-    short: "s",
-    summary: "Labels that a node must have: region=eu,disk!=hdd",
-  }),
-  timeout: duration({ placeholder: "DURATION", summary: "The job may take this long in all" }),
-  queueTimeout: duration({ placeholder: "DURATION", summary: "The job may wait this long for a node" }),
-  name: text({ placeholder: "NAME", summary: "Name of the job; the same name again makes a new version" }),
-  namespace: text({ placeholder: "NAME", summary: "Namespace of the job" }),
-  priority: whole({ placeholder: "N", summary: "Higher goes first (default: 0)" }),
-  labels: list({ placeholder: "KEY=VALUE", short: "l", summary: "Label of the job" }),
-  taskName: text({ placeholder: "NAME", summary: "Name of the task (default: main)" }),
-  network: text({ placeholder: "TYPE", summary: "None, HTTP or Host" }),
-  domain: list({ placeholder: "DOMAIN", summary: "Domain that may be reached with --network HTTP" }),
   ...RUN_FLAGS,
   ...FORMAT_FLAGS,
 };
@@ -108,21 +67,8 @@ async function run(call: Call<typeof FLAGS>): Promise<number> {
     imports.push(await resolveModule(written, { inputs, fallback }));
   }
   const added = [entry, ...imports].flatMap(({ input }) => input ? [input] : []);
-  const wire = withoutEmpty({
-    Name: flags.name,
-    Namespace: flags.namespace ?? await settings.get("namespace"),
-    Type: "batch",
-    Count: flags.count ?? flags.concurrency ?? 1,
-    Priority: flags.priority,
-    Labels: flags.labels.length ? parsePairs(flags.labels, "--labels") : undefined,
-    Constraints: flags.constraints === undefined ? undefined : await constraintsOf(flags.constraints),
-    Tasks: [
-      taskOf(flags, {
-        inputs: [...inputs, ...added],
-        engine: engineOf(flags, { entry, imports, parameters }),
-      }),
-    ],
-  });
+  const engine = engineOf(flags, { entry, imports, parameters });
+  const wire = await jobOf(flags, { settings, engine, inputs: added });
   return await runJob(call, { wire, parsed: await checkJob(wire), output: flags.format });
 }
 
@@ -223,47 +169,4 @@ function engineOf(
     ImportModules: imports.length ? imports.map(({ target }) => target) : undefined,
   });
   return { Type: "wasm", Params: params };
-}
-
-function taskOf(flags: Flags, { inputs, engine }: { inputs: readonly WireInput[]; engine: unknown }) {
-  const results = flags.output.map(parseResultPath);
-  return withoutEmpty({
-    Name: flags.taskName ?? "main",
-    Engine: engine,
-    Publisher: flags.publisher === undefined ? undefined : parsePublisher(flags.publisher),
-    Env: flags.env.length ? parsePairs(flags.env, "--env") : undefined,
-    InputSources: inputs,
-    ResultPaths: results.length ? results : undefined,
-    Resources: someOf({ CPU: flags.cpu, Memory: flags.memory, Disk: flags.disk, GPU: flags.gpu }),
-    Network: flags.network === undefined && flags.domain.length === 0 ? undefined : withoutEmpty({
-      Type: flags.network ?? "HTTP",
-      Domains: flags.domain.length ? flags.domain : undefined,
-    }),
-    Timeouts: withoutEmpty({
-      TotalTimeout: seconds(flags.timeout),
-      QueueTimeout: seconds(flags.queueTimeout),
-    }),
-  });
-}
-
-/** Whole seconds, as job specs have them. */
-const seconds = (ms: number | undefined) => ms === undefined ? undefined : Math.ceil(ms / 1000);
-
-async function constraintsOf(selector: string) {
-  const { parseSelector } = await import("../shared/spec/selector.ts");
-  return parseSelector(selector).map(({ key, operator, values }) => ({
-    Key: key,
-    Operator: operator,
-    Values: values,
-  }));
-}
-
-function withoutEmpty(record: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(record).filter(([, value]) => value !== undefined));
-}
-
-/** Absent when every field is. */
-function someOf(record: Readonly<Record<string, unknown>>): Record<string, unknown> | undefined {
-  const kept = withoutEmpty(record);
-  return Object.keys(kept).length ? kept : undefined;
 }

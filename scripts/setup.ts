@@ -125,6 +125,30 @@ export async function wasiCompiler(): Promise<void> {
   );
 }
 
+/** Makes sure that `dockerd`, its helpers and a static busybox are here; as root on Debian it installs what is missing. */
+export async function dockerEngine(): Promise<void> {
+  const isHere = async () =>
+    (await run("dockerd", ["--version"])).isOk && (await run("runc", ["--version"])).isOk &&
+    (await run("iptables", ["--version"])).isOk && await isStatic("/bin/busybox");
+  if (await isHere()) return;
+  if (Deno.uid() === 0 && (await run("apt-get", ["--version"])).isOk) {
+    say("installing docker.io, iptables and busybox-static");
+    const env = { DEBIAN_FRONTEND: "noninteractive" };
+    await run("apt-get", ["update", "-qq"], { env });
+    const packages = ["docker.io", "iptables", "busybox-static"];
+    await run("apt-get", ["install", "-y", "-qq", "--no-install-recommends", ...packages], { env });
+  }
+  if (await isHere()) return;
+  throw new SetupError(
+    "Cannot run containers: install docker.io, runc, iptables and busybox-static, and be root",
+  );
+}
+
+/** A busybox that needs libraries does not run in an image of its own. */
+async function isStatic(path: string): Promise<boolean> {
+  return await exists(path) && !(await run("ldd", [path])).isOk;
+}
+
 /** Makes sure that `deno compile` works here: it needs its base from Deno's own site, or DENORT_BIN. */
 export async function compileBase(): Promise<void> {
   const work = await Deno.makeTempDir();
@@ -150,5 +174,6 @@ export async function compileBase(): Promise<void> {
 if (import.meta.main) {
   console.log(await bacalhauClient());
   await wasiCompiler();
+  await dockerEngine();
   await compileBase();
 }

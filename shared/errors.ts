@@ -117,6 +117,21 @@ export const ERRORS = {
     "The module cannot be loaded: not WebAssembly, not WASI, or an import is missing.",
   ),
   module_trapped: kind(422, "InternalError", EXIT.jobFailed, "The module ended by a trap."),
+  image_missing: kind(
+    422,
+    "InternalError",
+    EXIT.jobFailed,
+    "The image is not on the node and the registry does not give it.",
+  ),
+  image_unreachable: kind(
+    422,
+    "InternalError",
+    EXIT.jobFailed,
+    "The image is not on the node and its registry cannot be reached.",
+    true,
+  ),
+  platform_mismatch: kind(422, "InternalError", EXIT.jobFailed, "The image is for another platform."),
+  start_failed: kind(422, "InternalError", EXIT.jobFailed, "The container could not be started."),
   memory_exceeded: kind(422, "InternalError", EXIT.jobFailed, "The task used more memory than it asked for."),
   disk_exceeded: kind(422, "InternalError", EXIT.jobFailed, "The task wrote more than it asked for."),
   execution_timed_out: kind(

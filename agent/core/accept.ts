@@ -9,6 +9,8 @@ export const HOST_PREFIX = "env:";
 /** What an order asks of the node. */
 export interface Ask {
   readonly engine: string;
+  /** What speaks against the task on this node's engine, such as a network that its owner does not give. */
+  readonly engineProblem?: Failure;
   /** Absent: nothing is published. */
   readonly publisher?: string;
   /** Types of its inputs, and what speaks against one of them, such as a path that is not allow-listed. */
@@ -54,6 +56,10 @@ export const ACCEPT_RULES: readonly AcceptRule[] = [
         message: `this node does not have the engine "${engine}"${because(absent[engine])}`,
         hint: `It has ${listed(engines)}`,
       },
+  },
+  {
+    reason: "the engine may run such a task",
+    rejects: ({ engineProblem }) => engineProblem,
   },
   {
     reason: "the node has the publisher",

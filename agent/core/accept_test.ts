@@ -28,6 +28,12 @@ const PROBLEM = { code: "input_refused", message: "this node does not allow the 
 /** One row for each rule, in the rules' order: what breaks it, and what is told. */
 const ROWS: readonly [Partial<Ask>, Partial<Offer>, string, string][] = [
   [{ engine: "docker" }, { absent: { docker: "no socket" } }, "engine_missing", 'engine "docker": no socket'],
+  [
+    { engineProblem: { code: "refused", message: "this node does not give host networks" } },
+    {},
+    "refused",
+    "host",
+  ],
   [{ publisher: "s3" }, {}, "refused", 'publisher "s3"'],
   [{ inputs: [{ type: "ipfs" }] }, {}, "input_refused", 'input type "ipfs"'],
   [{ inputs: [{ type: "local", problem: PROBLEM }] }, {}, "input_refused", "allow the path"],

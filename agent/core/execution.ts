@@ -41,6 +41,8 @@ export type ExecutionState = Queued | Preparing | Running | Publishing | Ended;
 export type ExecutionEvent =
   /** There is room for it. */
   | { readonly type: "granted" }
+  /** A sentence for the user about what is being prepared. */
+  | { readonly type: "progressed"; readonly message: string }
   | { readonly type: "started" }
   | { readonly type: "start_failed"; readonly failure: Failure }
   /** The task ended. `outcome` is what its exit means when nobody wanted it to end. */
@@ -114,6 +116,7 @@ function whileQueued(state: Queued, event: ExecutionEvent): Step {
       };
     case "exited":
       return publish(event.outcome, event.output, [{ type: "hold" }]);
+    case "progressed":
     case "started":
     case "start_failed":
     case "published":
@@ -128,6 +131,8 @@ function whileQueued(state: Queued, event: ExecutionEvent): Step {
 function whilePreparing(state: Preparing, event: ExecutionEvent): Step {
   const { stopping } = state;
   switch (event.type) {
+    case "progressed":
+      return { next: state, effects: [tell({ topic: "Preparing Environment", message: event.message })] };
     case "started": {
       const stop: Effect[] = stopping === undefined ? [] : [{ type: "stop", graceMs: stopping.graceMs }];
       return { next: { ...state, phase: "running" }, effects: [{ type: "wait" }, ...stop, tell(RUNNING)] };
@@ -188,6 +193,7 @@ function whileRunning(state: Running, event: ExecutionEvent): Step {
           : [{ type: "wait" }, { type: "stop", graceMs: stopping.graceMs }],
       };
     case "granted":
+    case "progressed":
     case "started":
     case "start_failed":
     case "published":
@@ -214,6 +220,7 @@ function whilePublishing(state: Publishing, event: ExecutionEvent): Step {
     case "exited":
       return { next: state, effects: [{ type: "publish" }] };
     case "granted":
+    case "progressed":
     case "started":
     case "start_failed":
     case "timed_out":

@@ -3,6 +3,8 @@
  * contract suite in `tests/contract/engine_test.ts` holds for every adapter.
  */
 import type { ErrorCode } from "../../shared/errors.ts";
+import type { Failure } from "../core/outcome.ts";
+import type { Task } from "../../shared/model/job.ts";
 
 /** A folder or file of the host that the task sees at `target`. */
 export interface Mount {
@@ -26,6 +28,8 @@ export interface EngineTask {
   readonly results: readonly Mount[];
   /** File on the host whose content is the task's standard input; none means empty. */
   readonly stdinPath?: string;
+  /** What the task may reach; engines without a network of their own do not look at it. */
+  readonly network: Task["network"];
   readonly memoryBytes: number;
   readonly cpuMillis: number;
   /** Bound on what the task may write below its result folders; 0 means the engine's default. */
@@ -54,6 +58,14 @@ export interface EngineHeld {
   readonly exit?: EngineExit;
 }
 
+/** What `start` may tell meanwhile. */
+export interface StartOptions {
+  /** Breaks off what may take long, such as fetching an image. */
+  readonly signal?: AbortSignal;
+  /** A sentence for the user, at most every few seconds: an image being fetched, and which one it is. */
+  readonly onProgress?: (message: string) => void;
+}
+
 /** Whether the engine can be used here, and why not. */
 export type EngineProbe =
   | { readonly isAvailable: true; readonly version: string }
@@ -69,7 +81,9 @@ export interface Engine {
    * Starts the task; resolves once it runs. Idempotent by execution id: a second start of a running or ended
    * execution does nothing, also after the agent was killed in between. Throws `AppError` when the task cannot start.
    */
-  start(task: EngineTask): Promise<void>;
+  start(task: EngineTask, options?: StartOptions): Promise<void>;
+  /** Why the node's owner does not let such a task run here; absent where there is nothing to judge. */
+  refuses?(task: Pick<EngineTask, "params" | "network">): Failure | undefined;
   /** Resolves when the task has ended, at once when it ended already; unknown ids are `interrupted`. Aborting only stops the waiting. */
   wait(executionId: string, signal?: AbortSignal): Promise<EngineExit>;
   /** Asks the task to end, and kills it after `graceMs`. Resolves when it is surely dead. Unknown ids: nothing to do. */

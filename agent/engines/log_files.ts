@@ -45,6 +45,17 @@ class StreamWriter {
     this.#path = `${folder}/${name}`;
   }
 
+  /** Goes on after what is there, as far as it is known; what comes after that is cut off. */
+  resume({ bytes, dropped }: { bytes: number; dropped: number }): void {
+    this.written = bytes;
+    this.dropped = this.droppedTold = dropped;
+    if (bytes > 0) {
+      this.#file = Deno.openSync(this.#path, { write: true });
+      this.#file.truncateSync(bytes);
+      this.#file.seekSync(bytes, Deno.SeekMode.Start);
+    }
+  }
+
   /** Appends what fits; returns how many bytes that is. */
   append(bytes: Uint8Array): number {
     const room = Math.max(0, this.limitBytes - this.written);
@@ -88,9 +99,47 @@ export class LogWriter {
     this.#indexPath = `${folder}/log.index`;
   }
 
-  /** Appends to a stream; what is beyond its bound is dropped and counted. */
-  write(name: LogStream, bytes: Uint8Array): void {
-    if (bytes.length === 0) return;
+  /**
+   * Goes on with the files of a writer that died: each stream holds so many bytes that count, and so many were dropped. What
+   * the index tells of beyond that is forgotten, and what it does not tell of is put in.
+   */
+  static resume(
+    folder: string,
+    options: {
+      limitBytes: number;
+      now?: () => number;
+      stdout: { bytes: number; dropped: number };
+      stderr: { bytes: number; dropped: number };
+    },
+  ): LogWriter {
+    const logs = new LogWriter(folder, options);
+    if (options.stdout.bytes + options.stderr.bytes > 0) logs.#takeOver(options);
+    return logs;
+  }
+
+  #takeOver(from: Record<LogStream, { bytes: number; dropped: number }>): void {
+    const indexed = { stdout: 0, stderr: 0 };
+    const kept: { kind: number; length: number; atMs: number }[] = [];
+    for (const { kind, length, atMs } of readIndexSync(this.#indexPath)) {
+      if (kind !== KINDS.stdout && kind !== KINDS.stderr) continue;
+      const name = kind === KINDS.stdout ? "stdout" : "stderr";
+      const fitting = Math.min(length, from[name].bytes - indexed[name]);
+      indexed[name] += fitting;
+      if (fitting > 0) kept.push({ kind, length: fitting, atMs });
+    }
+    this.#index = createFile(this.#indexPath);
+    for (const { kind, length, atMs } of kept) this.#record(kind, length, atMs);
+    for (const name of ["stdout", "stderr"] as const) {
+      this.#streams[name].resume(from[name]);
+      const missing = from[name].bytes - indexed[name];
+      if (missing > 0) this.#record(KINDS[name], missing, this.#now());
+      if (from[name].dropped > 0) this.#tellCut(this.#streams[name], this.#now());
+    }
+  }
+
+  /** Appends to a stream; what is beyond its bound is dropped and counted. Answers how many bytes were kept. */
+  write(name: LogStream, bytes: Uint8Array): number {
+    if (bytes.length === 0) return 0;
     const stream = this.#streams[name];
     const nowMs = this.#now();
     this.#joinOrFlush(name, nowMs);
@@ -101,6 +150,7 @@ export class LogWriter {
       this.#last = name;
     }
     if (stream.dropped > stream.droppedTold * 2) this.#tellCut(stream, nowMs);
+    return kept;
   }
 
   /** Writes what is pending and the end record; with `isDurable`, the streams are on disk when it returns. */
@@ -269,8 +319,20 @@ interface IndexRecord {
 const INDEX_PAGE_RECORDS = 4096;
 
 async function readIndex(folder: string, from: number): Promise<IndexRecord[]> {
+  return parseIndex(await readPart(`${folder}/log.index`, from, INDEX_PAGE_RECORDS * RECORD_BYTES));
+}
+
+function readIndexSync(path: string): IndexRecord[] {
+  try {
+    return parseIndex(Deno.readFileSync(path));
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return [];
+    throw error;
+  }
+}
+
+function parseIndex(bytes: Uint8Array<ArrayBuffer>): IndexRecord[] {
   const records: IndexRecord[] = [];
-  const bytes = await readPart(`${folder}/log.index`, from, INDEX_PAGE_RECORDS * RECORD_BYTES);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   for (let at = 0; at + RECORD_BYTES <= bytes.length; at += RECORD_BYTES) {
     const kind = view.getUint8(at);

@@ -93,6 +93,7 @@ export function composeAgent(options: ComposeOptions): AgentProgram {
   const inputs = new Map(
     options.inputs.flatMap((input) => input.types.map((type) => [type, input] as const)),
   );
+  const engines = new Map(options.engines.map((engine) => [engine.type, engine]));
   const publishers = new Map(options.publishers.map((publisher) => [publisher.type, publisher]));
   const keepsResultsHere = new Set(
     options.publishers.filter((it) => it.keepsResultsHere).map(({ type }) => type),
@@ -108,7 +109,7 @@ export function composeAgent(options: ComposeOptions): AgentProgram {
   });
   const load = () => executions.load(disk.refuses()?.message);
   const receive: Receive = new Receive({
-    ...{ executions, journal, inputs, homes, load, send, log },
+    ...{ executions, journal, engines, inputs, homes, load, send, log },
     publishers: new Set(publishers.keys()),
     envAllowed: options.envAllowed ?? [],
     facts: () => facts,
@@ -121,7 +122,7 @@ export function composeAgent(options: ComposeOptions): AgentProgram {
   });
   const run = new Run({
     ...{ executions, inputs, publishers, workspace, clock, log },
-    engines: new Map(options.engines.map((engine) => [engine.type, engine])),
+    engines,
     nodeId: facts.id,
     hostEnv: options.hostEnv ?? (() => undefined),
     onDiskFull: () => disk.onDiskFull(),

@@ -26,6 +26,7 @@ export function engineTask(
       target: path,
       isReadOnly: false,
     })),
+    network: task.network,
     memoryBytes: task.resources.memoryBytes,
     cpuMillis: task.resources.cpuMillis,
     diskBytes: task.resources.diskBytes,

@@ -9,6 +9,7 @@ import { Order, type RunOrder } from "../../shared/model/order.ts";
 import { Census, type Entry, type PeerId } from "../../shared/wire/messages.ts";
 import { accept, type Ask } from "../core/accept.ts";
 import type { Failure } from "../core/outcome.ts";
+import type { Engine } from "../engines/engine.ts";
 import type { Input } from "../inputs/input.ts";
 import { PUBLISHES_NOTHING } from "../publishers/publisher.ts";
 import type { Journal } from "../store/journal.ts";
@@ -19,6 +20,7 @@ import { reportMessage, toReport } from "./report.ts";
 export interface ReceiveOptions {
   readonly executions: Executions;
   readonly journal: Journal;
+  readonly engines: ReadonlyMap<string, Engine>;
   readonly inputs: ReadonlyMap<string, Input>;
   readonly publishers: ReadonlySet<string>;
   readonly envAllowed: readonly string[];
@@ -116,6 +118,10 @@ export class Receive implements SyncProgram {
     const publisher = task.publisher?.type ?? "";
     return {
       engine: task.engine.type,
+      engineProblem: this.#options.engines.get(task.engine.type)?.refuses?.({
+        params: task.engine.params,
+        network: task.network,
+      }),
       ...(PUBLISHES_NOTHING.has(publisher) ? {} : { publisher }),
       inputs: task.inputs.map((input) => {
         const probe = this.#options.inputs.get(input.source.type)?.probe(input);

@@ -166,7 +166,10 @@ export class Run {
       if (!this.#options.executions.mayStart(live.id)) {
         throw new AppError("interrupted", "The execution was stopped");
       }
-      await engine.start(engineTask(order, { folder, inputs, hostEnv: this.#options.hostEnv }));
+      await engine.start(engineTask(order, { folder, inputs, hostEnv: this.#options.hostEnv }), {
+        signal,
+        onProgress: (message) => this.push(live.id, { type: "progressed", message }),
+      });
     } catch (error) {
       return this.push(live.id, { type: "start_failed", failure: failureOf(error, "input_failed") });
     }
@@ -279,7 +282,6 @@ export class Run {
     const held = new Map<string, Held>();
     for (const [type, engine] of engines) {
       const own = live.filter(({ order }) => order.task.engine.type === type);
-      if (own.length === 0) continue;
       for (const found of await engine.list(new Map(own.map(({ id }) => [id, workspace.pathOf(id)])))) {
         const { exit } = found;
         if (found.isRunning) held.set(found.executionId, { isRunning: true });

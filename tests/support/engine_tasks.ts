@@ -33,6 +33,7 @@ export class TaskFolder implements AsyncDisposable {
       params: { EntryModule: "/main.wasm", ...changes.params },
       env: {},
       results: [{ hostPath: `${folder}/outputs`, target: "/outputs", isReadOnly: false }],
+      network: { type: "default", domains: [] },
       memoryBytes: 64 * 1024 * 1024,
       cpuMillis: 100,
       diskBytes: 1024 * 1024,

@@ -1,0 +1,100 @@
+/** What a container is made of: pure, so that every protection can be read and tested in one place. */
+import type { EngineTask, Mount } from "./engine.ts";
+import type { DockerParams } from "./docker_params.ts";
+import type { Granted } from "./docker_policy.ts";
+
+/** Labels by which Skerry knows what it made. */
+export const LABELS = { node: "skerry.node", execution: "skerry.execution" } as const;
+
+/** Docker refuses less. */
+const MEMORY_FLOOR_BYTES = 6 * 1024 * 1024;
+/** Processes and threads of one container. */
+const PIDS_MAX = 1024;
+/** For what programs write to /tmp and /run under a read-only root. */
+const TMPFS_BYTES = 64 * 1024 * 1024;
+/** Somebody without rights: used when the image would run as root and the profile does not allow that. */
+const NOBODY = "65534:65534";
+
+/** What the daemon and the image bring. */
+export interface Surroundings {
+  readonly nodeId: string;
+  /** The image as it was found, so that what runs is what was looked at. */
+  readonly imageId: string;
+  /** The image's own user, empty for root. */
+  readonly imageUser: string;
+  /** The storage driver holds containers to a size. */
+  readonly hasQuota: boolean;
+}
+
+/** The container's name, the same for every attempt to start the execution: so it is made once. */
+export const containerName = (executionId: string): string => `skerry-${executionId}`;
+
+/** The body of a create request. */
+export function containerOf(
+  task: EngineTask,
+  params: DockerParams,
+  granted: Granted,
+  around: Surroundings,
+): Record<string, unknown> {
+  const isStrict = granted.profile === "strict";
+  const memoryBytes = task.memoryBytes > 0 ? Math.max(task.memoryBytes, MEMORY_FLOOR_BYTES) : 0;
+  const user = params.user ?? (isStrict && isRoot(around.imageUser) ? NOBODY : undefined);
+  return {
+    Image: around.imageId,
+    ...(params.entrypoint !== undefined && { Entrypoint: params.entrypoint }),
+    ...(params.parameters.length > 0 && { Cmd: params.parameters }),
+    Env: [...Object.entries(task.env).map(([name, value]) => `${name}=${value}`), ...params.environment],
+    ...(params.workingDirectory !== undefined && { WorkingDir: params.workingDirectory }),
+    ...(user !== undefined && { User: user }),
+    Labels: { [LABELS.node]: around.nodeId, [LABELS.execution]: task.executionId },
+    NetworkDisabled: granted.network === "none",
+    // With a read-only root, results need a place of their own; else they are read from the container.
+    ...(isStrict && { Volumes: Object.fromEntries(task.results.map(({ target }) => [target, {}])) }),
+    HostConfig: {
+      Memory: memoryBytes,
+      MemorySwap: memoryBytes,
+      NanoCpus: task.cpuMillis * 1_000_000,
+      PidsLimit: PIDS_MAX,
+      CapDrop: ["ALL"],
+      CapAdd: granted.capabilities,
+      SecurityOpt: ["no-new-privileges"],
+      Privileged: false,
+      ReadonlyRootfs: isStrict,
+      ...(isStrict &&
+        {
+          Tmpfs: { "/tmp": `size=${TMPFS_BYTES},nosuid,nodev`, "/run": `size=${TMPFS_BYTES},nosuid,nodev` },
+        }),
+      NetworkMode: granted.network,
+      ...(granted.network === "bridge" && { ExtraHosts: ["host.docker.internal:host-gateway"] }),
+      IpcMode: "private",
+      CgroupnsMode: "private",
+      Devices: [],
+      Mounts: task.inputs.map(toMount),
+      RestartPolicy: { Name: "no" },
+      AutoRemove: false,
+      // Twice what is kept of it: while nobody reads, no line is lost before that.
+      LogConfig: {
+        Type: "json-file",
+        Config: { "max-size": String(Math.max(task.logBytes, 1024 * 1024)), "max-file": "2" },
+      },
+      Ulimits: [{ Name: "core", Soft: 0, Hard: 0 }],
+      ...(around.hasQuota && task.diskBytes > 0 && { StorageOpt: { size: String(task.diskBytes) } }),
+    },
+  };
+}
+
+/** Whether a `User` is root: its group does not matter. */
+export function isRoot(user: string): boolean {
+  const [name = ""] = user.split(":");
+  return name === "" || name === "root" || /^0+$/.test(name);
+}
+
+function toMount({ hostPath, target, isReadOnly }: Mount) {
+  return {
+    Type: "bind",
+    Source: hostPath,
+    Target: target,
+    ReadOnly: isReadOnly,
+    BindOptions: { Propagation: "rprivate" },
+  };
+}

@@ -1,0 +1,348 @@
+/**
+ * The engine `docker`. The daemon is the record of what was started: a container is named after its execution, so that it is
+ * made once, and stays until its end has been recorded, so that a new agent finds it, running or ended.
+ */
+import { z } from "zod";
+import { AppError, asAppError } from "../../shared/errors.ts";
+import type { Failure } from "../core/outcome.ts";
+import { compareVersions, DockerClient, DockerRefusal, isConflict, isMissing } from "./docker_client.ts";
+import { containerName, containerOf, LABELS } from "./docker_container.ts";
+import { Daemon } from "./docker_daemon.ts";
+import { goneExit, startFailure } from "./docker_exit.ts";
+import { ensureImage } from "./docker_images.ts";
+import { type DockerParams, parseDockerParams } from "./docker_params.ts";
+import { type DockerPolicy, grantBy, type Granted } from "./docker_policy.ts";
+import { type HeldTask, nothingKnown, readRecord, writeRecord } from "./docker_record.ts";
+import { makeResultFolders } from "./docker_results.ts";
+import { Watch } from "./docker_watch.ts";
+import type { Engine, EngineExit, EngineHeld, EngineProbe, EngineTask, StartOptions } from "./engine.ts";
+
+/** How the engine is opened. */
+export interface DockerEngineOptions {
+  readonly socketPath: string;
+  /** Whose containers these are: another node on the same daemon leaves them alone. */
+  readonly nodeId: string;
+  readonly policy: DockerPolicy;
+}
+
+const Created = z.object({ Id: z.string() });
+const Listed = z.array(z.object({
+  Id: z.string(),
+  State: z.string(),
+  Labels: z.record(z.string(), z.string()),
+}));
+/** An execution that the engine knows of. */
+interface Held {
+  readonly executionId: string;
+  /** What is needed to bring it home; after a restart of the agent it comes from the container's own record. */
+  readonly task: HeldTask;
+  readonly exited: PromiseWithResolvers<EngineExit>;
+  started: Promise<void>;
+  containerId?: string;
+  exit?: EngineExit;
+  isStopping: boolean;
+}
+
+/** Opens the engine. Nothing is asked of the daemon yet. */
+export function openDockerEngine(options: DockerEngineOptions): Engine {
+  return new DockerEngine(options);
+}
+
+class DockerEngine implements Engine {
+  readonly type = "docker";
+  readonly #client: DockerClient;
+  readonly #options: DockerEngineOptions;
+  readonly #held = new Map<string, Held>();
+  readonly #closing = new AbortController();
+  readonly #daemon: Daemon;
+  readonly #background = new Set<Promise<void>>();
+
+  constructor(options: DockerEngineOptions) {
+    this.#options = options;
+    this.#client = new DockerClient(options.socketPath);
+    this.#daemon = new Daemon(this.#client, this.#closing.signal);
+  }
+
+  async probe(): Promise<EngineProbe> {
+    try {
+      const { Version, ApiVersion, Os } = await this.#client.version(AbortSignal.timeout(5_000));
+      if (Os !== "linux") {
+        return {
+          isAvailable: false,
+          reason: `The Docker Engine runs ${Os} containers`,
+          hint: "Switch it to Linux containers.",
+        };
+      }
+      if (compareVersions(ApiVersion, "1.41") < 0) {
+        return {
+          isAvailable: false,
+          reason: `Docker Engine ${Version} is too old`,
+          hint: "Upgrade it to 20.10 or newer.",
+        };
+      }
+      return { isAvailable: true, version: `docker ${Version}` };
+    } catch (error) {
+      const { message, hint = "" } = asAppError(error, "unavailable");
+      return { isAvailable: false, reason: message, hint };
+    }
+  }
+
+  refuses({ params, network }: Pick<EngineTask, "params" | "network">): Failure | undefined {
+    try {
+      const granted = grantBy(this.#options.policy, { params: parseDockerParams(params), network });
+      return "code" in granted ? granted : undefined;
+    } catch (error) {
+      const { code, message, hint } = asAppError(error);
+      return { code, message, hint };
+    }
+  }
+
+  async start(task: EngineTask, options: StartOptions = {}): Promise<void> {
+    const known = this.#held.get(task.executionId);
+    if (known !== undefined) return await known.started;
+    const params = parseDockerParams(task.params);
+    const granted = grantBy(this.#options.policy, { params, network: task.network });
+    if ("code" in granted) throw new AppError(granted.code, granted.message, { hint: granted.hint });
+    const held = this.#hold(task.executionId, task);
+    held.started = this.#startIn(held, { task, params, granted, options });
+    try {
+      await held.started;
+    } catch (error) {
+      this.#held.delete(held.executionId);
+      throw error;
+    }
+  }
+
+  async wait(executionId: string, signal?: AbortSignal): Promise<EngineExit> {
+    const held = this.#held.get(executionId);
+    if (held === undefined) return goneExit("The engine knows nothing of the execution");
+    if (signal === undefined) return await held.exited.promise;
+    signal.throwIfAborted();
+    const aborted = Promise.withResolvers<never>();
+    const onAbort = () => aborted.reject(signal.reason);
+    signal.addEventListener("abort", onAbort, { once: true });
+    try {
+      return await Promise.race([held.exited.promise, aborted.promise]);
+    } finally {
+      signal.removeEventListener("abort", onAbort);
+    }
+  }
+
+  async stop(executionId: string, { graceMs }: { graceMs: number }): Promise<void> {
+    const held = this.#held.get(executionId);
+    if (held === undefined || held.exit !== undefined) return;
+    held.isStopping = true;
+    await held.started.catch(() => {});
+    if (held.exit !== undefined || held.containerId === undefined || !this.#held.has(executionId)) return;
+    try {
+      await this.#client.call("POST", `/containers/${held.containerId}/stop`, {
+        query: { t: Math.ceil(graceMs / 1000) },
+      });
+    } catch (error) {
+      if (!isMissing(error)) throw error;
+    }
+    await held.exited.promise;
+  }
+
+  async list(folders: ReadonlyMap<string, string>): Promise<readonly EngineHeld[]> {
+    let listed: z.infer<typeof Listed>;
+    try {
+      listed = await this.#listOwn();
+    } catch (error) {
+      if (!(error instanceof AppError) || error.code !== "unavailable") throw error;
+      return await this.#adoptUnseen(folders);
+    }
+    const found: EngineHeld[] = [];
+    for (const { Id, State, Labels } of listed) {
+      const executionId = Labels[LABELS.execution] ?? "";
+      const folder = folders.get(executionId);
+      if (folder === undefined) this.#inBackground(this.#daemon.remove(Id));
+      else if (State !== "created") {
+        found.push(await this.#adopt(executionId, { folder, isRunning: State === "running" }));
+      }
+    }
+    return found;
+  }
+
+  /** The daemon is away: what was started counts as running until the daemon tells otherwise. */
+  async #adoptUnseen(folders: ReadonlyMap<string, string>): Promise<readonly EngineHeld[]> {
+    this.#inBackground(this.#daemon.retry(async () => {
+      for (const { Id, Labels } of await this.#listOwn()) {
+        const executionId = Labels[LABELS.execution] ?? "";
+        if (!folders.has(executionId) && !this.#held.has(executionId)) await this.#daemon.remove(Id);
+      }
+    }));
+    const started = [...folders].filter(([, folder]) => readRecord(folder) !== undefined);
+    return await Promise.all(
+      started.map(([executionId, folder]) => this.#adopt(executionId, { folder, isRunning: true })),
+    );
+  }
+
+  /** Containers that this node made, and no others. */
+  async #listOwn() {
+    const filters = { label: [`${LABELS.node}=${this.#options.nodeId}`] };
+    return await this.#client.get("/containers/json", Listed, { query: { all: true, filters } });
+  }
+
+  forget(executionId: string): void {
+    const held = this.#held.get(executionId);
+    if (held?.exit === undefined) return;
+    this.#held.delete(executionId);
+    if (held.containerId !== undefined) this.#inBackground(this.#daemon.remove(held.containerId));
+  }
+
+  async close(): Promise<void> {
+    if (this.#closing.signal.aborted) return;
+    this.#closing.abort();
+    for (const held of this.#held.values()) {
+      held.exited.reject(new AppError("unavailable", "Cannot wait for execution: the engine is closed"));
+    }
+    await Promise.all(this.#background);
+    this.#client.close();
+  }
+
+  #hold(executionId: string, task: HeldTask): Held {
+    const exited = Promise.withResolvers<EngineExit>();
+    exited.promise.catch(() => {});
+    const held: Held = {
+      executionId,
+      task,
+      exited,
+      started: Promise.resolve(),
+      isStopping: false,
+    };
+    this.#held.set(executionId, held);
+    return held;
+  }
+
+  async #startIn(
+    held: Held,
+    { task, params, granted, options }: {
+      task: EngineTask;
+      params: DockerParams;
+      granted: Granted;
+      options: StartOptions;
+    },
+  ): Promise<void> {
+    const onProgress = options.onProgress ?? (() => {});
+    const image = await ensureImage(this.#client, params.image, {
+      policy: granted.pull,
+      signal: options.signal,
+      onProgress,
+    });
+    const body = containerOf(task, params, granted, {
+      nodeId: this.#options.nodeId,
+      imageId: image.id,
+      imageUser: image.user,
+      hasQuota: await this.#daemon.hasQuota(),
+    });
+    await writeRecord(task);
+    const { id, isNew } = await this.#create(task.executionId, body);
+    held.containerId = id;
+    const status = isNew ? "created" : (await this.#daemon.inspect(id)).State.Status;
+    if (
+      status === "created" &&
+      !await this.#run(held, { task, params, granted, imageId: image.id, signal: options.signal })
+    ) {
+      return;
+    }
+    onProgress(`Started a container of the image ${image.digest ?? image.id}`);
+    this.#inBackground(this.#watch(held, { isWitnessed: isNew }));
+  }
+
+  /** Starts a container that was made; false when the task was stopped meanwhile. */
+  async #run(
+    held: Held,
+    { task, params, granted, imageId, signal }: {
+      imageId: string;
+      task: EngineTask;
+      params: DockerParams;
+      granted: Granted;
+      signal: AbortSignal | undefined;
+    },
+  ): Promise<boolean> {
+    const id = held.containerId!;
+    try {
+      await makeResultFolders(this.#client, id, {
+        targets: task.results.map(({ target }) => target),
+        imageId,
+        areVolumes: granted.profile === "strict",
+      });
+      signal?.throwIfAborted();
+      if (!held.isStopping) await this.#client.call("POST", `/containers/${id}/start`);
+    } catch (error) {
+      await this.#daemon.remove(id);
+      throw error instanceof DockerRefusal ? startFailure(error, params) : error;
+    }
+    if (held.isStopping) this.#end(held, { kind: "stopped" });
+    return !held.isStopping;
+  }
+
+  /** The name is the execution's, so that a second request finds the first one's container. */
+  async #create(executionId: string, body: object): Promise<{ id: string; isNew: boolean }> {
+    const name = containerName(executionId);
+    try {
+      return {
+        id: (await this.#client.post("/containers/create", Created, { query: { name }, body })).Id,
+        isNew: true,
+      };
+    } catch (error) {
+      if (error instanceof DockerRefusal && !isConflict(error)) throw startFailure(error, undefined);
+      if (!isConflict(error)) throw error;
+      const { Id, Config } = await this.#daemon.inspect(name);
+      if (Config.Labels?.[LABELS.node] === this.#options.nodeId) return { id: Id, isNew: false };
+      throw new AppError(
+        "conflict",
+        `Cannot start container: the name "${name}" is taken by one that this node did not make`,
+        {
+          hint: "Remove that container, or run the job again",
+        },
+      );
+    }
+  }
+
+  async #adopt(
+    executionId: string,
+    { folder, isRunning }: { folder: string; isRunning: boolean },
+  ): Promise<EngineHeld> {
+    const known = this.#held.get(executionId);
+    if (known !== undefined) {
+      return known.exit === undefined
+        ? { executionId, isRunning: true }
+        : { executionId, isRunning: false, exit: known.exit };
+    }
+    const held = this.#hold(executionId, readRecord(folder) ?? nothingKnown(folder));
+    held.containerId = containerName(executionId);
+    const watching = this.#watch(held, { isWitnessed: false });
+    this.#inBackground(watching);
+    if (isRunning) return { executionId, isRunning: true };
+    await watching;
+    return held.exit === undefined
+      ? { executionId, isRunning: true }
+      : { executionId, isRunning: false, exit: held.exit };
+  }
+
+  /** Watches a container to its end. */
+  async #watch(held: Held, { isWitnessed }: { isWitnessed: boolean }): Promise<void> {
+    const { task, containerId } = held;
+    const watch = new Watch(this.#daemon, {
+      id: containerId!,
+      task,
+      isWitnessed,
+      isStopping: () => held.isStopping,
+    });
+    const exit = await watch.run();
+    if (exit !== undefined) this.#end(held, exit);
+  }
+
+  #end(held: Held, exit: EngineExit): void {
+    held.exit ??= exit;
+    held.exited.resolve(held.exit);
+  }
+
+  /** Work that nobody waits for; what fails with the daemon is done by the next start of the agent. */
+  #inBackground(work: Promise<void>): void {
+    const done = work.catch(() => {}).then(() => void this.#background.delete(done));
+    this.#background.add(done);
+  }
+}

@@ -1,0 +1,162 @@
+/** What a container's last state means. */
+import { z } from "zod";
+import { AppError } from "../../shared/errors.ts";
+import type { EngineExit } from "./engine.ts";
+import type { DockerRefusal } from "./docker_client.ts";
+import type { DockerParams } from "./docker_params.ts";
+
+/** The part of the daemon's record that tells how a container is. */
+export const ContainerState = z.object({
+  Status: z.string(),
+  Running: z.boolean(),
+  OOMKilled: z.boolean(),
+  ExitCode: z.number(),
+  Error: z.string(),
+  Pid: z.number(),
+  /** RFC 3339. */
+  StartedAt: z.string(),
+  FinishedAt: z.string(),
+});
+export type ContainerState = z.infer<typeof ContainerState>;
+
+/** Exit code of a process that was ended by SIGKILL: nobody does that to himself. */
+const KILLED = 128 + 9;
+/** Clocks of one machine, and the time that it takes to notice. */
+const NOTICE_MS = 2_000;
+
+/**
+ * Whether a shutdown of the daemon or the machine ended the container, and not the task itself: such an exit says nothing, even
+ * when its code is 0. `isWitnessed`: it was seen running by this process; `lostAtMs`: since when the daemon was away.
+ * When nobody saw the end, and the daemon has been started since the container was, it counts as cut short.
+ */
+export async function isCutShort(
+  { StartedAt, FinishedAt }: ContainerState,
+  seen: { isWitnessed: boolean; lostAtMs: number | undefined; isLiveRestored: boolean },
+): Promise<boolean> {
+  const [startedAtMs, finishedAtMs] = [Date.parse(StartedAt), Date.parse(FinishedAt)];
+  if (seen.lostAtMs !== undefined) return !seen.isLiveRestored && finishedAtMs >= seen.lostAtMs - NOTICE_MS;
+  if (seen.isWitnessed) return false;
+  if (await bootedAtMs() > startedAtMs) return true;
+  const daemonAtMs = seen.isLiveRestored ? undefined : await daemonStartedAtMs();
+  return daemonAtMs !== undefined && daemonAtMs > startedAtMs;
+}
+
+/** How the task ended. */
+export function exitOf(
+  { ExitCode, OOMKilled, Error: error }: ContainerState,
+  seen: { isStopping: boolean; isDiskExceeded: boolean; isCutShort: boolean },
+): EngineExit {
+  if (seen.isDiskExceeded) {
+    return {
+      kind: "failed",
+      code: "disk_exceeded",
+      message: "The container wrote more than the disk that its task asked for",
+      hint: "Give the task more disk, or let it write less",
+      exitCode: ExitCode,
+    };
+  }
+  if (seen.isStopping) return { kind: "stopped", exitCode: ExitCode };
+  if (seen.isCutShort) {
+    return {
+      kind: "failed",
+      code: "interrupted",
+      message: "The container was ended by a shutdown of the Docker Engine or of the machine",
+      hint:
+        'Set "live-restore": true in the daemon\'s configuration, so that containers outlive its restarts',
+    };
+  }
+  if (OOMKilled) {
+    return {
+      kind: "failed",
+      code: "memory_exceeded",
+      message: "The container used more memory than its task asked for, and was killed",
+      hint: "Give the task more memory",
+      exitCode: ExitCode,
+    };
+  }
+  if (error !== "") {
+    return {
+      kind: "failed",
+      code: "start_failed",
+      message: `The container ended with an error of the engine: ${error}`,
+      exitCode: ExitCode,
+    };
+  }
+  if (ExitCode === KILLED) {
+    return {
+      kind: "failed",
+      code: "interrupted",
+      message: "The container was killed (SIGKILL), not by Skerry and not for its own memory limit",
+      hint: "Somebody killed it, or the machine ran out of memory: the system's log may say more",
+      exitCode: ExitCode,
+    };
+  }
+  return { kind: "exited", exitCode: ExitCode };
+}
+
+/** The container is not there any more. */
+export function goneExit(message: string): EngineExit {
+  return {
+    kind: "failed",
+    code: "interrupted",
+    message,
+    hint: "Look at what removes containers on the node",
+  };
+}
+
+/** Why a container could not be made or started, in words that help. */
+export function startFailure({ status, message }: DockerRefusal, params: DockerParams | undefined): AppError {
+  const what = params === undefined ? "the container" : `the image "${params.image}"`;
+  const hint = hintOf(message);
+  const code = /no space left/i.test(message)
+    ? "disk_full"
+    : status >= 500 && hint === undefined
+    ? "unavailable"
+    : "start_failed";
+  return new AppError(code, `Cannot start ${what}: ${message}`, { hint });
+}
+
+function hintOf(message: string): string | undefined {
+  if (/executable file not found|no such file or directory.*exec|exec:.*no such file/i.test(message)) {
+    return "The program is not in the image: see Entrypoint and Parameters, or give the whole path";
+  }
+  if (/permission denied/i.test(message)) {
+    return "The program in the image cannot be run: see its file mode, and User";
+  }
+  if (/unable to find user|no matching entries in passwd/i.test(message)) {
+    return "The user is not in the image: give a number";
+  }
+  if (/no command specified/i.test(message)) return "The image has no program of its own: give one after --";
+  if (/exec format error/i.test(message)) return "The program is for another architecture";
+  if (/bind source path does not exist|mounts denied|invalid mount/i.test(message)) {
+    return "An input is not where the Docker Engine looks for it: does it run on this machine?";
+  }
+  if (/read-only file system|operation not permitted/i.test(message)) {
+    return "The container's protections forbid it: see Profile and Capabilities";
+  }
+  return undefined;
+}
+
+/** Unix milliseconds at which the machine was started, as the wall clock now has it. */
+async function bootedAtMs(): Promise<number> {
+  const uptime = Number((await Deno.readTextFile("/proc/uptime").catch(() => "")).split(" ")[0]);
+  return uptime > 0 ? Date.now() - uptime * 1000 : 0;
+}
+
+/** When the newest Docker daemon of this machine was started; undefined where that cannot be seen. */
+async function daemonStartedAtMs(): Promise<number | undefined> {
+  let newest: number | undefined;
+  try {
+    for await (const { name } of Deno.readDir("/proc")) {
+      if (!/^\d+$/.test(name)) continue;
+      const stat = await Deno.readTextFile(`/proc/${name}/stat`).catch(() => "");
+      if (!stat.includes("(dockerd)")) continue;
+      const ticks = Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19]);
+      newest = Math.max(newest ?? 0, await bootedAtMs() + ticks * 10);
+    }
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+  return newest;
+}

@@ -1,0 +1,47 @@
+/**
+ * `<folder>/.engine` of a container: what a new agent must know to bring its task home. That it was started, and how it
+ * ended, is the daemon's to tell.
+ */
+import { z } from "zod";
+import { AppError } from "../../shared/errors.ts";
+import { LIMITS } from "../../shared/limits.ts";
+import type { EngineTask } from "./engine.ts";
+
+/** The part of a task that outlives its start. */
+export type HeldTask = Pick<EngineTask, "folder" | "results" | "diskBytes" | "logBytes">;
+
+const TaskRecord = z.object({
+  results: z.array(z.object({ hostPath: z.string(), target: z.string(), isReadOnly: z.boolean() })),
+  diskBytes: z.number(),
+  logBytes: z.number(),
+});
+
+function toRecord({ results, diskBytes, logBytes }: EngineTask): z.infer<typeof TaskRecord> {
+  return { results: results.map((mount) => ({ ...mount })), diskBytes, logBytes };
+}
+
+/** What a new agent must know to bring the task home. */
+export async function writeRecord(task: EngineTask): Promise<void> {
+  try {
+    await Deno.writeTextFile(`${task.folder}/.engine`, JSON.stringify(toRecord(task)));
+  } catch (cause) {
+    throw new AppError("io", `Cannot start task in "${task.folder}": ${(cause as Error).message}`, {
+      hint: "See whether the node's data folder is there and can be written, and whether its disk is full",
+      cause,
+    });
+  }
+}
+
+/** Undefined when nothing was started there, or the file cannot be read. */
+export function readRecord(folder: string): HeldTask | undefined {
+  try {
+    return { folder, ...TaskRecord.parse(JSON.parse(Deno.readTextFileSync(`${folder}/.engine`))) };
+  } catch {
+    return undefined;
+  }
+}
+
+/** Nothing is known of its results: its end and its output are worth having all the same. */
+export function nothingKnown(folder: string): HeldTask {
+  return { folder, results: [], diskBytes: 0, logBytes: LIMITS.logBytes };
+}

@@ -1,0 +1,176 @@
+/** One container from its start to its end: its output, its disk, its exit, its results; through restarts of the daemon. */
+import { z } from "zod";
+import { asAppError } from "../../shared/errors.ts";
+import { isConflict, isMissing } from "./docker_client.ts";
+import { type Daemon, pause } from "./docker_daemon.ts";
+import { type ContainerState, exitOf, goneExit, isCutShort } from "./docker_exit.ts";
+import { ContainerOutput } from "./docker_output.ts";
+import type { HeldTask } from "./docker_record.ts";
+import { copyResults } from "./docker_results.ts";
+import type { EngineExit } from "./engine.ts";
+
+/** A task that runs longer is followed live; the output of a shorter one is taken over at its end. */
+const FOLLOW_AFTER_MS = 200;
+/** After the daemon went away in the middle of the output. */
+const FOLLOW_AGAIN_MS = 200;
+const FOLLOW_FAILED_MS = 5_000;
+/** What a container writes is looked at this often, where the storage driver cannot hold it to a size. */
+const DISK_LOOK_MS = 5_000;
+const RESULT_FILES_MAX = 100_000;
+
+const Waited = z.object({ StatusCode: z.number() });
+
+/** What is watched. */
+export interface WatchOptions {
+  /** Id or name of the container. */
+  readonly id: string;
+  readonly task: HeldTask;
+  /** This process has started it, and sees its end. */
+  readonly isWitnessed: boolean;
+  /** Whether Skerry has asked it to end. */
+  readonly isStopping: () => boolean;
+}
+
+/** Watches one container. */
+export class Watch {
+  readonly #daemon: Daemon;
+  readonly #options: WatchOptions;
+  #isDiskExceeded = false;
+
+  constructor(daemon: Daemon, options: WatchOptions) {
+    this.#daemon = daemon;
+    this.#options = options;
+  }
+
+  /** How it ended, once output and results are in its folder; undefined when the engine was closed first. */
+  async run(): Promise<EngineExit | undefined> {
+    const { task } = this.#options;
+    const following = new AbortController();
+    const output = new ContainerOutput(task.folder, { limitBytes: task.logBytes });
+    try {
+      const signal = AbortSignal.any([following.signal, this.#daemon.closing]);
+      const meanwhile = [this.#follow(output, signal), this.#watchDisk(signal)];
+      const end = await this.#untilEnd();
+      following.abort();
+      await Promise.all(meanwhile);
+      return await this.#finish(output, end);
+    } catch (error) {
+      if (this.#daemon.closing.aborted) return undefined;
+      const { code, message, hint } = asAppError(error, "io");
+      return { kind: "failed", code, message, hint };
+    } finally {
+      following.abort();
+      output.close({ isDurable: true });
+    }
+  }
+
+  async #finish(output: ContainerOutput, end: End | undefined): Promise<EngineExit> {
+    const { id, task, isStopping } = this.#options;
+    if (end === undefined) {
+      return isStopping() ? { kind: "stopped" } : goneExit("Somebody removed the container");
+    }
+    await this.#daemon.retry(() => output.take(this.#daemon.client, id, { isFollowing: false }));
+    const exit = await this.#bringHome(exitOf(end.state, {
+      isStopping: isStopping(),
+      isDiskExceeded: this.#isDiskExceeded,
+      isCutShort: end.isCutShort,
+    }));
+    if (exit.exitCode !== undefined) {
+      await Deno.writeTextFile(`${task.folder}/exitCode`, String(exit.exitCode));
+    }
+    return exit;
+  }
+
+  /** The container's last state; undefined when it is gone. `isCutShort`: a shutdown ended it, not the task itself. */
+  async #untilEnd(): Promise<{ state: ContainerState; isCutShort: boolean } | undefined> {
+    let lostAtMs: number | undefined;
+    const { id } = this.#options;
+    let isSeen = this.#options.isWitnessed;
+    for (;;) {
+      try {
+        await this.#daemon.client.post(`/containers/${id}/wait`, Waited, {
+          query: { condition: "not-running" },
+          signal: this.#daemon.closing,
+        });
+        // A daemon that shuts down still answers, while it ends its containers.
+        if (!await this.#daemon.client.isListening()) lostAtMs ??= Date.now();
+        const { state, isLiveRestored } = await this.#daemon.retry(async () => ({
+          state: (await this.#daemon.inspect(id)).State,
+          isLiveRestored: (await this.#daemon.info()).LiveRestoreEnabled === true,
+        }));
+        if (state.Running) {
+          isSeen = true;
+          continue;
+        }
+        return {
+          state,
+          isCutShort: await isCutShort(state, { isWitnessed: isSeen, lostAtMs, isLiveRestored }),
+        };
+      } catch (error) {
+        if (isMissing(error)) return undefined;
+        if (this.#daemon.closing.aborted) throw error;
+        lostAtMs ??= Date.now();
+        this.#daemon.forgetInfo();
+        await this.#daemon.retry(() => this.#daemon.inspect(id)).catch((failure) => {
+          if (!isMissing(failure)) throw failure;
+        });
+      }
+    }
+  }
+
+  async #follow(output: ContainerOutput, signal: AbortSignal): Promise<void> {
+    await pause(FOLLOW_AFTER_MS, signal);
+    while (!signal.aborted) {
+      try {
+        await output.take(this.#daemon.client, this.#options.id, { isFollowing: true, signal });
+        // It ended, or the daemon went away.
+        await pause(FOLLOW_AGAIN_MS, signal);
+      } catch (error) {
+        if (signal.aborted || isMissing(error)) return;
+        await pause(FOLLOW_FAILED_MS, signal);
+      }
+    }
+  }
+
+  /** Where no quota does it: a container that writes more than it may is ended. */
+  async #watchDisk(signal: AbortSignal): Promise<void> {
+    const { id, task: { diskBytes } } = this.#options;
+    if (diskBytes === 0) return;
+    for (await pause(DISK_LOOK_MS, signal); !signal.aborted; await pause(DISK_LOOK_MS, signal)) {
+      try {
+        const { SizeRw } = await this.#daemon.inspect(id, { withSize: true, signal });
+        if (SizeRw === undefined || SizeRw <= diskBytes) continue;
+        this.#isDiskExceeded = true;
+        await this.#daemon.client.call("POST", `/containers/${id}/kill`);
+        return;
+      } catch (error) {
+        if (signal.aborted || isMissing(error) || isConflict(error)) return;
+        // The daemon is away, or busy: the next look tells.
+      }
+    }
+  }
+
+  /** Results of a task that was cut short are not taken: it will run again. */
+  async #bringHome(exit: EngineExit): Promise<EngineExit> {
+    const { results, diskBytes } = this.#options.task;
+    if (results.length === 0 || (exit.kind === "failed" && exit.code === "interrupted")) return exit;
+    try {
+      const bytesMax = diskBytes > 0 ? diskBytes : Number.MAX_SAFE_INTEGER;
+      await this.#daemon.retry(() =>
+        copyResults(this.#daemon.client, this.#options.id, results, { bytesMax, filesMax: RESULT_FILES_MAX })
+      );
+      return exit;
+    } catch (error) {
+      if (exit.kind === "failed") return exit;
+      const { code, message, hint } = asAppError(error, "io");
+      return { kind: "failed", code, message, hint, exitCode: exit.exitCode };
+    }
+  }
+}
+
+/** The container's last state. */
+interface End {
+  readonly state: ContainerState;
+  /** A shutdown ended it, not the task itself. */
+  readonly isCutShort: boolean;
+}

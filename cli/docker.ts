@@ -1,0 +1,72 @@
+/** `skerry docker run` */
+import { type Call, defineCommand, type Noun } from "./command.ts";
+import { list, text } from "./flags.ts";
+import { JOB_FLAGS, jobOf, withoutEmpty } from "./job_flags.ts";
+import { FORMAT_FLAGS } from "./output.ts";
+import { checkJob, RUN_FLAGS, runJob } from "./submit.ts";
+
+const FLAGS = {
+  ...JOB_FLAGS,
+  entrypoint: list({ placeholder: "WORD", summary: "Program to start instead of the image's, word by word" }),
+  workdir: text({ placeholder: "DIR", short: "w", summary: "Folder in which the program starts" }),
+  user: text({ placeholder: "USER", short: "u", summary: "User, or USER:GROUP, in place of the image's" }),
+  profile: text({
+    placeholder: "PROFILE",
+    summary: "How much the container is held back: default, or strict (no capabilities, read-only, not root)",
+  }),
+  capAdd: list({
+    placeholder: "NAME",
+    summary: "Capability beyond those of the profile, if the node gives it",
+  }),
+  pull: text({ placeholder: "POLICY", summary: "When the image is fetched: missing, always or never" }),
+  ...RUN_FLAGS,
+  ...FORMAT_FLAGS,
+};
+
+const RUN = defineCommand({
+  name: "run",
+  summary: "Run a container as a job, and wait for its end",
+  about:
+    "The image is taken from the node, or pulled from its registry. The container has no network unless it asks for one, few " +
+    "capabilities, and the resources that it asks for. The program's arguments follow after --.",
+  operands: [
+    { name: "IMAGE", summary: "The image: NAME, NAME:TAG or NAME@sha256:DIGEST" },
+    { name: "ARGS", summary: "Arguments of its program, or the program", isOptional: true, isRepeated: true },
+  ],
+  flags: FLAGS,
+  examples: [
+    {
+      line: "skerry docker run alpine -- echo hello",
+      does: "Run a program of an image and show what it prints",
+    },
+    {
+      line: "skerry docker run -i file:///srv/data:/inputs -o outputs:/outputs --count 4 example/sum:1",
+      does: "Four partitions over a folder of the node, with results",
+    },
+    {
+      line: "skerry docker run --network bridge --memory 2Gb --profile strict example/crawler:3",
+      does: "With a network, more memory, and as little else as can be",
+    },
+  ],
+  run,
+});
+
+/** `skerry docker` */
+export const DOCKER: Noun = { name: "docker", summary: "Run containers as jobs", commands: [RUN] };
+
+async function run(call: Call<typeof FLAGS>): Promise<number> {
+  const { flags, settings } = call;
+  const [image = "", ...parameters] = call.operands;
+  const params = withoutEmpty({
+    Image: image,
+    Entrypoint: flags.entrypoint.length ? flags.entrypoint : undefined,
+    Parameters: parameters.length ? parameters : undefined,
+    WorkingDirectory: flags.workdir,
+    User: flags.user,
+    Profile: flags.profile,
+    Capabilities: flags.capAdd.length ? flags.capAdd : undefined,
+    Pull: flags.pull,
+  });
+  const wire = await jobOf(flags, { settings, engine: { Type: "docker", Params: params }, inputs: [] });
+  return await runJob(call, { wire, parsed: await checkJob(wire), output: flags.format });
+}

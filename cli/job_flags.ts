@@ -1,0 +1,108 @@
+/** What `wasm run` and `docker run` share: the flags that describe a job, and the job that they describe. */
+import { type Call } from "./command.ts";
+import { duration, list, text, whole } from "./flags.ts";
+import { parseInput, parsePairs, parsePublisher, parseResultPath, type WireInput } from "./input_grammar.ts";
+import type { Settings } from "./config.ts";
+
+/** Flags of a job with one task. */
+export const JOB_FLAGS = {
+  input: list({
+    placeholder: "INPUT",
+    short: "i",
+    summary: "URI[:PATH] or src=URI,dst=PATH; kinds: file, http, https, s3, ipfs",
+  }),
+  output: list({
+    placeholder: "NAME:PATH",
+    short: "o",
+    summary: "Folder that is kept as a result, under a name",
+  }),
+  env: list({ placeholder: "KEY=VALUE", short: "e", summary: "Environment variable" }),
+  publisher: text({
+    placeholder: "PUBLISHER",
+    short: "p",
+    summary: "Where results go: local, s3://BUCKET/KEY, ipfs",
+  }),
+  cpu: text({ placeholder: "CORES", summary: "Cores of each partition, such as 500m or 2" }),
+  memory: text({ placeholder: "BYTES", summary: "Memory of each partition, such as 512Mb" }),
+  disk: text({ placeholder: "BYTES", summary: "What each partition may write" }),
+  gpu: text({ placeholder: "N", summary: "GPUs of each partition" }),
+  count: whole({ placeholder: "N", summary: "Number of partitions (default: 1)" }),
+  concurrency: whole({ placeholder: "N", summary: "The same", isHidden: true }),
+  constraints: text({
+    placeholder: "SELECTOR",
+    short: "s",
+    summary: "Labels that a node must have: region=eu,disk!=hdd",
+  }),
+  timeout: duration({ placeholder: "DURATION", summary: "The job may take this long in all" }),
+  queueTimeout: duration({ placeholder: "DURATION", summary: "The job may wait this long for a node" }),
+  name: text({ placeholder: "NAME", summary: "Name of the job; the same name again makes a new version" }),
+  namespace: text({ placeholder: "NAME", summary: "Namespace of the job" }),
+  priority: whole({ placeholder: "N", summary: "Higher goes first (default: 0)" }),
+  labels: list({ placeholder: "KEY=VALUE", short: "l", summary: "Label of the job" }),
+  taskName: text({ placeholder: "NAME", summary: "Name of the task (default: main)" }),
+  network: text({ placeholder: "TYPE", summary: "None, Bridge, Host or HTTP" }),
+  domain: list({ placeholder: "DOMAIN", summary: "Domain that may be reached with --network HTTP" }),
+};
+
+type Flags = Call<typeof JOB_FLAGS>["flags"];
+
+/** The job as it is sent. `inputs` come beside those of the flags. */
+export async function jobOf(
+  flags: Flags,
+  { settings, engine, inputs }: { settings: Settings; engine: unknown; inputs: readonly WireInput[] },
+): Promise<Record<string, unknown>> {
+  return withoutEmpty({
+    Name: flags.name,
+    Namespace: flags.namespace ?? await settings.get("namespace"),
+    Type: "batch",
+    Count: flags.count ?? flags.concurrency ?? 1,
+    Priority: flags.priority,
+    Labels: flags.labels.length ? parsePairs(flags.labels, "--labels") : undefined,
+    Constraints: flags.constraints === undefined ? undefined : await constraintsOf(flags.constraints),
+    Tasks: [taskOf(flags, { inputs: [...flags.input.map(parseInput), ...inputs], engine })],
+  });
+}
+
+function taskOf(flags: Flags, { inputs, engine }: { inputs: readonly WireInput[]; engine: unknown }) {
+  const results = flags.output.map(parseResultPath);
+  return withoutEmpty({
+    Name: flags.taskName ?? "main",
+    Engine: engine,
+    Publisher: flags.publisher === undefined ? undefined : parsePublisher(flags.publisher),
+    Env: flags.env.length ? parsePairs(flags.env, "--env") : undefined,
+    InputSources: inputs.length ? inputs : undefined,
+    ResultPaths: results.length ? results : undefined,
+    Resources: someOf({ CPU: flags.cpu, Memory: flags.memory, Disk: flags.disk, GPU: flags.gpu }),
+    Network: flags.network === undefined && flags.domain.length === 0 ? undefined : withoutEmpty({
+      Type: flags.network ?? "HTTP",
+      Domains: flags.domain.length ? flags.domain : undefined,
+    }),
+    Timeouts: withoutEmpty({
+      TotalTimeout: seconds(flags.timeout),
+      QueueTimeout: seconds(flags.queueTimeout),
+    }),
+  });
+}
+
+/** Whole seconds, as job specs have them. */
+const seconds = (ms: number | undefined) => ms === undefined ? undefined : Math.ceil(ms / 1000);
+
+async function constraintsOf(selector: string) {
+  const { parseSelector } = await import("../shared/spec/selector.ts");
+  return parseSelector(selector).map(({ key, operator, values }) => ({
+    Key: key,
+    Operator: operator,
+    Values: values,
+  }));
+}
+
+/** Without the fields that have no value. */
+export function withoutEmpty(record: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(record).filter(([, value]) => value !== undefined));
+}
+
+/** Absent when every field is. */
+function someOf(record: Readonly<Record<string, unknown>>): Record<string, unknown> | undefined {
+  const kept = withoutEmpty(record);
+  return Object.keys(kept).length ? kept : undefined;
+}

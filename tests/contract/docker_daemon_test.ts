@@ -1,0 +1,217 @@
+/** The engine `docker` when its daemon, its containers or their images are not as it wishes. */
+import { deepStrictEqual as assertEquals, match as assertMatch, ok as assert, rejects } from "node:assert";
+import { z } from "zod";
+import { containerName } from "../../agent/engines/docker_container.ts";
+import { openDockerEngine } from "../../agent/engines/docker_engine.ts";
+import { type DockerPolicy, POLICY_DEFAULT } from "../../agent/engines/docker_policy.ts";
+import type { Engine, EngineExit, EngineTask } from "../../agent/engines/engine.ts";
+import { BUSYBOX, type DaemonOptions, DockerDaemon } from "../support/docker_daemon.ts";
+import { TaskFolder } from "../support/engine_tasks.ts";
+import { waitUntil } from "../support/wait_until.ts";
+
+/** A shell script as a task. */
+async function shell(
+  folder: TaskFolder,
+  script: string,
+  changes: Partial<EngineTask> = {},
+): Promise<EngineTask> {
+  const task = await folder.task("", { executionId: `e-${crypto.randomUUID()}`, ...changes });
+  const params = { Image: BUSYBOX, Entrypoint: ["/bin/sh", "-c", script], ...changes.params };
+  return { ...task, params, inputs: changes.inputs ?? [], diskBytes: changes.diskBytes ?? 0 };
+}
+
+async function withDaemon(
+  options: DaemonOptions & { policy?: Partial<DockerPolicy> },
+  body: (daemon: DockerDaemon, open: () => Engine, folder: TaskFolder) => Promise<void>,
+): Promise<void> {
+  await using daemon = await DockerDaemon.start(options);
+  await using folder = await TaskFolder.make();
+  const engines: Engine[] = [];
+  const open = () => {
+    const policy = { ...POLICY_DEFAULT, ...options.policy };
+    const engine = openDockerEngine({ socketPath: daemon.socketPath, nodeId: "n-test", policy });
+    engines.push(engine);
+    return engine;
+  };
+  try {
+    await body(daemon, open, folder);
+  } finally {
+    for (const engine of engines) await engine.close();
+  }
+}
+
+const textOf = (task: EngineTask, stream = "stdout") =>
+  Deno.readTextFile(`${task.folder}/${stream}`).catch(() => "");
+const hasPrinted = (task: EngineTask, text: string) => async () => (await textOf(task)).includes(text);
+const codeOf = (exit: EngineExit) => exit.kind === "failed" ? exit.code : exit.kind;
+
+/** Traps the signal that a daemon sends when it shuts down, and looks as if it had done its work. */
+const TRAPS = "trap 'echo bye; exit 0' TERM; echo begin; while :; do usleep 20000; done";
+
+Deno.test("an orderly restart of the daemon ends a container, and that is no success", async () => {
+  await withDaemon({}, async (daemon, open, folder) => {
+    const engine = open();
+    const task = await shell(folder, TRAPS);
+    await engine.start(task);
+    await waitUntil("it prints", hasPrinted(task, "begin"));
+    await daemon.stop();
+    await daemon.begin();
+    assertEquals(codeOf(await engine.wait(task.executionId)), "interrupted");
+    assertEquals(await textOf(task), "begin\nbye\n");
+  });
+});
+
+Deno.test("a container that a daemon ended while no agent was there was cut short, too", async () => {
+  await withDaemon({}, async (daemon, open, folder) => {
+    const first = open();
+    const task = await shell(folder, TRAPS);
+    const done = await shell(folder, "echo done; exit 4");
+    await first.start(task);
+    await waitUntil("it prints", hasPrinted(task, "begin"));
+    await first.close();
+    await daemon.stop();
+    await daemon.begin();
+    const second = open();
+    const folders = new Map([task, done].map(({ executionId, folder }) => [executionId, folder]));
+    const [held] = await second.list(folders);
+    assert(held?.exit !== undefined);
+    assertEquals(codeOf(held.exit), "interrupted");
+    await second.start(done);
+    assertEquals(await second.wait(done.executionId), { kind: "exited", exitCode: 4 });
+  });
+});
+
+Deno.test("kill -9 of the daemon: containers end with its next start, and are interrupted", async () => {
+  await withDaemon({}, async (daemon, open, folder) => {
+    const engine = open();
+    const task = await shell(folder, TRAPS);
+    await engine.start(task);
+    await waitUntil("it prints", hasPrinted(task, "begin"));
+    await daemon.kill();
+    await daemon.begin();
+    assertEquals(codeOf(await engine.wait(task.executionId)), "interrupted");
+  });
+});
+
+for (const how of ["stop", "kill"] as const) {
+  Deno.test(`with live-restore a container outlives a daemon that is gone by ${how}, its output whole`, async () => {
+    await withDaemon({ isLiveRestored: true }, async (daemon, open, folder) => {
+      const engine = open();
+      await Deno.mkdir(`${folder.path}/in`);
+      const inputs = [{ hostPath: `${folder.path}/in`, target: "/in", isReadOnly: true }];
+      const script =
+        "i=0; while [ ! -e /in/go ]; do i=$((i+1)); echo line $i; usleep 10000; done; echo last; exit 5";
+      const task = await shell(folder, script, { inputs });
+      await engine.start(task);
+      await waitUntil("it prints", hasPrinted(task, "line 20"));
+      await daemon[how]();
+      await daemon.begin();
+      const printed = (await textOf(task)).split("\n").length;
+      await waitUntil(
+        "its output goes on",
+        async () => (await textOf(task)).split("\n").length > printed + 5,
+      );
+      await folder.file("in/go", "");
+      assertEquals(await engine.wait(task.executionId), { kind: "exited", exitCode: 5 });
+      const lines = (await textOf(task)).trimEnd().split("\n");
+      assertEquals(lines, [...lines.slice(0, -1).map((_, at) => `line ${at + 1}`), "last"]);
+    });
+  });
+}
+
+Deno.test("an agent that starts before the daemon finds its containers once the daemon is there", async () => {
+  await withDaemon({ isLiveRestored: true }, async (daemon, open, folder) => {
+    const first = open();
+    const task = await shell(folder, "echo begin; usleep 2000000; echo end; exit 6");
+    await first.start(task);
+    await waitUntil("it prints", hasPrinted(task, "begin"));
+    await first.close();
+    await daemon.stop();
+    const second = open();
+    const folders = new Map([[task.executionId, task.folder]]);
+    assertEquals(await second.list(folders), [{ executionId: task.executionId, isRunning: true }]);
+    await daemon.begin();
+    assertEquals(await second.wait(task.executionId), { kind: "exited", exitCode: 6 });
+    assertEquals(await textOf(task), "begin\nend\n");
+  });
+});
+
+Deno.test("containers that nobody wants any more are removed, and those of others are left alone", async () => {
+  await withDaemon({}, async (daemon, open, folder) => {
+    const first = open();
+    const task = await shell(folder, "while :; do usleep 20000; done");
+    await first.start(task);
+    await first.close();
+    const client = daemon.client();
+    const Listed = z.array(z.object({ Names: z.array(z.string()) }));
+    const names = async () =>
+      (await client.get("/containers/json", Listed, { query: { all: true } })).flatMap(({ Names }) => Names)
+        .sort();
+    for (const [name, labels] of [["stranger", {}], ["neighbour", { "skerry.node": "n-other" }]] as const) {
+      await client.call("POST", "/containers/create", {
+        query: { name },
+        body: { Image: BUSYBOX, Cmd: ["sleep", "100"], Labels: labels, HostConfig: { NetworkMode: "none" } },
+      });
+    }
+    assertEquals(await names(), ["/neighbour", `/${containerName(task.executionId)}`, "/stranger"]);
+    assertEquals(await open().list(new Map()), []);
+    await waitUntil("the orphan is gone", async () => (await names()).length === 2);
+    assertEquals(await names(), ["/neighbour", "/stranger"]);
+    client.close();
+  });
+});
+
+Deno.test("what goes wrong has its own reason and a hint", async () => {
+  await withDaemon({}, async (_daemon, open, folder) => {
+    const engine = open();
+    const ends = async (script: string, changes: Partial<EngineTask>): Promise<EngineExit> => {
+      const task = await shell(folder, script, changes);
+      await engine.start(task);
+      return await engine.wait(task.executionId);
+    };
+    const memory = await ends("dd if=/dev/zero of=/dev/null bs=100M count=1", { memoryBytes: 16 * 2 ** 20 });
+    assert(
+      memory.kind === "failed" && memory.code === "memory_exceeded" && memory.hint,
+      JSON.stringify(memory),
+    );
+    const disk = await ends("dd if=/dev/zero of=/big bs=1M count=30; sleep 30", { diskBytes: 10 * 2 ** 20 });
+    assert(disk.kind === "failed" && disk.code === "disk_exceeded" && disk.hint, JSON.stringify(disk));
+    const results = await ends("dd if=/dev/zero of=/outputs/big bs=1M count=5", { diskBytes: 2 ** 20 });
+    assertEquals(codeOf(results), "disk_exceeded");
+    const refusals: [Record<string, unknown>, string, RegExp][] = [
+      [{ Entrypoint: ["nowhere"] }, "start_failed", /program is not in the image/],
+      [{ User: "nobody-knows" }, "start_failed", /user is not in the image/],
+      [{ Image: "no/such:image", Pull: "never" }, "image_missing", /docker pull/],
+      [{ Image: "127.0.0.1:9/no/such:image" }, "image_unreachable", /registry/],
+      [{ Image: "Not An Image" }, "invalid", /job specification/],
+      [{ Entrypoint: "sh" }, "invalid", /job specification/],
+      [{ Priviledged: true }, "invalid", /job specification/],
+    ];
+    for (const [params, code, hint] of refusals) {
+      const task = await shell(folder, "true", { params });
+      await rejects(engine.start(task), (error: { code: string; hint: string }) => {
+        assertEquals(error.code, code, JSON.stringify(error));
+        assertMatch(error.hint, hint);
+        return true;
+      });
+    }
+  });
+});
+
+Deno.test("an image that is here is used when its registry cannot be reached, and its progress is told", async () => {
+  await withDaemon({ policy: { pull: "always" } }, async (daemon, open, folder) => {
+    const client = daemon.client();
+    const [repo, tag] = ["127.0.0.1:9/busybox", "1"];
+    await client.call("POST", `/images/${BUSYBOX}/tag`, { query: { repo, tag } });
+    client.close();
+    const engine = open();
+    const task = await shell(folder, "echo here", { params: { Image: `${repo}:${tag}` } });
+    const told: string[] = [];
+    await engine.start(task, { onProgress: (message) => told.push(message) });
+    assertEquals(await engine.wait(task.executionId), { kind: "exited", exitCode: 0 });
+    assertMatch(
+      told.join("\n"),
+      /Pulling the image .*\nCannot reach the registry.*\nStarted a container of the image sha256:/,
+    );
+  });
+});

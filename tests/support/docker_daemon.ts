@@ -1,0 +1,165 @@
+/** A Docker Engine of the tests' own: its data, socket and containers are in a folder that is gone afterwards. */
+import { DockerClient } from "../../agent/engines/docker_client.ts";
+import { dockerEngine } from "../../scripts/setup.ts";
+import { waitUntil } from "./wait_until.ts";
+
+/** Name of an image with busybox and nothing else. */
+export const BUSYBOX = "busybox:test";
+
+/** How the daemon runs. */
+export interface DaemonOptions {
+  readonly isLiveRestored?: boolean;
+}
+
+/** A daemon that can be stopped, killed and started again. Needs root, dockerd and a static busybox. */
+export class DockerDaemon implements AsyncDisposable {
+  readonly folder: string;
+  readonly socketPath: string;
+  readonly #options: DaemonOptions;
+  #containerd: Deno.ChildProcess | undefined;
+  #process: Deno.ChildProcess | undefined;
+
+  private constructor(folder: string, options: DaemonOptions) {
+    this.folder = folder;
+    this.socketPath = `${folder}/docker.sock`;
+    this.#options = options;
+  }
+
+  /** A daemon with the image `BUSYBOX`. */
+  static async start(options: DaemonOptions = {}): Promise<DockerDaemon> {
+    await dockerEngine();
+    const daemon = new DockerDaemon(await Deno.makeTempDir({ prefix: "skerry-docker-" }), options);
+    try {
+      await daemon.begin();
+      await daemon.#loadBusybox();
+      return daemon;
+    } catch (error) {
+      await daemon[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  client(): DockerClient {
+    return new DockerClient(this.socketPath);
+  }
+
+  /** Starts the daemon, and again after `stop` or `kill`. containerd is a service of its own, as distributions have it. */
+  async begin(): Promise<void> {
+    this.#containerd ??= await this.#spawn("containerd", [
+      ...["--address", `${this.folder}/containerd.sock`, "--root", `${this.folder}/containerd`],
+      ...["--state", `${this.folder}/containerd-state`, "--log-level", "warn"],
+    ]);
+    this.#process = await this.#spawn("dockerd", [
+      ...["--data-root", `${this.folder}/data`, "--exec-root", `${this.folder}/exec`],
+      ...["--pidfile", `${this.folder}/pid`, "--host", `unix://${this.socketPath}`],
+      ...["--containerd", `${this.folder}/containerd.sock`, "--log-level", "warn"],
+      // Tests that need a network make one of their own.
+      ...["--bridge", "none", "--iptables=false", "--ip-forward=false"],
+      ...(this.#options.isLiveRestored ? ["--live-restore"] : []),
+    ]);
+    const client = this.client();
+    try {
+      await waitUntil("the Docker daemon answers", () => client.version().then(() => true, () => false), {
+        deadlineMs: 60_000,
+      });
+    } finally {
+      client.close();
+    }
+  }
+
+  async #spawn(program: string, args: string[]): Promise<Deno.ChildProcess> {
+    const log = await Deno.open(`${this.folder}/${program}.log`, { write: true, create: true, append: true });
+    const child = new Deno.Command(program, { args, stdin: "null", stdout: "null", stderr: "piped" }).spawn();
+    child.stderr.pipeTo(log.writable).catch(() => {});
+    return child;
+  }
+
+  /** An orderly end: without live-restore its containers end as well. */
+  async stop(): Promise<void> {
+    await this.#end("SIGTERM");
+  }
+
+  /** The daemon is killed; containers run on until it is started again. */
+  async kill(): Promise<void> {
+    await this.#end("SIGKILL");
+  }
+
+  async #end(signal: Deno.Signal): Promise<void> {
+    const process = this.#process;
+    this.#process = undefined;
+    process?.kill(signal);
+    await process?.status;
+    if (signal === "SIGKILL") await Deno.remove(`${this.folder}/pid`).catch(() => {});
+  }
+
+  /** An image out of a folder that holds a static busybox under all its names. */
+  async #loadBusybox(): Promise<void> {
+    const { packTar } = await import("modern-tar");
+    const binary = await Deno.readFile("/bin/busybox");
+    const { stdout } = await new Deno.Command("/bin/busybox", { args: ["--list"], stdout: "piped" }).output();
+    const names = new TextDecoder().decode(stdout).split("\n").filter((name) =>
+      name !== "" && name !== "busybox"
+    );
+    const folder = (name: string, mode: number) => ({
+      header: { name, type: "directory" as const, size: 0, mode },
+    });
+    const file = (name: string, text: string) => ({
+      header: { name, size: text.length, mode: 0o644 },
+      body: text,
+    });
+    const body = await packTar([
+      ...[folder("bin/", 0o755), folder("etc/", 0o755), folder("tmp/", 0o1777)],
+      file("etc/passwd", "root:x:0:0::/:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\n"),
+      { header: { name: "bin/busybox", size: binary.length, mode: 0o755 }, body: binary },
+      ...names.map((name) => ({
+        header: { name: `bin/${name}`, type: "symlink" as const, size: 0, linkname: "busybox" },
+      })),
+    ]) as Uint8Array<ArrayBuffer>;
+    const [repo, tag] = BUSYBOX.split(":");
+    const client = this.client();
+    try {
+      const stream = await client.stream("POST", "/images/create", {
+        query: { fromSrc: "-", repo, tag, changes: "ENV PATH=/bin" },
+        body,
+      });
+      await stream.pipeTo(new WritableStream());
+    } finally {
+      client.close();
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#process === undefined) await this.begin();
+    const client = this.client();
+    try {
+      await removeAll(client);
+    } finally {
+      client.close();
+    }
+    await this.stop();
+    this.#containerd?.kill("SIGTERM");
+    await this.#containerd?.status;
+    await this.#unmount();
+    await Deno.remove(this.folder, { recursive: true });
+  }
+
+  /** A daemon that keeps containers alive keeps its mounts as well. */
+  async #unmount(): Promise<void> {
+    const mounts = (await Deno.readTextFile("/proc/mounts")).split("\n").map((line) =>
+      line.split(" ")[1] ?? ""
+    );
+    for (const mount of mounts.filter((path) => path.startsWith(`${this.folder}/`)).reverse()) {
+      await new Deno.Command("umount", { args: ["--lazy", mount] }).output();
+    }
+  }
+}
+
+async function removeAll(client: DockerClient): Promise<void> {
+  const { z } = await import("zod");
+  const all = await client.get("/containers/json", z.array(z.object({ Id: z.string() })), {
+    query: { all: true },
+  });
+  for (const { Id } of all) {
+    await client.call("DELETE", `/containers/${Id}`, { query: { force: true, v: true } });
+  }
+}
