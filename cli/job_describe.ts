@@ -8,7 +8,15 @@ import { JOB_OPERAND } from "./job_operand.ts";
 import { fetchLastOutput, lastLines, type LastOutput } from "./last_output.ts";
 import { exitLines } from "./outcome.ts";
 import { isData, OUTPUT_FLAGS, printData } from "./output.ts";
-import { badExits, countStates, currentOf, fetchExecutions, untold, whoOf } from "./partitions.ts";
+import {
+  badExits,
+  countStates,
+  currentOf,
+  fetchExecutions,
+  untold,
+  whoOf,
+  whyItWaits,
+} from "./partitions.ts";
 import { formatTable } from "./table.ts";
 import type { Terminal } from "./terminal.ts";
 import {
@@ -139,16 +147,6 @@ function facts(
       : indent(harmless(value), " ".repeat(12)).trimStart();
     return `${paint.dim(`${title}:`.padEnd(12))}${shown}`;
   }).join("\n");
-}
-
-/** For a job that waits although a node has it: the reason is the node's. */
-function whyItWaits(job: JobView, current: readonly ExecutionView[]): string {
-  if (isTerminal(job.state) || current.some(({ state }) => ["running", "preparing"].includes(state))) {
-    return "";
-  }
-  const queued = current.filter(({ state }) => state === "queued");
-  const nodes = [...new Set(queued.map(({ nodeId }) => short(nodeId)))].join(", ");
-  return queued.length ? `waits until earlier work on ${nodes} has ended and made room` : "";
 }
 
 function partitions(

@@ -6,7 +6,8 @@ import { type LogFrame, streamLogs } from "./log_stream.ts";
 import { checkPartition } from "./partitions.ts";
 import type { Terminal } from "./terminal.ts";
 import { isTerminal, itemsOf, type JobView, readJob, recordAt } from "./wire.ts";
-import { harmless, short, span } from "./words.ts";
+import { tooLong } from "./wait.ts";
+import { harmless, short } from "./words.ts";
 
 /** Before a stream that broke off is asked for again. */
 const BROKEN_PAUSE_MS = 1000;
@@ -38,9 +39,9 @@ export async function followJobLogs(
   const show = { terminal, signal: AbortSignal.any(limits), selection: { isFollowing: true } };
   await showLogs(client, jobId, show);
   if (signal.aborted || !show.signal.aborted) return;
-  throw new AppError("timed_out", `Stopped waiting for job ${short(jobId)} after ${span(timeoutMs ?? 0)}`, {
-    hint: `The job goes on; \`skerry job logs --follow ${short(jobId)}\` shows it again`,
-  });
+  const job = await getJob(client, jobId, signal);
+  if (isTerminal(job.state)) return;
+  throw await tooLong(client, { id: jobId, job, timeoutMs: timeoutMs ?? 0, signal });
 }
 
 /**

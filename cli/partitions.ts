@@ -10,7 +10,7 @@ import {
   readExecution,
   textAt,
 } from "./wire.ts";
-import { plural, ranges } from "./words.ts";
+import { plural, ranges, short } from "./words.ts";
 
 const PAGE = 1000;
 
@@ -81,6 +81,16 @@ export function badExits(job: JobView, current: readonly ExecutionView[]): reado
   return current.filter(({ state, exitCode }) =>
     state === "completed" && exitCode !== undefined && !isGood(exitCode)
   );
+}
+
+/** For a job that waits although a node has it: the reason is the node's. */
+export function whyItWaits(job: JobView, current: readonly ExecutionView[]): string {
+  if (isTerminal(job.state) || current.some(({ state }) => ["running", "preparing"].includes(state))) {
+    return "";
+  }
+  const queued = current.filter(({ state }) => state === "queued");
+  const nodes = [...new Set(queued.map(({ nodeId }) => short(nodeId)))].join(", ");
+  return queued.length ? `waits until earlier work on ${nodes} has ended and made room` : "";
 }
 
 /** `partitions 0-2, 5`, or the task of a job of one partition. Sorted by partition. */

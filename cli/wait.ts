@@ -2,7 +2,7 @@
 import { AppError } from "../shared/errors.ts";
 import type { Client } from "./client.ts";
 import { pause } from "./interrupt.ts";
-import { countStates, currentOf, fetchExecutions } from "./partitions.ts";
+import { countStates, currentOf, fetchExecutions, whyItWaits } from "./partitions.ts";
 import type { Terminal } from "./terminal.ts";
 import { isTerminal, type JobView, readJob, recordAt } from "./wire.ts";
 import { oneLine, plural, short, span } from "./words.ts";
@@ -44,9 +44,9 @@ export async function waitForJob(client: Client, id: string, options: WaitOption
       terminal.progress();
       return job;
     }
-    if (leftMs <= 0) throw tooLong(id, { timeoutMs, job });
+    if (leftMs <= 0) throw await tooLong(client, { id, job, timeoutMs, signal });
     if (job && terminal.isErrTerminal) {
-      terminal.progress(await progressLine(client, job, { signal, elapsedMs }));
+      terminal.progress(`${job.state} ${span(elapsedMs)}: ${await standing(client, job, signal)}`);
     }
     if (isFirst) continue;
     const restMs = job ? POLL_MS - (performance.now() - askedAtMs) : LOST_PAUSE_MS;
@@ -85,28 +85,35 @@ function watchLink(terminal: Terminal) {
   };
 }
 
-async function progressLine(
-  client: Client,
-  job: JobView,
-  { signal, elapsedMs }: { signal: AbortSignal; elapsedMs: number },
-): Promise<string> {
-  const since = span(elapsedMs);
-  if (job.message && ["pending", "queued"].includes(job.state)) {
-    return `${job.state} ${since}: ${oneLine(job.message)}`;
-  }
-  if (job.count > COUNTED_MAX) return `${job.state} ${since}: ${plural(job.count, "partition")}`;
+/** Why the job waits, or how far its partitions are. */
+async function standing(client: Client, job: JobView, signal: AbortSignal): Promise<string> {
+  if (job.message && job.state !== "running") return oneLine(job.message);
+  if (job.count > COUNTED_MAX) return plural(job.count, "partition");
   try {
-    const counts = countStates(job, currentOf(await fetchExecutions(client, job.id, { signal })));
-    return `${job.state} ${since}: ${counts.map(([state, count]) => `${count} ${state}`).join(", ")}`;
+    const current = currentOf(await fetchExecutions(client, job.id, { signal }));
+    const counts = countStates(job, current).map(([state, count]) => `${count} ${state}`).join(", ");
+    return whyItWaits(job, current) || counts;
   } catch {
-    return `${job.state} ${since}`;
+    return plural(job.count, "partition");
   }
 }
 
-function tooLong(id: string, { timeoutMs, job }: { timeoutMs: number; job: JobView | undefined }): AppError {
-  const state = job
-    ? `it is ${job.state}${job.message ? ` (${oneLine(job.message)})` : ""}`
-    : "the server is away";
+/** What to tell after the time-out, with the reason that `job describe` knows. */
+export async function tooLong(
+  client: Client,
+  { id, job, timeoutMs, signal }: {
+    id: string;
+    job: JobView | undefined;
+    timeoutMs: number;
+    signal: AbortSignal;
+  },
+): Promise<AppError> {
+  const more = job ? await standing(client, job, signal) : "";
+  const state = !job
+    ? "the server is away"
+    : more === `1 ${job.state}`
+    ? `it is ${job.state}`
+    : `it is ${job.state} (${more})`;
   return new AppError(
     "timed_out",
     `Stopped waiting for job ${short(id)} after ${span(timeoutMs)}: ${state}`,

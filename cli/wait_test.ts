@@ -6,13 +6,22 @@ import { openSettings } from "./config.ts";
 import { waitForJob } from "./wait.ts";
 
 /** A server whose job is in these states, one for each time that it is asked; the last one stays. */
-async function waitOn(states: readonly string[], timeoutMs?: number) {
+async function waitOn(
+  states: readonly string[],
+  timeoutMs?: number,
+  { Message = "no room", phases = [] }: { Message?: string; phases?: readonly string[] } = {},
+) {
   const waits: number[] = [];
+  const executions = phases.map((Phase, PartitionIndex) => ({
+    ...{ ID: `e-${PartitionIndex}`, NodeID: "n-1", PartitionIndex },
+    ComputeState: { Details: { Phase } },
+  }));
   const server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, (request) => {
+    if (request.url.includes("/executions")) return Response.json({ Items: executions });
     waits.push(Number(new URL(request.url).searchParams.get("wait_ms")));
     const StateType = states[Math.min(waits.length, states.length) - 1];
     if (StateType === "gone") return new Response(null, { status: 503 });
-    return Response.json({ Job: { ID: "j-1", Count: 1, State: { StateType, Message: "no room" } } });
+    return Response.json({ Job: { ID: "j-1", Count: phases.length || 1, State: { StateType, Message } } });
   });
   const terminal = aTerminal();
   try {
@@ -57,4 +66,17 @@ Deno.test("after the time-out the state, its reason and the next commands are to
     assert.match(`${error.message} ${error.hint}`, /it is queued \(no room\).*job wait j-1.*job stop j-1/);
     return true;
   });
+});
+
+Deno.test("after the time-out a job that stands in a queue says whose, and one at work how far it is", async () => {
+  const told = async (state: string, phases: readonly string[]) => {
+    const error = await waitOn([state], 100, { Message: "", phases }).catch((error) => error);
+    return (error as AppError).message;
+  };
+  assert.match(
+    await told("Pending", ["queued"]),
+    /it is pending \(waits until earlier work on n-1 has ended/,
+  );
+  assert.match(await told("Running", ["running"]), /it is running$/);
+  assert.match(await told("Running", ["completed", "running", "running"]), /\(1 completed, 2 running\)$/);
 });
