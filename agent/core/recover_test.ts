@@ -6,19 +6,34 @@ const OUTPUT = { stdout: "", stdoutIsTruncated: false, stderr: "", stderrIsTrunc
 
 Deno.test("an execution learns what its engine still holds of it", () => {
   const running = SAMPLE_STATES.running!;
-  assert.deepEqual(recover(running, undefined, undefined), { type: "recovered", held: "nothing" });
-  assert.deepEqual(recover(running, { isRunning: true }, undefined), { type: "recovered", held: "running" });
+  assert.deepEqual(recover(running, undefined, {}), { type: "recovered", held: "nothing" });
+  assert.deepEqual(recover(running, { isRunning: true }, {}), { type: "recovered", held: "running" });
 });
 
 Deno.test("a task that ended while the agent was away ends by its job's rules", () => {
   const held = { isRunning: false, exit: { kind: "exited", exitCode: 2 }, output: OUTPUT } as const;
-  const event = recover(SAMPLE_STATES.running!, held, [0]);
+  const event = recover(SAMPLE_STATES.running!, held, { successExitCodes: [0] });
   assert.equal(event?.type, "exited");
   assert.ok(
     event?.type === "exited" && event.outcome.kind === "failed" && event.outcome.code === "program_failed",
   );
 });
 
+Deno.test("what was about to start begins again, unless it must not run twice", () => {
+  const preparing = SAMPLE_STATES.preparing!;
+  assert.deepEqual(recover(preparing, undefined, {}), { type: "recovered", held: "nothing" });
+  const event = recover(preparing, undefined, { runsOnce: true });
+  assert.ok(event?.type === "start_failed" && event.failure.code === "interrupted");
+  assert.deepEqual(recover(preparing, { isRunning: true }, { runsOnce: true }), {
+    type: "recovered",
+    held: "running",
+  });
+  assert.deepEqual(recover(SAMPLE_STATES.queued!, undefined, { runsOnce: true }), {
+    type: "recovered",
+    held: "nothing",
+  });
+});
+
 Deno.test("an ended execution learns nothing", () => {
-  assert.equal(recover(SAMPLE_STATES.ended!, { isRunning: true }, undefined), undefined);
+  assert.equal(recover(SAMPLE_STATES.ended!, { isRunning: true }, {}), undefined);
 });

@@ -56,6 +56,8 @@ interface Kept {
   /** How many of them the open transaction has told. */
   toldCount: number;
   overtakenCount: number;
+  /** What is done only once the state that led to it is on disk. */
+  readonly onceStored: Set<Effect>;
 }
 
 /** An effect and whose it is. */
@@ -207,9 +209,19 @@ export class Executions {
       case "tell":
         kept.untold.push(effect.event);
         return this.#touch(kept);
+      case "prepare":
+        // After a power cut nothing else may tell of the start.
+        if (kept.order.runsOnce) return this.#noteOnceStored(kept, effect);
+        return void this.#effects.push({ live: kept, effect });
       default:
         this.#effects.push({ live: kept, effect });
     }
+  }
+
+  #noteOnceStored(kept: Kept, effect: Effect): void {
+    kept.onceStored.add(effect);
+    this.#isUrgent = true;
+    this.#touch(kept);
   }
 
   #touch(kept: Kept): void {
@@ -288,8 +300,10 @@ export class Executions {
     const told = kept.untold.slice(kept.toldCount);
     kept.toldCount = kept.untold.length;
     for (const event of told) this.#tell(kept, event);
+    const allowed = [...kept.onceStored];
     database.afterCommit(() => {
       kept.isStored = true;
+      for (const effect of allowed) this.#allow(kept, effect);
       if (isReported) kept.reported = phase;
       kept.untold.splice(0, told.length);
       kept.toldCount -= told.length;
@@ -299,6 +313,12 @@ export class Executions {
       }
       this.#settle(kept);
     });
+  }
+
+  #allow(kept: Kept, effect: Effect): void {
+    if (!kept.onceStored.delete(effect)) return;
+    this.#effects.push({ live: kept, effect });
+    this.#options.nudge();
   }
 
   #settle(kept: Kept): void {
@@ -354,6 +374,7 @@ function fresh() {
     untold: [],
     toldCount: 0,
     overtakenCount: 0,
+    onceStored: new Set<Effect>(),
   };
 }
 

@@ -87,6 +87,40 @@ Deno.test("a stop that was applied goes on after kill -9", async () => {
   await end();
 });
 
+Deno.test("what must not run twice starts once its start is on disk, and a power cut ends it", async () => {
+  const { agent, end } = await aDurableAgent();
+  const phases: unknown[] = [];
+  agent.engine.behave = () => {
+    phases.push(agent.database.get("SELECT phase FROM executions ORDER BY row DESC")?.phase);
+    return undefined;
+  };
+  agent.home.order(anOrder("e-1", { runsOnce: true }));
+  await agent.settle();
+  assert.deepEqual(phases, ["preparing"]);
+  // The power cut takes the engine's own record with it.
+  agent.engine.held.clear();
+  await agent.restart({ isKilled: true });
+  await agent.pass(20);
+  assert.equal(agent.engine.started.length, 1);
+  assert.deepEqual([agent.home.reportOf("e-1")?.phase, agent.home.reportOf("e-1")?.code], [
+    "failed",
+    "interrupted",
+  ]);
+  await end();
+});
+
+Deno.test("what may run twice is started again after a power cut took every trace of its start", async () => {
+  const { agent, end } = await aDurableAgent();
+  agent.home.order(anOrder("e-1"));
+  await agent.settle();
+  agent.engine.held.clear();
+  await agent.restart({ isKilled: true });
+  await agent.pass(20);
+  assert.equal(agent.engine.started.length, 2);
+  assert.equal(agent.home.phaseOf("e-1"), "running");
+  await end();
+});
+
 Deno.test("a stop that comes while the engine is still asked finds the task of which the journal knows no start", async () => {
   const { agent, end } = await aDurableAgent();
   agent.home.order(anOrder("e-1"));

@@ -78,7 +78,7 @@ export class Run {
     this.#events = [];
     for (const { id, event } of events) executions.decide(id, event);
     executions.grantRoom();
-    // Recovery from what is on disk would do these again, so they need not wait for the commit.
+    // Recovery from what is on disk would do these again, so they need not wait for the commit; what would not waited.
     for (const { live, effect } of executions.takeEffects()) this.#perform(live, effect);
     this.#writeWhenDue();
     return this.#events.length > 0;
@@ -293,7 +293,7 @@ export class Run {
     }
     this.#isRecovered = true;
     for (const { id, state, order } of live) {
-      const event = recover(state, held.get(id), order.successExitCodes);
+      const event = recover(state, held.get(id), order);
       if (event !== undefined) executions.decide(id, event);
     }
     if (live.length > 0) log.info("Resumed executions", { count: live.length, held: held.size });

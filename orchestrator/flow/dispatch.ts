@@ -38,6 +38,7 @@ function runMessage({ spec, version }: Job, execution: Execution): Message {
     task: spec.task,
     successExitCodes: successExitCodes ?? (retry.attempts > 0 ? [0] : undefined),
     stopGraceMs: spec.stopGraceMs,
+    ...(retry.lostAttempts === 0 && { runsOnce: true }),
   };
   return { lane: "state", kind: "order", about: execution.id, body: order };
 }

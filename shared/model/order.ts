@@ -20,6 +20,8 @@ export const Order = z.discriminatedUnion("desired", [
     /** Exit codes that complete the execution; absent: all. */
     successExitCodes: z.array(z.number().int()).optional(),
     stopGraceMs: z.number().int(),
+    /** Rather not at all than twice, whatever happens to the node: the job allows no attempt after a loss. */
+    runsOnce: z.boolean().optional(),
   }),
   z.object({
     desired: z.literal("stop"),

@@ -9,6 +9,7 @@ import { decodeBody } from "../../shared/ledger/body.ts";
 import type { SqlValue } from "../../shared/ledger/database.ts";
 import { type Execution, EXECUTION_TERMINAL, isLive } from "../../shared/model/execution.ts";
 import { type Job, JOB_TERMINAL } from "../../shared/model/job.ts";
+import type { RunOrder } from "../../shared/model/order.ts";
 import { DIMENSIONS, fits } from "../../shared/model/resources.ts";
 import { NOTHING_PLACED } from "../../orchestrator/core/node.ts";
 import { blame } from "../../orchestrator/core/retry.ts";
@@ -253,6 +254,16 @@ export class Checks {
       "a stopped job starts nothing new",
       () => `${node.id} starts ${id}, which is ${JSON.stringify(state)}`,
     );
+  }
+
+  /** Then it may begin again, unless its job says that it must not. */
+  onStartForgotten(node: SimNode, id: string): void {
+    const row = node.disk.committed.get(
+      "SELECT orders.body FROM orders JOIN executions USING (row) WHERE id = ?",
+      id,
+    );
+    const order = row && decodeBody(row.body) as RunOrder;
+    if (!order?.runsOnce) this.#starts.delete(`${id} ${node.id} ${node.wipeCount}`);
   }
 
   /** A task begins to run. */

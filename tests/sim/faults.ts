@@ -152,7 +152,7 @@ export class Faults {
       const wish = users.wishes.find(({ jobId }) => jobId === env.SKERRY_JOB_ID);
       if (wish !== undefined && dice.chance(0.5)) timeline.at(dice.spread(1, 1_000), () => users.stop(wish));
       timeline.at(dice.fraction() * 20, () => {
-        node.crash({ isPowerOff: false });
+        node.crash({ isPowerOff: dice.chance(0.3) });
         timeline.at(dice.spread(10, 1_000), () => node.start());
       });
     };

@@ -28,6 +28,8 @@ interface SimTask {
   cancelEnd: () => void;
 }
 
+/** How long the disk may take to keep what is written without being synced. */
+const UNSYNCED_MS = 5_000;
 /** How long an engine looks for what it still holds. */
 const LIST_MS = 500;
 
@@ -36,6 +38,8 @@ export interface EngineWatch {
   onStartAsked(executionId: string): void;
   onRunning(task: EngineTask): void;
   onEnded(executionId: string): void;
+  /** Nothing tells any more that it was started. */
+  onForgotten(executionId: string): void;
 }
 
 export class SimEngine {
@@ -61,9 +65,15 @@ export class SimEngine {
     return found === undefined ? 0 : this.#timeline.nowMs - found.startedAtMs;
   }
 
-  /** Every task dies with the machine. */
+  /** Every task dies with the machine; of some that have just begun the disk has no trace. */
   powerOff(): void {
-    for (const [id, sim] of this.#tasks) if (sim.exit === undefined) this.#end(id, "gone");
+    for (const [id, sim] of this.#tasks) {
+      if (sim.exit === undefined) this.#end(id, "gone");
+      const isRecent = this.#timeline.nowMs - sim.startedAtMs < UNSYNCED_MS;
+      if (!isRecent || new Dice(seedOf(`power ${id}`)).chance(0.5)) continue;
+      this.#tasks.delete(id);
+      this.#watch.onForgotten(id);
+    }
   }
 
   /** The disk is gone, and with it what the engine remembers. */
@@ -73,8 +83,8 @@ export class SimEngine {
   }
 
   #end(id: string, exit: EngineExit | "gone"): void {
-    const sim = this.#tasks.get(id)!;
-    if (sim.exit !== undefined) return;
+    const sim = this.#tasks.get(id);
+    if (sim === undefined || sim.exit !== undefined) return;
     sim.exit = exit;
     sim.cancelEnd();
     this.#timeline.trace(`${this.#name} task ${id.slice(0, 10)} ${exit === "gone" ? exit : textOf(exit)}`);

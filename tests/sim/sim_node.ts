@@ -58,6 +58,7 @@ export class SimNode {
           this.onNextStart = undefined;
         },
         onEnded: () => {},
+        onForgotten: (id) => checks.onStartForgotten(this, id),
       },
     });
   }
