@@ -2,6 +2,7 @@
  * The life of one execution on its node: queued → preparing → running → publishing → ended. The chart is this file;
  * the table of it is in docs/lifecycle.md.
  */
+import type { ErrorCode } from "../../shared/errors.ts";
 import { unreachable } from "../../shared/invariant.ts";
 import type { HistoryEvent } from "../../shared/model/history.ts";
 import type { PublishedResult, RunOutput } from "../../shared/model/result.ts";
@@ -128,6 +129,9 @@ function whileQueued(state: Queued, event: ExecutionEvent): Step {
   }
 }
 
+/** What keeps a task from starting here, and perhaps not elsewhere: found late, it is a refusal all the same. */
+const UNFIT: ReadonlySet<ErrorCode> = new Set<ErrorCode>(["image_missing", "platform_mismatch"]);
+
 function whilePreparing(state: Preparing, event: ExecutionEvent): Step {
   const { stopping } = state;
   switch (event.type) {
@@ -138,7 +142,8 @@ function whilePreparing(state: Preparing, event: ExecutionEvent): Step {
       return { next: { ...state, phase: "running" }, effects: [{ type: "wait" }, ...stop, tell(RUNNING)] };
     }
     case "start_failed":
-      return end(stopping === undefined ? { kind: "failed", ...event.failure } : outcomeOfStopping(stopping));
+      if (stopping !== undefined) return end(outcomeOfStopping(stopping));
+      return end({ kind: UNFIT.has(event.failure.code) ? "refused" : "failed", ...event.failure });
     case "exited":
       return whileRunning({ ...state, phase: "running" }, event);
     case "stop_ordered": {
