@@ -32,7 +32,7 @@ export interface EngineTask {
   readonly network: Task["network"];
   readonly memoryBytes: number;
   readonly cpuMillis: number;
-  /** Bound on what the task may write below its result folders; 0 means the engine's default. */
+  /** Bound on what the task may write below its result folders; 0 means `LIMITS.diskBytesDefault`. */
   readonly diskBytes: number;
   /** Bound on each of stdout and stderr as kept. */
   readonly logBytes: number;

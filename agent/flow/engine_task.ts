@@ -29,7 +29,7 @@ export function engineTask(
     network: task.network,
     memoryBytes: task.resources.memoryBytes,
     cpuMillis: task.resources.cpuMillis,
-    diskBytes: task.resources.diskBytes,
+    diskBytes: task.resources.diskBytes || LIMITS.diskBytesDefault,
     logBytes: LIMITS.logBytes,
   };
 }

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import type { Input } from "../inputs/input.ts";
 import type { Publisher } from "../publishers/publisher.ts";
 import { AppError } from "../../shared/errors.ts";
+import { LIMITS } from "../../shared/limits.ts";
 import { anAgent, anOrder, aTask } from "../../tests/support/agent_fixture.ts";
 
 Deno.test("an order is accepted, runs, is published and reported", async () => {
@@ -200,5 +201,14 @@ Deno.test("an end is recorded although the beginning of the output cannot be rea
   agent.engine.end("e-1");
   await agent.settle();
   assert.equal(agent.home.phaseOf("e-1"), "completed");
+  await agent.close();
+});
+
+Deno.test("a task that names no disk is given what every task has", async () => {
+  const agent = await anAgent();
+  const resources = { cpuMillis: 1, memoryBytes: 1, diskBytes: 5, gpuCount: 0 };
+  agent.home.order(anOrder("e-1"), anOrder("e-2", { task: aTask({ resources }) }));
+  await agent.settle();
+  assert.deepEqual(agent.engine.started.map(({ diskBytes }) => diskBytes), [LIMITS.diskBytesDefault, 5]);
   await agent.close();
 });
