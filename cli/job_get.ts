@@ -6,6 +6,7 @@ import { type Call, defineCommand } from "./command.ts";
 import { type Client, openClient } from "./client.ts";
 import { duration, text, toggle } from "./flags.ts";
 import { onInterrupt } from "./interrupt.ts";
+import { cutLines } from "./result_cut.ts";
 import { download } from "./result_fetch.ts";
 import { findResults, type Result, select, type Selection } from "./result_find.ts";
 import { mergeResults, type PartitionFolder } from "./result_merge.ts";
@@ -186,10 +187,12 @@ async function unpackAll(
       hint: "Without a path, `job get` fetches everything",
     });
   }
+  const cut = await cutLines(partitions.sort((a, b) => a.partition - b.partition), { count });
   const folder = partition === undefined ? merged : join(merged, `partition-${partition}`);
   const { kept } = await mergeResults(partitions, { folder, count: partition === undefined ? count : 1 });
   return [
     `${whichOf(results, count)}, ${plural(fileCount, "file")}, ${amountOfBytes(sizeBytes)}`,
+    ...cut,
     ...kept.map((name) =>
       `Several partitions wrote the same files in ${quote(name)}: each keeps its own in partition-N`
     ),

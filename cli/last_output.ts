@@ -3,7 +3,7 @@ import type { Client } from "./client.ts";
 import { streamLogs } from "./log_stream.ts";
 import type { Paint } from "./paint.ts";
 import { badExits } from "./partitions.ts";
-import type { ExecutionView, JobView } from "./wire.ts";
+import { type ExecutionView, hasEnded, type JobView } from "./wire.ts";
 import { harmless, indent } from "./words.ts";
 
 /** Lines of each stream. */
@@ -16,8 +16,8 @@ export interface LastOutput {
   readonly partition: number;
   readonly stdout: string;
   readonly stderr: string;
-  /** Whether more was printed before it. */
-  readonly isPart?: boolean;
+  /** What of the output this is: all of it unless told. */
+  readonly part?: "beginning" | "end" | "so far";
 }
 
 /**
@@ -36,8 +36,8 @@ export async function fetchLastOutput(
   const { partition, stdout, stderr } = execution;
   if (hasOutput(execution) && !execution.isTruncated) return { partition, stdout, stderr };
   const tail = await readTail(client, execution);
-  if (tail) return { partition, ...tail, isPart: true };
-  return hasOutput(execution) ? { partition, stdout: `${stdout}…`, stderr } : undefined;
+  if (tail) return { partition, ...tail, part: hasEnded(execution.state) ? "end" : "so far" };
+  return hasOutput(execution) ? { partition, stdout, stderr, part: "beginning" } : undefined;
 }
 
 async function readTail(
@@ -62,15 +62,22 @@ async function readTail(
 
 /** Titles and lines, stdout first. */
 export function lastLines(
-  { partition, stdout, stderr, isPart = false }: LastOutput,
+  { partition, stdout, stderr, part }: LastOutput,
   { count, paint }: { count: number; paint: Paint },
 ): readonly string[] {
   const of = count === 1 ? "" : ` of partition ${partition}`;
   return [["stdout", stdout], ["stderr", stderr]].flatMap(([stream, text = ""]) => {
     if (text === "") return [];
     const lines = harmless(text).trimEnd().split("\n");
-    const whole = isPart ? `End of ${stream}` : stream;
-    const title = lines.length > SHOWN_LINES ? `Last ${SHOWN_LINES} lines of ${stream}` : whole;
-    return [paint.dim(`${title}${of}:`), indent(lines.slice(-SHOWN_LINES).join("\n"))];
+    if (part === "beginning") {
+      const shown = `${lines.slice(0, SHOWN_LINES).join("\n")}…`;
+      return [paint.dim(`Beginning of ${stream}${of} (its end could not be had in time):`), indent(shown)];
+    }
+    const title = lines.length > SHOWN_LINES
+      ? `Last ${SHOWN_LINES} lines of ${stream}${of}`
+      : part === "end"
+      ? `End of ${stream}${of}`
+      : `${stream}${of}${part === "so far" ? " so far" : ""}`;
+    return [paint.dim(`${title}:`), indent(lines.slice(-SHOWN_LINES).join("\n"))];
   });
 }

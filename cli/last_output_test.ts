@@ -17,3 +17,15 @@ Deno.test("lastLines() shows the end of each stream that has something", () => {
     "  b",
   ]);
 });
+
+Deno.test("lastLines() says which part of the output it is", () => {
+  const titlesOf = (part: "beginning" | "end" | "so far", stdout = "a\n") =>
+    lastLines({ partition: 2, stdout, stderr: "", part }, options(3));
+  assert.deepEqual(titlesOf("end"), ["End of stdout of partition 2:", "  a"]);
+  assert.deepEqual(titlesOf("so far"), ["stdout of partition 2 so far:", "  a"]);
+  const long = "x\n".repeat(20);
+  assert.match(titlesOf("so far", long)[0]!, /^Last 12 lines of stdout/);
+  const [title, text] = titlesOf("beginning", long);
+  assert.match(title!, /^Beginning of stdout of partition 2 \(its end could not be had in time\)/);
+  assert.equal(text, `${"  x\n".repeat(12).trimEnd()}…`);
+});

@@ -8,6 +8,7 @@ import { type Job, JOB_TERMINAL } from "../../shared/model/job.ts";
 import type { LogPiece, LogQuery } from "../flow/desk.ts";
 import type { Call, Door, Route } from "./door.ts";
 import { envelopeOf } from "./errors.ts";
+import { LogLines } from "./log_lines.ts";
 import { executionOf, jobOf } from "./lookup.ts";
 import { AnyText, Count, Flag, JobVersion, readQuery, Since } from "./queries.ts";
 import { openSocket, type Socket } from "./socket.ts";
@@ -166,21 +167,19 @@ async function pump(
   { log, socket, isMerged }: { log: LogQuery; socket: Socket; isMerged: boolean },
 ): Promise<void> {
   const query = { ...log, isFollowing: log.isFollowing && isLive(execution.phase) };
-  const lines = { stdout: "", stderr: "" };
+  const lines = new LogLines({ isMixed: isMerged });
   const about = { ExecutionID: execution.id, PartitionIndex: execution.partition };
   const send = (stream: LogPiece["stream"], text: string, atMs: number) =>
     socket.send({ value: { Type: stream === "stdout" ? 1 : 2, Line: text, ...about, AtMs: atMs } });
   let lastAtMs = 0;
-  for await (const { stream, text, atMs, cutBytes } of desk.readLogs(execution.id, query, socket.signal)) {
-    lastAtMs = atMs;
-    if (cutBytes) await send(stream, `[${cutBytes} bytes of output are missing here]\n`, atMs);
-    // Output of several partitions is mixed by whole lines only.
-    const whole = isMerged ? (lines[stream] + text).lastIndexOf("\n") + 1 : text.length;
-    const joined = isMerged ? lines[stream] + text : text;
-    if (isMerged) lines[stream] = joined.slice(whole);
-    if (whole > 0) await send(stream, joined.slice(0, whole), atMs);
+  for await (const piece of desk.readLogs(execution.id, query, socket.signal)) {
+    lastAtMs = piece.atMs;
+    const text = lines.take(piece);
+    if (text !== "") await send(piece.stream, text, piece.atMs);
   }
+  if (!isMerged) return;
   for (const stream of ["stdout", "stderr"] as const) {
-    if (lines[stream] !== "") await send(stream, `${lines[stream]}\n`, lastAtMs);
+    const rest = lines.end(stream);
+    if (rest !== "") await send(stream, rest, lastAtMs);
   }
 }
