@@ -7,7 +7,7 @@ export type AdapterKind = "engine" | "input" | "publisher";
 
 /** Names by kind, as they are stored. */
 export const KNOWN_TYPES: Readonly<Record<AdapterKind, readonly string[]>> = {
-  engine: ["wasm"],
+  engine: ["docker", "wasm"],
   input: ["inline", "local"],
   publisher: ["local", "noop"],
 };
