@@ -104,6 +104,6 @@ Deno.test("output beyond its bound is counted, also by the next process", async 
   second.close({ isDurable: false });
   first.close({ isDurable: false });
   assertEquals((await Deno.readTextFile(`${folder}/stdout`)).length, 35);
-  assert((await readLogs(folder, LOG_START, 1000)).droppedKib.stdout > 0);
+  assert((await readLogs(folder, LOG_START, 1000)).droppedBytes.stdout > 0);
   await Deno.remove(folder, { recursive: true });
 });

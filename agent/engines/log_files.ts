@@ -1,12 +1,13 @@
 /**
  * What a task prints, on disk: `stdout` and `stderr` as they are, and `log.index`, which says in what order and when.
  *
- * A record of the index is 16 bytes, little-endian: u8 kind, three zero bytes, u32 length, f64 Unix milliseconds.
+ * A record of the index is 16 bytes, little-endian: u8 kind, u24 upper part of the length, u32 length, f64 Unix
+ * milliseconds.
  *
  * | kind | length |
  * | --- | --- |
  * | 1 stdout, 2 stderr | bytes that follow in that file |
- * | 3 stdout cut, 4 stderr cut | KiB dropped so far, rounded up; the last such record counts |
+ * | 3 stdout cut, 4 stderr cut | bytes dropped since the last such record |
  * | 5 end | 0; nothing follows: the task has ended |
  *
  * A file that nothing was written to is not there: what the agent knows of the execution tells that such a log has ended.
@@ -48,7 +49,7 @@ class StreamWriter {
   /** Goes on after what is there, as far as it is known; what comes after that is cut off. */
   resume({ bytes, dropped }: { bytes: number; dropped: number }): void {
     this.written = bytes;
-    this.dropped = this.droppedTold = dropped;
+    this.dropped = dropped;
     if (bytes > 0) {
       this.#file = Deno.openSync(this.#path, { write: true });
       this.#file.truncateSync(bytes);
@@ -183,7 +184,7 @@ export class LogWriter {
     this.#flush(stream);
     this.#record(
       stream.name === "stdout" ? KINDS.stdoutCut : KINDS.stderrCut,
-      Math.ceil(stream.dropped / 1024),
+      stream.dropped - stream.droppedTold,
       nowMs,
     );
     stream.droppedTold = stream.dropped;
@@ -200,10 +201,13 @@ function createFile(path: string): Deno.FsFile {
   return Deno.openSync(path, { write: true, create: true, truncate: true });
 }
 
+/** What the lower part of a length counts to. */
+const LOWER = 2 ** 32;
+
 function encodeRecord(kind: number, length: number, atMs: number): Uint8Array {
   const record = new DataView(new ArrayBuffer(RECORD_BYTES));
-  record.setUint8(0, kind);
-  record.setUint32(4, Math.min(length, 0xffff_ffff), true);
+  record.setUint32(0, kind + Math.floor(length / LOWER) * 0x100, true);
+  record.setUint32(4, length % LOWER, true);
   record.setFloat64(8, atMs, true);
   return new Uint8Array(record.buffer);
 }
@@ -251,8 +255,8 @@ export interface LogPage {
   readonly records: readonly LogRecord[];
   /** Where to go on. */
   readonly cursor: LogCursor;
-  /** KiB of each stream that were beyond its bound and are not kept; 0 when this page brings no news of it. */
-  readonly droppedKib: { readonly stdout: number; readonly stderr: number };
+  /** Bytes of each stream that were beyond its bound and are not kept, beside those that earlier pages told of. */
+  readonly droppedBytes: { readonly stdout: number; readonly stderr: number };
   /** The task has ended and this page holds the last of its output. */
   readonly isComplete: boolean;
 }
@@ -277,8 +281,8 @@ export async function readLogs(folder: string, cursor: LogCursor, maxBytes: numb
     isEnded = record.kind === KINDS.end;
     if (isEnded) isIndexDone = true;
     if (isEnded) break;
-    if (record.kind === KINDS.stdoutCut) dropped.stdout = record.length;
-    else if (record.kind === KINDS.stderrCut) dropped.stderr = record.length;
+    if (record.kind === KINDS.stdoutCut) dropped.stdout += record.length;
+    else if (record.kind === KINDS.stderrCut) dropped.stderr += record.length;
     else {
       const stream = streams[record.kind === KINDS.stdout ? "stdout" : "stderr"];
       const end = stream.indexed + record.length;
@@ -304,7 +308,7 @@ export async function readLogs(folder: string, cursor: LogCursor, maxBytes: numb
       stdoutIndexed: stdout.indexed,
       stderrIndexed: stderr.indexed,
     },
-    droppedKib: dropped,
+    droppedBytes: dropped,
     isComplete,
   };
 }
@@ -337,9 +341,13 @@ function parseIndex(bytes: Uint8Array<ArrayBuffer>): IndexRecord[] {
   for (let at = 0; at + RECORD_BYTES <= bytes.length; at += RECORD_BYTES) {
     const kind = view.getUint8(at);
     if (kind < KINDS.stdout || kind > KINDS.end) break;
-    records.push({ kind, length: view.getUint32(at + 4, true), atMs: view.getFloat64(at + 8, true) });
+    records.push({ kind, length: lengthAt(view, at), atMs: view.getFloat64(at + 8, true) });
   }
   return records;
+}
+
+function lengthAt(view: DataView, at: number): number {
+  return (view.getUint32(at, true) >>> 8) * LOWER + view.getUint32(at + 4, true);
 }
 
 async function readPart(path: string, from: number, length: number): Promise<Uint8Array<ArrayBuffer>> {

@@ -156,7 +156,58 @@ Deno.test("what is beyond a stream's bound is dropped and told, and the other st
     const page = await readLogs(folder, LOG_START, 1_000_000);
     assertEquals(textOf(page.records, "stdout").length, 10_000);
     assertEquals(textOf(page.records, "stderr"), "fine");
-    assertEquals(page.droppedKib, { stdout: Math.ceil((102_400 - 10_000) / 1024), stderr: 0 });
+    assertEquals(page.droppedBytes, { stdout: 102_400 - 10_000, stderr: 0 });
+  });
+});
+
+Deno.test("every byte that was dropped is told once, however the log is read", async () => {
+  await inFolder(async (folder) => {
+    const logs = new LogWriter(folder, { limitBytes: 10 });
+    let cursor = LOG_START;
+    let droppedBytes = 0;
+    const read = async () => {
+      const page = await readLogs(folder, cursor, 1_000_000);
+      cursor = page.cursor;
+      droppedBytes += page.droppedBytes.stdout;
+    };
+    for (let count = 0; count < 100; count++) {
+      logs.write("stdout", encode("abc"));
+      if (count % 7 === 0) await read();
+    }
+    logs.close({ isDurable: false });
+    await read();
+    await read();
+    assertEquals(droppedBytes, 290);
+    assertEquals((await readLogs(folder, LOG_START, 1_000_000)).droppedBytes.stdout, 290);
+  });
+});
+
+Deno.test("a writer that goes on for one that died tells what that one has dropped", async () => {
+  await inFolder(async (folder) => {
+    const before = new LogWriter(folder, { limitBytes: 10 });
+    before.write("stdout", encode("x".repeat(13)));
+    const logs = LogWriter.resume(folder, {
+      limitBytes: 10,
+      stdout: { bytes: 10, dropped: 3 },
+      stderr: { bytes: 0, dropped: 0 },
+    });
+    logs.write("stdout", encode("yy"));
+    logs.close({ isDurable: false });
+    const page = await readLogs(folder, LOG_START, 1000);
+    assertEquals([textOf(page.records, "stdout"), page.droppedBytes.stdout], ["x".repeat(10), 5]);
+  });
+});
+
+Deno.test("more dropped bytes than 32 bits count are told exactly", async () => {
+  await inFolder(async (folder) => {
+    await Deno.writeTextFile(`${folder}/stdout`, "x");
+    const logs = LogWriter.resume(folder, {
+      limitBytes: 10,
+      stdout: { bytes: 1, dropped: 2 ** 40 + 3 },
+      stderr: { bytes: 0, dropped: 0 },
+    });
+    logs.close({ isDurable: false });
+    assertEquals((await readLogs(folder, LOG_START, 1000)).droppedBytes.stdout, 2 ** 40 + 3);
   });
 });
 

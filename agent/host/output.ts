@@ -20,7 +20,7 @@ export async function readOutputPage(folder: string, cursor: string): Promise<Ou
     atMs,
   }));
   for (const stream of ["stdout", "stderr"] as const) {
-    const cutBytes = page.droppedKib[stream] * 1024;
+    const cutBytes = page.droppedBytes[stream];
     if (cutBytes > 0) pieces.push({ stream, text: "", atMs: pieces.at(-1)?.atMs ?? Date.now(), cutBytes });
   }
   return { pieces, cursor: formatCursor(page.cursor), isComplete: page.isComplete };
