@@ -1,39 +1,14 @@
 /** A whole node over HTTP with tiny WebAssembly jobs: time, throughput, disk, memory. */
 import { startNodeProcess } from "../support/node_process.ts";
 import { tinyJob } from "../support/tiny_module.ts";
+import { runMany as runJobs, runOne } from "./http_load.ts";
 import { type Figure, percentile } from "./report.ts";
 
 /** Small enough that the machine's cores, not its accounting, bound what runs at once. */
 const JOB = { cpu: "100m" };
 
-/** Submits one job and waits for its end; answers the milliseconds. */
-async function runOne(url: string, body: string): Promise<number> {
-  const startMs = performance.now();
-  const submitted = await fetch(`${url}/api/v1/orchestrator/jobs`, {
-    method: "PUT",
-    headers: { "content-type": "application/json" },
-    body,
-  });
-  const { JobID } = await submitted.json();
-  let phase = "";
-  while (phase !== "Completed") {
-    const answer = await fetch(`${url}/api/v1/orchestrator/jobs/${JobID}?wait=terminal&wait_ms=30000`);
-    phase = (await answer.json()).Job.State.StateType;
-    if (phase === "Failed" || phase === "Stopped") throw new Error(`job ${JobID} is ${phase}`);
-  }
-  return performance.now() - startMs;
-}
-
-/** Runs `count` jobs with so many in flight; answers the seconds. */
-async function runMany(url: string, options: { count: number; inFlight: number }): Promise<number> {
-  const body = JSON.stringify({ Job: tinyJob(JOB) });
-  let left = options.count;
-  const startMs = performance.now();
-  await Promise.all(Array.from({ length: options.inFlight }, async () => {
-    while (left-- > 0) await runOne(url, body);
-  }));
-  return (performance.now() - startMs) / 1000;
-}
+const runMany = (url: string, options: { count: number; inFlight: number }) =>
+  runJobs(url, { ...options, body: JSON.stringify({ Job: tinyJob(JOB) }) });
 
 /** The process and all below it. */
 function family(pid: number): number[] {

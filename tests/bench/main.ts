@@ -2,6 +2,7 @@
 import { parseArgs } from "node:util";
 import { benchAgent } from "./agent_bench.ts";
 import { benchCommandLine } from "./cli_bench.ts";
+import { benchDocker } from "./docker_bench.ts";
 import { benchEngine } from "./engine_bench.ts";
 import { benchJobs } from "./jobs_bench.ts";
 import { benchLargeStore } from "./large_store_bench.ts";
@@ -20,6 +21,7 @@ const BENCHES: Readonly<Record<string, () => Promise<Figure[]>>> = {
   agent: benchAgent,
   engine: benchEngine,
   jobs: () => benchJobs({ isFull: !values.quick, executable }),
+  docker: () => benchDocker({ executable }),
   cli: () => benchCommandLine({ executable }),
   store: () => benchLargeStore({ jobCount: values.quick ? 10_000 : 100_000 }),
 };
