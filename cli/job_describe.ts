@@ -7,7 +7,7 @@ import { tintState } from "./job_list.ts";
 import { JOB_OPERAND } from "./job_operand.ts";
 import { fetchLastOutput, lastLines, type LastOutput } from "./last_output.ts";
 import { exitLines } from "./outcome.ts";
-import { isData, OUTPUT_FLAGS, printData } from "./output.ts";
+import { formatFacts, isData, OUTPUT_FLAGS, printData } from "./output.ts";
 import {
   badExits,
   countStates,
@@ -18,6 +18,7 @@ import {
   whyItWaits,
 } from "./partitions.ts";
 import { formatTable } from "./table.ts";
+import { taskRows } from "./task_describe.ts";
 import type { Terminal } from "./terminal.ts";
 import {
   asRecord,
@@ -53,6 +54,10 @@ export const DESCRIBE = defineCommand({
   examples: [
     { line: "skerry job describe j-0123abcd", does: "For people" },
     {
+      line: "skerry job describe j-0123abcd -o wide",
+      does: "With what it asks for: arguments, inputs, resources…",
+    },
+    {
       line: "skerry job describe sea-breeze --output yaml",
       does: "The job as the server has it, by its name",
     },
@@ -87,7 +92,8 @@ async function run({ operands, flags, settings, terminal }: Call<typeof FLAGS>):
   }
   const events = itemsOf(recordAt(answer, "History")).map(readEvent);
   const last = await fetchLastOutput(client, { job, current: currentOf(executions) });
-  terminal.print(describeJob({ job, executions, events, last, terminal, nowMs: client.nowMs() }));
+  const isWide = flags.output === "wide";
+  terminal.print(describeJob({ job, executions, events, last, terminal, isWide, nowMs: client.nowMs() }));
 }
 
 /** A job with all that is told of it. */
@@ -98,6 +104,8 @@ export interface JobToDescribe {
   readonly last?: LastOutput;
   readonly terminal: Pick<Terminal, "paint" | "columns">;
   readonly nowMs: number;
+  /** Also what it asks for. */
+  readonly isWide?: boolean;
 }
 
 /** Several paragraphs. */
@@ -105,6 +113,7 @@ export function describeJob(it: JobToDescribe): string {
   const current = currentOf(it.executions);
   return [
     facts(it, current),
+    ...(it.isWide ? [formatFacts(taskRows(it.job), it.terminal.paint)] : []),
     ...partitions(it, current),
     ...failures(it, current),
     ...output(it),
@@ -141,12 +150,11 @@ function facts(
     ["Priority", job.priority ? String(job.priority) : ""],
     ["Labels", labels],
   ];
-  return rows.filter(([, value]) => value !== "").map(([title, value]) => {
-    const shown = title === "State"
-      ? `${tintState(value, value, paint)}, ${since}`
-      : indent(harmless(value), " ".repeat(12)).trimStart();
-    return `${paint.dim(`${title}:`.padEnd(12))}${shown}`;
-  }).join("\n");
+  const shown = rows.map(([title, value]): [string, string] => [
+    title,
+    title === "State" ? `${tintState(value, value, paint)}, ${since}` : harmless(value),
+  ]);
+  return formatFacts(shown, paint);
 }
 
 function partitions(

@@ -1,4 +1,5 @@
 /** A node as text for people. */
+import { formatFacts } from "./output.ts";
 import type { Terminal } from "./terminal.ts";
 import { age, amountOfBytes, harmless, plural } from "./words.ts";
 import { type NodeView, numberAt, type Wire } from "./wire.ts";
@@ -26,11 +27,7 @@ export function describeNode(
     ["Executions", `${plural(node.running, "runs", "run")}, ${plural(node.queued, "waits", "wait")}`],
     ["Labels", Object.entries(node.labels).map(([key, value]) => `${key}=${value}`).join("\n")],
   ];
-  return rows.filter(([, value]) => value !== "").map(([title, value]) => {
-    const [first = "", ...rest] = harmless(value).split("\n");
-    const lines = rest.map((line) => `\n${" ".repeat(12)}${line}`).join("");
-    return `${terminal.paint.dim(`${title}:`.padEnd(12))}${first}${lines}`;
-  }).join("\n");
+  return formatFacts(rows.map(([title, value]) => [title, harmless(value)]), terminal.paint);
 }
 
 /** `2 cores, 4 GB memory, 10 GB disk` */

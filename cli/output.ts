@@ -1,9 +1,10 @@
 /** One way for every command to print what it found: a table, JSON, YAML or names. */
 import { choice } from "./flags.ts";
 import { formatJson } from "./json.ts";
+import type { Paint } from "./paint.ts";
 import { type Column, formatTable } from "./table.ts";
 import type { Terminal } from "./terminal.ts";
-import { harmless } from "./words.ts";
+import { harmless, indent } from "./words.ts";
 
 /** Forms in which a command prints what it found. */
 export const OUTPUTS = ["table", "wide", "json", "yaml", "name"] as const;
@@ -72,4 +73,16 @@ export async function printRecord(
     `${terminal.paint.dim(`${key}:`.padEnd(width + 1))} ${harmless(value)}`
   );
   terminal.print(lines.join("\n"));
+}
+
+const FACT_COLUMNS = 12;
+
+/** Titles with their values beside them; a value may have several lines, and an empty one is left out. */
+export function formatFacts(
+  rows: readonly (readonly [title: string, value: string])[],
+  paint: Paint,
+): string {
+  return rows.filter(([, value]) => value !== "").map(([title, value]) =>
+    `${paint.dim(`${title}:`.padEnd(FACT_COLUMNS))}${indent(value, " ".repeat(FACT_COLUMNS)).trimStart()}`
+  ).join("\n");
 }

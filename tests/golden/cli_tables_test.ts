@@ -84,7 +84,41 @@ Deno.test("descriptions of jobs: running, waiting, completed with bad exit codes
     job: ReturnType<typeof aJob>,
     executions: ReturnType<typeof anExecution>[],
     last?: LastOutput,
-  ) => describeJob({ job, executions, events: EVENTS, last, terminal, nowMs: NOW_MS });
+    isWide = false,
+  ) => describeJob({ job, executions, events: EVENTS, last, terminal, nowMs: NOW_MS, isWide });
+  const task = {
+    Name: "main",
+    Engine: {
+      Type: "wasm",
+      Params: {
+        EntryModule: "/main.wasm",
+        Entrypoint: "_start",
+        Parameters: ["--name", "Ada L.", "it's"],
+        ImportModules: [],
+      },
+    },
+    Publisher: { Type: "local", Params: {} },
+    Env: { MODE: "fast", TEXT: "a\x1b[2Jb" },
+    InputSources: [
+      { Source: { Type: "local", Params: { SourcePath: "/srv/data", ReadWrite: true } }, Target: "/inputs" },
+      {
+        Source: { Type: "inline", Params: { Digest: "sha256:00", SizeBytes: 120_000 } },
+        Target: "/main.wasm",
+      },
+    ],
+    ResultPaths: [{ Name: "outputs", Path: "/outputs" }],
+    Resources: { CPU: "200m", Memory: "64MB" },
+    Network: { Type: "HTTP", Domains: ["example.org"] },
+    Timeouts: { ExecutionTimeout: 90, TotalTimeout: 3600 },
+  };
+  const asks = {
+    Tasks: [task],
+    Constraints: [{ Key: "region", Operator: "in", Values: ["eu", "us"] }],
+    Retry: { Attempts: 2, LostAttempts: 2 },
+    SuccessExitCodes: [0, 3],
+    StopGrace: "30s",
+    Meta: { team: "a" },
+  };
   const waiting = { StateType: "Queued", Message: "not enough nodes with room: 1 of 1 is busy" };
   const failed = {
     StateType: "Failed",
@@ -111,6 +145,7 @@ Deno.test("descriptions of jobs: running, waiting, completed with bad exit codes
       anExecution(1, ended("failed", 1, { Message: "The module ended by a trap", Hint: "See stderr" })),
       anExecution(2, { ...ended("stopped", -1, { Message: "Execution stopped due to job failure" }) }),
     ]),
+    describe(aJob(6, asks), [], undefined, true),
   ];
   await assertGolden("cli/job_describe.txt", texts.join("\n\n---\n\n") + "\n");
 });
