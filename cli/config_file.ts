@@ -1,5 +1,6 @@
 /** The config file: YAML, one key a line. Its comments survive changes. */
 import { dirname } from "node:path";
+import type { Document } from "yaml";
 import { AppError } from "../shared/errors.ts";
 import { nearest } from "../shared/spec/suggest.ts";
 import { quote } from "../shared/spec/problems.ts";
@@ -28,18 +29,39 @@ export async function readConfigFile(
   return texts;
 }
 
-/** Sets one key and keeps everything else of the file. The new file takes the old one's place at once. */
+/** Sets one key and keeps everything else of the file. */
 export async function writeConfigKey(
   path: string,
   { key, text }: { key: SettingKey; text: string },
 ): Promise<void> {
+  await changeFile(path, (document) => {
+    document.set(spellings(document, key)[0] ?? key, valueOf(key, text));
+  });
+}
+
+/** Takes one key out and keeps everything else of the file; whether it was there. */
+export async function removeConfigKey(path: string, key: SettingKey): Promise<boolean> {
+  if (!(await readConfigFile(path, { isRequired: false })).has(key)) return false;
+  await changeFile(path, (document) => {
+    for (const spelling of spellings(document, key)) document.delete(spelling);
+  });
+  return true;
+}
+
+/** The key as the file has it: with `_` or `-`. */
+function spellings(document: Document, key: SettingKey): readonly string[] {
+  return [key, key.replaceAll("_", "-")].filter((spelling) => document.has(spelling));
+}
+
+/** The new file takes the old one's place at once. */
+async function changeFile(path: string, change: (document: Document) => void): Promise<void> {
   const { parseDocument } = await import("yaml");
   const document = parseDocument(await readText(path, { isRequired: false }));
   readYaml(() => {
     if (document.errors[0]) throw document.errors[0];
   }, path);
   asMap(document.toJS() ?? {}, path);
-  document.set(key, valueOf(key, text));
+  change(document);
   await Deno.mkdir(dirname(path), { recursive: true });
   const draft = `${path}.${crypto.randomUUID().slice(0, 8)}.draft`;
   try {

@@ -1,7 +1,7 @@
-/** `skerry config list|get|set` */
+/** `skerry config list|get|set|unset` */
 import { EXIT } from "../shared/errors.ts";
 import { type Call, defineCommand, type Noun } from "./command.ts";
-import { writeConfigKey } from "./config_file.ts";
+import { removeConfigKey, writeConfigKey } from "./config_file.ts";
 import { OUTPUT_FLAGS, printList } from "./output.ts";
 import { findKey, readSetting, SETTING_KEYS, SETTINGS, split } from "./settings.ts";
 import { AppError } from "../shared/errors.ts";
@@ -73,6 +73,24 @@ const set = defineCommand({
   },
 });
 
+const unset = defineCommand({
+  name: "unset",
+  summary: "Take one setting out of the config file",
+  about: "The environment or the default then decides. What else is in the file stays.",
+  operands: [KEY],
+  flags: {},
+  examples: [{ line: "skerry config unset api", does: "Talk to the server on this machine again" }],
+  async run({ operands, settings, terminal }: Call) {
+    const key = findKey(operands[0]!);
+    const wasThere = await removeConfigKey(settings.path, key);
+    const shown = await settings.show(key);
+    const now = shown.text === "" ? "it has no value now" : `it is ${shown.text} now (${shown.source})`;
+    terminal.note(
+      wasThere ? `Took ${key} out of ${settings.path}: ${now}` : `${key} is not in ${settings.path}: ${now}`,
+    );
+  },
+});
+
 function splitPair(operands: readonly string[]) {
   const [first = "", second] = operands;
   const at = first.indexOf("=");
@@ -88,5 +106,5 @@ function splitPair(operands: readonly string[]) {
 export const CONFIG: Noun = {
   name: "config",
   summary: "Read and change settings",
-  commands: [list, get, set],
+  commands: [list, get, set, unset],
 };

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { AppError } from "../shared/errors.ts";
 import { openSettings, resolveServe, type SettingFlags } from "./config.ts";
-import { writeConfigKey } from "./config_file.ts";
+import { removeConfigKey, writeConfigKey } from "./config_file.ts";
 import { findKey } from "./settings.ts";
 
 const FILE_TEXT = "# mine\nlisten: 127.0.0.1:7000 # here\ncpu: 3\nlabels: { site: pier, arch: arm }\n";
@@ -134,6 +134,21 @@ Deno.test("writeConfigKey() changes one key and keeps comments and the rest", ()
     assert.ok(text.startsWith("# mine\nlisten: 127.0.0.1:7000 # here\ncpu: 500m\n"), text);
     const config = await resolveServe(open(path));
     assert.deepEqual([config.cpuMillis, config.isInsecure, config.allowPaths.length], [500, true, 2]);
+  }));
+
+Deno.test("removeConfigKey() takes one key out, however it is spelled, and keeps comments and the rest", () =>
+  withFile(`${FILE_TEXT}log-level: debug\n`, async (path) => {
+    assert.equal(await removeConfigKey(path, "log_level"), true);
+    assert.equal(await Deno.readTextFile(path), FILE_TEXT);
+    assert.equal(await removeConfigKey(path, "log_level"), false);
+    assert.equal(await removeConfigKey(`${path}.nowhere`, "cpu"), false);
+    assert.equal((await open(path).show("log_level")).source, "default");
+  }));
+
+Deno.test("writeConfigKey() changes a key in the file's own spelling", () =>
+  withFile("log-level: debug\n", async (path) => {
+    await writeConfigKey(path, { key: "log_level", text: "warn" });
+    assert.equal(await Deno.readTextFile(path), "log-level: warn\n");
   }));
 
 Deno.test("findKey() knows other spellings, and guesses what was meant", () => {

@@ -2,6 +2,7 @@
 import { EXIT } from "../shared/errors.ts";
 import { nearest } from "../shared/spec/suggest.ts";
 import type { Noun } from "./command.ts";
+import { habitHint } from "./habits.ts";
 import { NOUNS } from "./nouns.ts";
 import { helpText } from "./program.ts";
 import { environmentName, SETTING_KEYS, SETTINGS } from "./settings.ts";
@@ -62,7 +63,8 @@ export async function showHelp(words: readonly string[], terminal: Terminal): Pr
   if (missing !== undefined) {
     const near = nearest(missing, known ?? [...NOUNS.map(({ name }) => name), ...Object.keys(TOPICS)]);
     terminal.note(`Error: There is no help for "${missing}"`);
-    terminal.note(near ? `Hint: Did you mean ${near}?` : "Hint: `skerry help` lists everything");
+    const habit = habitHint(missing, entry?.name) ?? (near && `Did you mean ${near}?`);
+    terminal.note(`Hint: ${habit ?? "`skerry help` lists everything"}`);
     return EXIT.usage;
   }
   terminal.print(helpText(words, nouns).trimEnd());

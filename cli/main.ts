@@ -5,6 +5,7 @@ import { InvariantError } from "../shared/invariant.ts";
 import { VERSION } from "../shared/version.ts";
 import type { Noun } from "./command.ts";
 import { openSettings, type SettingFlags } from "./config.ts";
+import { habitHint } from "./habits.ts";
 import { NOUNS } from "./nouns.ts";
 import { parseArgs, type Parsed } from "./program.ts";
 import { SETTING_KEYS } from "./settings.ts";
@@ -80,7 +81,11 @@ interface UsageContext {
 
 function showUsageError(error: CommanderError, { args, nouns, terminal }: UsageContext): number {
   if (error.exitCode === 0) return EXIT.ok;
-  const [noun, verb] = args.filter((arg) => !arg.startsWith("-"));
+  const words = args.filter((arg) => !arg.startsWith("-"));
+  const unknown = /^error: unknown command '([^']*)'/.exec(error.message)?.[1];
+  // A flag's value may stand before the noun.
+  const at = words.findIndex((word) => word === unknown || nouns.some(({ name }) => name === word));
+  const [noun, verb] = words.slice(Math.max(0, at));
   const known = nouns.find(({ name }) => name === noun);
   const path = [known?.name, known?.commands?.find(({ name }) => name === verb)?.name].filter(Boolean);
   if (error.code === "commander.help") {
@@ -92,7 +97,9 @@ function showUsageError(error: CommanderError, { args, nouns, terminal }: UsageC
     const [text = "", guess] = error.message.replace(/^error: /, "").split("\n");
     terminal.note(`Error: ${text[0]?.toUpperCase()}${text.slice(1).replaceAll("'", '"')}`);
     const isForProgram = error.code === "commander.unknownOption" && (noun === "wasm" || noun === "docker");
-    if (guess) terminal.note(`Hint: ${guess.replace(/^\((.*)\)$/, "$1")}`);
+    const habit = unknown === undefined ? undefined : habitHint(unknown, known?.name);
+    if (habit) terminal.note(`Hint: ${habit}`);
+    else if (guess) terminal.note(`Hint: ${guess.replace(/^\((.*)\)$/, "$1")}`);
     else if (isForProgram) terminal.note("Hint: What the program itself should get follows after --");
   }
   terminal.note(`See \`${["skerry", ...path].join(" ")} --help\``);

@@ -1,0 +1,45 @@
+/** Words that people bring along from other tools, and what they are called here. */
+
+const JOB_VERBS: Readonly<Record<string, string>> = {
+  ...same("run", "list", "describe", "executions", "history", "logs", "wait", "get", "stop", "validate"),
+  ...all("job stop", "cancel", "kill", "rm", "remove", "delete", "terminate", "abort"),
+  ...all("job describe", "status", "show", "inspect", "info"),
+  ...all("job list", "ls", "ps", "jobs"),
+  ...all("job run", "submit", "create", "apply", "start"),
+  ...all("job get", "results", "result", "download", "fetch"),
+  ...all("job logs", "log", "output", "tail", "attach"),
+  ...all("job history", "events"),
+};
+
+/** By the word before; `""` is the first word. */
+export const HABITS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  "": {
+    ...JOB_VERBS,
+    run: "job run, or skerry wasm run",
+    ...all("node list", "nodes"),
+    ...all("serve", "server", "up", "daemon", "devstack"),
+    ...all("agent alive", "ping", "alive", "health"),
+    ...all("config list", "settings"),
+  },
+  job: JOB_VERBS,
+  node: {
+    ...all("node list", "status", "ls", "ps", "nodes"),
+    ...all("node describe", "show", "inspect", "info", "get"),
+  },
+  config: { ...all("config list", "ls", "show"), ...all("config unset", "rm", "remove", "delete") },
+  agent: { ...all("agent alive", "status", "health", "ping"), ...all("agent node", "info", "describe") },
+};
+
+function all(command: string, ...words: readonly string[]): Record<string, string> {
+  return Object.fromEntries(words.map((word) => [word, command]));
+}
+
+function same(...verbs: readonly string[]): Record<string, string> {
+  return Object.fromEntries(verbs.map((verb) => [verb, `job ${verb}`]));
+}
+
+/** `Did you mean skerry job logs?` for an unknown word after a known one (or after nothing). */
+export function habitHint(word: string, after = ""): string | undefined {
+  const habits = Object.hasOwn(HABITS, after) ? HABITS[after]! : {};
+  return Object.hasOwn(habits, word) ? `Did you mean skerry ${habits[word]}?` : undefined;
+}

@@ -1,0 +1,30 @@
+import assert from "node:assert/strict";
+import { habitHint, HABITS } from "./habits.ts";
+import { NOUNS } from "./nouns.ts";
+
+Deno.test("habitHint() knows words of other tools", () => {
+  const cases: [string, string, string | undefined][] = [
+    ["logs", "", "Did you mean skerry job logs?"],
+    ["ps", "", "Did you mean skerry job list?"],
+    ["run", "", "Did you mean skerry job run, or skerry wasm run?"],
+    ["cancel", "job", "Did you mean skerry job stop?"],
+    ["rm", "job", "Did you mean skerry job stop?"],
+    ["status", "node", "Did you mean skerry node list?"],
+    ["status", "", "Did you mean skerry job describe?"],
+    ["constructor", "", undefined],
+    ["logs", "version", undefined],
+  ];
+  for (const [word, after, hint] of cases) assert.equal(habitHint(word, after), hint, `${after} ${word}`);
+});
+
+Deno.test("every command that a habit leads to exists", async () => {
+  const nouns = await Promise.all(NOUNS.map((noun) => noun.load()));
+  const known = new Set(
+    nouns.flatMap(({ name, commands = [] }) => [name, ...commands.map((it) => `${name} ${it.name}`)]),
+  );
+  for (const habits of Object.values(HABITS)) {
+    for (const [word, command] of Object.entries(habits)) {
+      for (const path of command.split(", or skerry ")) assert.ok(known.has(path), `${word}: ${path}`);
+    }
+  }
+});
