@@ -49,7 +49,7 @@ export interface AgentOptions {
   readonly settings?: NodeSettings;
   /** Local paths that tasks may see. */
   readonly allowPaths?: readonly AllowPath[];
-  /** Names of host variables that tasks may be given. */
+  /** Names and patterns of host variables that tasks may be given. */
   readonly envAllowed?: readonly string[];
   /** Free bytes below which new work is refused. */
   readonly diskReserveBytes?: number;

@@ -30,6 +30,8 @@ export interface ServeConfig {
   readonly hostNames: readonly string[];
   /** Folders and files of this machine that jobs may use as local inputs. Absolute. */
   readonly allowPaths: readonly AllowedPath[];
+  /** Names and patterns of variables of the environment that jobs may be given. */
+  readonly allowEnv: readonly string[];
   /** Share of the machine that jobs may use, in (0, 1], where no amount below is set. */
   readonly capacityRatio: number;
   readonly cpuMillis?: number;
@@ -128,6 +130,7 @@ export async function resolveServe(settings: Settings): Promise<ServeConfig> {
     isInsecure: await settings.need("insecure"),
     hostNames: await settings.need("host_name"),
     allowPaths: await settings.need("allow_path"),
+    allowEnv: await settings.need("allow_env"),
     capacityRatio: await settings.need("capacity_ratio"),
     cpuMillis: await settings.get("cpu"),
     memoryBytes: await settings.get("memory"),

@@ -45,13 +45,19 @@ Deno.test("flags beat the environment, which beats the file, which beats the def
 Deno.test("resolveServe() gives typed values of every source", () =>
   withFile(FILE_TEXT, async (path) => {
     const config = await resolveServe(
-      open(path, { data_dir: ["/srv/x"], allow_path: ["/a", "/b:rw"], memory: ["1GiB"] }),
+      open(path, {
+        data_dir: ["/srv/x"],
+        allow_path: ["/a", "/b:rw"],
+        allow_env: ["HOME", "AWS_*,TZ"],
+        memory: ["1GiB"],
+      }),
     );
     assert.equal(config.dataDir, "/srv/x");
     assert.deepEqual(config.listen, { host: "127.0.0.1", port: 7000 });
     assert.equal(config.cpuMillis, 3000);
     assert.equal(config.memoryBytes, 1024 ** 3);
     assert.deepEqual(config.labels, { site: "pier", arch: "arm" });
+    assert.deepEqual(config.allowEnv, ["HOME", "AWS_*", "TZ"]);
     assert.deepEqual(config.allowPaths, [{ path: "/a", isWritable: false }, {
       path: "/b",
       isWritable: true,

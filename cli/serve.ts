@@ -85,6 +85,7 @@ async function startNode(
     nodeId: folder.nodeId,
     home: self,
     allowPaths: config.allowPaths,
+    envAllowed: config.allowEnv,
     ...(config.dockerSocket !== undefined &&
       { docker: { socketPath: config.dockerSocket, policy: config.docker } }),
     settings: {

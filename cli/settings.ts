@@ -81,6 +81,13 @@ export const SETTINGS = {
     isList: true,
     read: (texts) => texts.map(parseAllowedPath),
   }),
+  allow_env: setting({
+    summary:
+      "Variables of the server's environment that jobs may be given as env:NAME; * stands for any text",
+    placeholder: "NAME",
+    isList: true,
+    read: (texts) => texts.flatMap((text) => text.split(",")).map(parseVariablePattern),
+  }),
   host_name: setting({
     summary: "Names beside its address under which the server may be addressed; others are refused",
     placeholder: "NAME",
@@ -270,6 +277,12 @@ function parseAllowedPath(text: string): AllowedPath {
     throw new AppError("invalid", "must be a folder, or a folder and :rw");
   }
   return { path: isAbsolute(path) ? path : resolvePath(path), isWritable: found?.[2] === "rw" };
+}
+
+function parseVariablePattern(text: string): string {
+  const pattern = text.trim();
+  if (/^[^=\0\s]+$/.test(pattern)) return pattern;
+  throw new AppError("invalid", "must be names of variables, such as AWS_REGION or AWS_*");
 }
 
 function parseRatio(text: string): number {

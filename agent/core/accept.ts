@@ -27,7 +27,7 @@ export interface Offer {
   readonly inputs: ReadonlySet<string>;
   /** Why something is not offered: engine, input or publisher → reason. */
   readonly absent: Readonly<Record<string, string>>;
-  /** Names of host variables that tasks may be given. */
+  /** Names of host variables that tasks may be given; `*` stands for any text, `?` for any character. */
   readonly envAllowed: readonly string[];
   readonly capacity: Resources;
   readonly queueCapacity: Resources;
@@ -90,11 +90,11 @@ export const ACCEPT_RULES: readonly AcceptRule[] = [
     rejects: ({ env }, { envAllowed }) => {
       const names = Object.values(env).filter((value) => value.startsWith(HOST_PREFIX))
         .map((value) => value.slice(HOST_PREFIX.length));
-      const refused = names.find((name) => !envAllowed.includes(name));
+      const refused = names.find((name) => !envAllowed.some((pattern) => fitsPattern(name, pattern)));
       return refused === undefined ? undefined : {
         code: "refused",
         message: `this node does not forward the variable "${refused}" of its environment`,
-        hint: "Give the value itself, or let the node's owner allow-list the variable",
+        hint: "Give the value itself, or let the node's owner start it with --allow-env and the name",
       };
     },
   },
@@ -151,6 +151,11 @@ export function accept(ask: Ask, offer: Offer): Failure | undefined {
     if (failure !== undefined) return failure;
   }
   return undefined;
+}
+
+function fitsPattern(name: string, pattern: string): boolean {
+  const source = pattern.replace(/[.+^${}()|[\]\\]/g, "\\$&").replace(/\*+/g, ".*").replaceAll("?", ".");
+  return new RegExp(`^${source}$`, "s").test(name);
 }
 
 const because = (reason: string | undefined): string => reason === undefined ? "" : `: ${reason}`;

@@ -81,7 +81,12 @@ Deno.test("accept() counts the queue's resources, unless the task can start at o
 
 Deno.test("accept() forwards a variable of the host that is allow-listed", () => {
   const ask = { ...ASK, env: { A: "env:HOME" } };
-  assert.equal(accept(ask, { ...OFFER, envAllowed: ["HOME"] }), undefined);
+  for (const pattern of ["HOME", "H*", "*", "H?ME"]) {
+    assert.equal(accept(ask, { ...OFFER, envAllowed: ["X", pattern] }), undefined, pattern);
+  }
+  for (const pattern of ["HOM", "OME", "H", "?", "h*", "H.ME", "H(.*)", "*X"]) {
+    assert.equal(accept(ask, { ...OFFER, envAllowed: [pattern] })?.code, "refused", pattern);
+  }
 });
 
 Deno.test("accept() refuses a result name that is there twice", () => {

@@ -49,7 +49,7 @@ export interface ComposeOptions {
   readonly workspace: Workspace;
   readonly contents: ContentStore;
   readonly machine: Machine;
-  /** Host variables that tasks may be given. */
+  /** Names and patterns of host variables that tasks may be given. */
   readonly envAllowed?: readonly string[];
   readonly hostEnv?: (name: string) => string | undefined;
   /** Free bytes below which new work is refused; `LIMITS.diskReserveBytes` unless given. */

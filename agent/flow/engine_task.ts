@@ -1,4 +1,5 @@
 /** An order in the words of the engine port. */
+import { AppError } from "../../shared/errors.ts";
 import { LIMITS } from "../../shared/limits.ts";
 import type { RunOrder } from "../../shared/model/order.ts";
 import type { EngineTask, Mount } from "../engines/engine.ts";
@@ -36,10 +37,15 @@ export function engineTask(
 
 /** `env:NAME` stands for a variable of the host; which ones is decided when the order is accepted. */
 function forward(env: Readonly<Record<string, string>>, hostEnv: (name: string) => string | undefined) {
-  const entries = Object.entries(env).map(([key, value]) => [
-    key,
-    value.startsWith(HOST_PREFIX) ? hostEnv(value.slice(HOST_PREFIX.length)) ?? "" : value,
-  ]);
+  const entries = Object.entries(env).map(([key, value]) => {
+    if (!value.startsWith(HOST_PREFIX)) return [key, value];
+    const name = value.slice(HOST_PREFIX.length);
+    const found = hostEnv(name);
+    if (found !== undefined) return [key, found];
+    throw new AppError("input_failed", `Cannot set "${key}": this node has no variable "${name}"`, {
+      hint: "Give the value itself, or let the node's owner set the variable where the node is started",
+    });
+  });
   return Object.fromEntries(entries) as Record<string, string>;
 }
 

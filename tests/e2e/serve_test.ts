@@ -75,6 +75,45 @@ async function nodeList(node: NodeProcess): Promise<ShownNode[] | undefined> {
   return nodes.length > 0 ? nodes : undefined;
 }
 
+/** Prints its environment. */
+const ENVIRONMENT = `(module
+  (import "wasi_snapshot_preview1" "environ_sizes_get" (func $sizes (param i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "environ_get" (func $get (param i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+  (memory (export "memory") 1)
+  (func (export "_start")
+    (drop (call $sizes (i32.const 0) (i32.const 4))) (drop (call $get (i32.const 100) (i32.const 5000)))
+    (i32.store (i32.const 8) (i32.const 5000)) (i32.store (i32.const 12) (i32.load (i32.const 4)))
+    (drop (call $write (i32.const 1) (i32.const 8) (i32.const 1) (i32.const 20)))))`;
+
+Deno.test("a job is given the variables of the node that its owner allows, and no others", async () => {
+  await using node = await startNodeProcess({
+    flags: ["--allow-env", "SEA_*"],
+    env: { SEA_LEVEL: "3 m", SECRET: "x" },
+  });
+  const run = async (value: string) => {
+    const URL = `data:application/wasm;base64,${btoa(String.fromCharCode(...await wasmOf(ENVIRONMENT)))}`;
+    const job = {
+      Type: "batch",
+      Count: 1,
+      Tasks: [{
+        Name: "main",
+        Engine: { Type: "wasm", Params: { EntryModule: "/main.wasm" } },
+        InputSources: [{ Source: { Type: "inline", Params: { URL } }, Target: "/main.wasm" }],
+        Env: { LEVEL: value },
+      }],
+    };
+    return await skerry(["job", "run", "--follow", "-"], {
+      stdin: JSON.stringify(job),
+      env: { SKERRY_API: node.url },
+    });
+  };
+  const given = await run("env:SEA_LEVEL");
+  assert.match(given.stdout, /LEVEL=3 m\0/, given.stderr);
+  assert.match((await run("env:SECRET")).stderr, /does not forward the variable "SECRET"/);
+  assert.match((await run("env:SEA_SIDE")).stderr, /this node has no variable "SEA_SIDE"/);
+});
+
 Deno.test("node list shows a node by its name, and wide its labels", async () => {
   await using node = await startNodeProcess({ flags: ["--name", "lab-7", "--labels", "rack=west"] });
   await waitUntil("the node knows itself", () => nodeList(node));
