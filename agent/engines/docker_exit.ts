@@ -25,20 +25,21 @@ const KILLED = 128 + 9;
 const NOTICE_MS = 2_000;
 
 /**
- * Whether a shutdown of the daemon or the machine ended the container, and not the task itself: such an exit says nothing, even
- * when its code is 0. `isWitnessed`: it was seen running by this process; `lostAtMs`: since when the daemon was away.
- * When nobody saw the end, and the daemon has been started since the container was, it counts as cut short.
+ * Whether the container's end says nothing, even when its code is 0: a shutdown of the daemon or of the machine ended it, or it
+ * ended while the daemon was away, so that its last output may be gone (with live-restore, nobody reads it meanwhile).
+ * `isWitnessed`: it was seen running by this process; `lostAtMs`: since when the daemon was away.
  */
 export async function isCutShort(
   { StartedAt, FinishedAt }: ContainerState,
   seen: { isWitnessed: boolean; lostAtMs: number | undefined; isLiveRestored: boolean },
 ): Promise<boolean> {
   const [startedAtMs, finishedAtMs] = [Date.parse(StartedAt), Date.parse(FinishedAt)];
-  if (seen.lostAtMs !== undefined) return !seen.isLiveRestored && finishedAtMs >= seen.lostAtMs - NOTICE_MS;
+  if (seen.lostAtMs !== undefined) return finishedAtMs >= seen.lostAtMs - NOTICE_MS;
   if (seen.isWitnessed) return false;
   if (await bootedAtMs() > startedAtMs) return true;
-  const daemonAtMs = seen.isLiveRestored ? undefined : await daemonStartedAtMs();
-  return daemonAtMs !== undefined && daemonAtMs > startedAtMs;
+  const daemonAtMs = await daemonStartedAtMs();
+  if (daemonAtMs === undefined || daemonAtMs < startedAtMs) return false;
+  return !seen.isLiveRestored || finishedAtMs < daemonAtMs + NOTICE_MS;
 }
 
 /** How the task ended. */
@@ -60,7 +61,7 @@ export function exitOf(
     return {
       kind: "failed",
       code: "interrupted",
-      message: "The container was ended by a shutdown of the Docker Engine or of the machine",
+      message: "The container ended while the Docker Engine was away, or by a shutdown of the machine",
       hint:
         'Set "live-restore": true in the daemon\'s configuration, so that containers outlive its restarts',
     };

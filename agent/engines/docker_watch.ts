@@ -100,6 +100,7 @@ export class Watch {
         }));
         if (state.Running) {
           isSeen = true;
+          lostAtMs = undefined;
           continue;
         }
         return {

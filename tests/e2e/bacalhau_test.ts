@@ -1,6 +1,7 @@
 /** The unmodified Bacalhau 1.9.3 command line against a real node. */
 import assert from "node:assert/strict";
 import { bacalhauClient } from "../../scripts/setup.ts";
+import { BUSYBOX, DockerDaemon } from "../support/docker_daemon.ts";
 import { type NodeProcess, startNodeProcess } from "../support/node_process.ts";
 import { printing, wasmOf } from "../support/wasm_modules.ts";
 
@@ -144,6 +145,43 @@ Deno.test("an unmodified Bacalhau command line works against a node", async (t) 
     assert.match(await client.ok("agent", "version"), /v1\.9\.3/);
     assert.match(await client.ok("agent", "node", "--output", "json"), /"NodeType": ?"Compute"/);
     await client.ok("agent", "config");
+  });
+});
+
+Deno.test("an unmodified Bacalhau command line runs containers", async (t) => {
+  await using daemon = await DockerDaemon.start();
+  await using node = await startNodeProcess({ flags: ["--docker-socket", daemon.socketPath] });
+  await using client = await openClient(node);
+  // A new client's first commands tell of its own set-up.
+  for (let count = 0; count < 2; count++) await client.ok("job", "list");
+  await t.step("docker run, with environment, folder and results", async () => {
+    const script = "pwd; echo $GREETING; echo kept > /outputs/file; exit 2";
+    const id = idOf(
+      await client.ok(
+        ...["docker", "run", "-e", "GREETING=hi", "-w", "/tmp", "-o", "outputs:/outputs", "-p", "local"],
+        ...[BUSYBOX, "--", "sh", "-c", script],
+      ),
+    );
+    const { Executions } = JSON.parse(await client.ok("job", "describe", id, "--output", "json"));
+    assert.deepEqual(Executions.Items[0].RunOutput.Stdout, "/tmp\nhi\n");
+    await Deno.mkdir(`${client.folder}/got`);
+    await client.ok("job", "get", id, "--output-dir", `${client.folder}/got`);
+    assert.equal(await Deno.readTextFile(`${client.folder}/got/outputs/file`), "kept\n");
+    assert.equal(await Deno.readTextFile(`${client.folder}/got/exitCode`), "2");
+  });
+  await t.step("docker run --follow, and job logs", async () => {
+    const out = await client.ok("docker", "run", "--follow", BUSYBOX, "--", "echo", "hello from a container");
+    assert.match(out, /hello from a container/);
+  });
+  await t.step("an image that is not there fails the job with the reason", async () => {
+    const { out, err } = await client.run("docker", "run", "127.0.0.1:9/no/such:image", "--", "true");
+    assert.match(out + err, /Cannot pull the image/);
+  });
+  await t.step("job stop ends the container", async () => {
+    const sent = await client.ok("docker", "run", "--id-only", "--wait=false", BUSYBOX, "--", "sleep", "600");
+    await client.ok("job", "stop", sent.trim());
+    const { Job } = JSON.parse(await client.ok("job", "describe", sent.trim(), "--output", "json"));
+    assert.equal(Job.State.StateType, "Stopped");
   });
 });
 

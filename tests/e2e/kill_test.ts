@@ -4,21 +4,13 @@
  */
 import assert from "node:assert/strict";
 import { seededRandom } from "../../shared/random.ts";
-import { type NodeProcess, startNodeProcess } from "../support/node_process.ts";
-import { waitUntil } from "../support/wait_until.ts";
+import { checkJob, submitSome } from "../support/acknowledged.ts";
+import { startNodeProcess } from "../support/node_process.ts";
 import { wasmOf } from "../support/wasm_modules.ts";
 
 const KILLS = Number(Deno.env.get("SKERRY_KILLS") ?? 100);
 const SEED = Number(Deno.env.get("SKERRY_KILL_SEED") ?? Date.now() % 1_000_000);
 const FLAGS = ["--cpu", "8", "--log-level", "warn"];
-
-interface Execution {
-  readonly ID: string;
-  readonly PartitionIndex?: number;
-  readonly ComputeState: { readonly StateType: number };
-  readonly RunOutput?: { readonly Stdout: string; readonly ExitCode: number };
-}
-const COMPLETED = 9;
 
 /** Prints a line, works for a while, and prints another. */
 const WORKING = `(module
@@ -52,32 +44,6 @@ function jobOf(module: string, count: number): Record<string, unknown> {
   };
 }
 
-/** Submits until the connection breaks; what was acknowledged is noted at once. */
-async function submitSome(
-  node: NodeProcess,
-  options: { module: string; random: () => number; acknowledged: Map<string, number> },
-) {
-  const { module, random, acknowledged } = options;
-  const known = [...acknowledged.keys()];
-  while (acknowledged.size < known.length + 6) {
-    const count = 1 + Math.floor(random() * 4);
-    let answer: Response;
-    try {
-      answer = await fetch(`${node.url}/api/v1/orchestrator/jobs`, {
-        method: "PUT",
-        headers: { "content-type": "application/json" },
-        body: JSON.stringify({ Job: jobOf(module, count), IdempotencyToken: crypto.randomUUID() }),
-      });
-    } catch {
-      return; // the node was killed: what it did not acknowledge may be lost
-    }
-    const text = await answer.text().catch(() => "");
-    if (text === "") return;
-    assert.equal(answer.status, 200, text);
-    acknowledged.set(JSON.parse(text).JobID, count);
-  }
-}
-
 /** The whole process tree of the node. */
 function family(pid: number): number[] {
   try {
@@ -100,7 +66,7 @@ Deno.test(`${KILLS} times kill -9 at random points loses nothing and accepts not
   let machineDeaths = 0;
   for (let round = 0; round < KILLS; round++) {
     const node = await startNodeProcess({ dataDir, flags: FLAGS });
-    const submitting = submitSome(node, { module, random, acknowledged });
+    const submitting = submitSome(node, { jobOf: (count) => jobOf(module, count), random, acknowledged });
     await new Promise((resolve) => setTimeout(resolve, random() * 400));
     // One time in four the machine dies: the modules go with the agent.
     const isMachine = random() < 0.25;
@@ -124,22 +90,3 @@ Deno.test(`${KILLS} times kill -9 at random points loses nothing and accepts not
   await node.end("SIGTERM");
   await Deno.remove(dataDir, { recursive: true });
 });
-
-async function checkJob(node: NodeProcess, { id, count }: { id: string; count: number }): Promise<void> {
-  const url = `${node.url}/api/v1/orchestrator/jobs/${id}`;
-  const { Job } = await waitUntil(`job ${id} ends`, async () => {
-    const answer = await (await fetch(`${url}?wait=terminal&wait_ms=5000`)).json();
-    if (answer.Job === undefined) {
-      throw new Error(`acknowledged job ${id} is gone: ${JSON.stringify(answer)}`);
-    }
-    return ["Completed", "Failed", "Stopped"].includes(answer.Job.State.StateType) && answer;
-  }, { deadlineMs: 120_000 });
-  assert.equal(Job.State.StateType, "Completed", JSON.stringify(Job.State));
-  const { Items } = await (await fetch(`${url}/executions?limit=1000`)).json() as { Items: Execution[] };
-  const accepted = Items.filter(({ ComputeState }) => ComputeState.StateType === COMPLETED);
-  const indexes = accepted.map(({ PartitionIndex }) => PartitionIndex ?? 0).sort((a, b) => a - b);
-  assert.deepEqual(indexes, Array.from({ length: count }, (_, index) => index), `results of ${id}`);
-  for (const { ID, RunOutput } of accepted) {
-    assert.equal(RunOutput?.Stdout, "begin\nend\n", `output of ${ID}`);
-  }
-}
