@@ -1,5 +1,6 @@
 /** A node whose disk gets full: nothing that it accepted is lost, and it says why it takes no more. */
 import assert from "node:assert/strict";
+import { DatabaseSync } from "node:sqlite";
 import { freeBytes } from "../../shared/disk.ts";
 import { LIMITS } from "../../shared/limits.ts";
 import { type NodeProcess, skerry, startNodeProcess } from "../support/node_process.ts";
@@ -175,6 +176,7 @@ Deno.test("on a full disk old results go when they were fetched, and only then",
   }
   const executions = () => [...Deno.readDirSync(`${dataDir}/agent/executions`)].map(({ name }) => name);
   assert.equal(executions().length, 2);
+  fetchedEarlier(`${dataDir}/agent/agent.db`, LIMITS.resultsFetchedKeptMs);
   disk.fill(20 * MIB);
   await using node = await startNodeProcess({ dataDir });
   await waitUntil("the fetched one is swept away", () => executions().length === 1);
@@ -186,6 +188,12 @@ Deno.test("on a full disk old results go when they were fetched, and only then",
   assert.match(gone.stderr, /^Error: [^\n]+/m);
   assert.doesNotMatch(gone.stderr, /bug in Skerry|\n\s+at /);
 });
+
+/** As if the node had run for so long since. */
+function fetchedEarlier(path: string, ms: number): void {
+  using database = new DatabaseSync(path);
+  database.exec(`UPDATE executions SET fetched_lifetime_ms = fetched_lifetime_ms - ${ms}`);
+}
 
 async function folder(): Promise<AsyncDisposable & { path: string }> {
   const path = await Deno.makeTempDir();
