@@ -33,6 +33,8 @@ export class Outbox {
   readonly #database: Database;
   readonly #clock: Clock;
   readonly #damaged: Damaged;
+  /** By peer and lane: the number of the newest report about each thing that waits, the oldest first. */
+  readonly #newest = new Map<string, Map<string, number>>();
   /** Ages are counted by uptime within one process, and by wall time across processes. */
   readonly process: string;
 
@@ -50,7 +52,7 @@ export class Outbox {
     const seq = state.last.seq + 1;
     const body = encodeBody(message.body);
     const hash = chain(state.last.hash, body);
-    if (lane === "state") this.#replaceOlder(peer, message);
+    if (isReplaceable(message)) this.#replaceOlder(peer, { ...message, seq });
     this.#database.run(
       "INSERT INTO outbox (peer, lane, seq, kind, about, hash, body, at_ms, uptime_ms, process) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
       peer,
@@ -73,16 +75,39 @@ export class Outbox {
     );
   }
 
-  /** Only reports are coalesced: each holds the whole observed state. Orders are kept, each is its own wish. */
-  #replaceOlder(peer: PeerId, { lane, kind, about }: Message): void {
-    if (kind !== "report" && kind !== "node") return;
-    this.#database.run(
-      "UPDATE outbox SET body = NULL WHERE peer = ? AND lane = ? AND kind = ? AND about = ? AND body IS NOT NULL",
-      peer,
-      lane,
-      kind,
-      about,
-    );
+  /**
+   * Only reports are coalesced: each holds the whole observed state. Orders are kept, each is its own wish. After a
+   * transaction that failed the memory may be wrong: then one that could be replaced arrives as well, and changes nothing.
+   */
+  #replaceOlder(peer: PeerId, { lane, kind, about, seq }: Message & { seq: number }): void {
+    const newest = this.#newestOf(peer, lane);
+    const older = newest.get(`${kind} ${about}`);
+    if (older !== undefined) {
+      this.#database.run(
+        "UPDATE outbox SET body = NULL WHERE peer = ? AND lane = ? AND seq = ? AND kind = ? AND about = ?",
+        peer,
+        lane,
+        older,
+        kind,
+        about,
+      );
+    }
+    newest.delete(`${kind} ${about}`);
+    newest.set(`${kind} ${about}`, seq);
+  }
+
+  #newestOf(peer: PeerId, lane: Lane): Map<string, number> {
+    let newest = this.#newest.get(`${peer} ${lane}`);
+    if (newest === undefined) {
+      const rows = this.#database.all(
+        "SELECT seq, kind, about FROM outbox WHERE peer = ? AND lane = ? AND kind IN ('report', 'node') AND body IS NOT NULL ORDER BY seq",
+        peer,
+        lane,
+      );
+      newest = new Map(rows.map(({ seq, kind, about }) => [`${kind} ${about}`, Number(seq)]));
+      this.#newest.set(`${peer} ${lane}`, newest);
+    }
+    return newest;
   }
 
   /** The lane's marks; made at first use. */
@@ -163,6 +188,11 @@ export class Outbox {
 
   /** The peer has applied everything up to the mark: forget it. */
   acknowledge(peer: PeerId, lane: Lane, applied: Mark): void {
+    const newest = this.#newest.get(`${peer} ${lane}`);
+    for (const [about, seq] of newest ?? []) {
+      if (seq > applied.seq) break;
+      newest!.delete(about);
+    }
     this.#database.run(
       "DELETE FROM outbox WHERE peer = ? AND lane = ? AND seq <= ?",
       peer,
@@ -188,6 +218,7 @@ export class Outbox {
         lane,
       )
       : [];
+    this.#newest.delete(`${peer} ${lane}`);
     this.#database.run("DELETE FROM outbox WHERE peer = ? AND lane = ?", peer, lane);
     this.#database.run(
       "UPDATE lanes SET epoch = ?, seq = 0, hash = ?, acked_seq = 0, acked_hash = ? WHERE peer = ? AND lane = ?",
@@ -209,6 +240,9 @@ export class Outbox {
     return Number(this.#database.get("SELECT count(*) AS n FROM outbox WHERE peer = ?", peer)?.n ?? 0);
   }
 }
+
+const isReplaceable = ({ lane, kind }: Message): boolean =>
+  lane === "state" && (kind === "report" || kind === "node");
 
 function toLane(row: SqlRow): LaneState {
   const epoch = Number(row.epoch);
