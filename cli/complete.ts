@@ -8,7 +8,7 @@ import { TOPICS } from "./help.ts";
 import { NOUNS } from "./nouns.ts";
 import { kebab } from "./program.ts";
 import { SETTING_KEYS, SETTINGS } from "./settings.ts";
-import { itemsOf, readJob, readNode } from "./wire.ts";
+import { itemsOf, type JobView, readJob, readNode } from "./wire.ts";
 import { oneLine, short } from "./words.ts";
 
 /** A word, and what it means. */
@@ -100,6 +100,15 @@ function operandPlace(command: Command, { flags, words }: { flags: Flags; words:
   return { offers, completes: operand?.completes };
 }
 
+/** Every job by its name and by its ID; a name that a shell would read as several words only by the ID. */
+export function offersOf(jobs: readonly Pick<JobView, "id" | "name" | "state">[]): readonly Offer[] {
+  const isWord = (name: string) => /^[\p{L}\p{N}_.:+@%,=-]+$/u.test(name);
+  return jobs.flatMap(({ id, name, state }) => [
+    ...(name !== id && isWord(name) ? [{ value: name, about: `${state} ${short(id)}` }] : []),
+    { value: short(id), about: name === id ? state : `${state} ${name}` },
+  ]);
+}
+
 /** What the settings or the server know. */
 async function askFor(kind: Completes): Promise<readonly Offer[]> {
   if (kind === "setting") return SETTING_KEYS.map((key) => ({ value: key, about: SETTINGS[key].summary }));
@@ -111,10 +120,7 @@ async function askFor(kind: Completes): Promise<readonly Offer[]> {
     }
     const query = { limit: ASKED_JOBS, order_by: "created_at", reverse: true };
     const jobs = itemsOf(await client.get("/orchestrator/jobs", { query })).map(readJob);
-    return jobs.map(({ id, name, state }) => ({
-      value: short(id),
-      about: name === id ? state : `${state} ${name}`,
-    }));
+    return offersOf(jobs);
   } catch {
     return [];
   }

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { placeOf } from "./complete.ts";
+import { offersOf, placeOf } from "./complete.ts";
 import { NOUNS } from "./nouns.ts";
 
 const nouns = await Promise.all(NOUNS.map((noun) => noun.load()));
@@ -30,4 +30,12 @@ Deno.test("operands say what completes them, also behind flags with values", () 
   assert.equal(completes("job", "get", "--output-dir", ""), "folder");
   assert.equal(completes("job", "describe", "j-1", ""), undefined);
   assert.equal(completes("wasm", "run", "x.wasm", "--", ""), undefined);
+});
+
+Deno.test("jobs are offered by name and by ID, names that are several words by ID only", () => {
+  const id = "j-0123abcd-0000-4000-8000-000000000000";
+  const valuesOf = (name: string) => offersOf([{ id, name, state: "running" }]).map(({ value }) => value);
+  assert.deepEqual(valuesOf("etl-2"), ["etl-2", "j-0123abcd"]);
+  assert.deepEqual(valuesOf(id), ["j-0123abcd"]);
+  for (const name of ["my job", "a;rm", "$x", "a\tb"]) assert.deepEqual(valuesOf(name), ["j-0123abcd"]);
 });

@@ -4,6 +4,7 @@ import type { Document } from "yaml";
 import { AppError } from "../shared/errors.ts";
 import { nearest } from "../shared/spec/suggest.ts";
 import { quote } from "../shared/spec/problems.ts";
+import { reasonOf } from "./file_errors.ts";
 import { SETTING_KEYS, type SettingKey, SETTINGS, split } from "./settings.ts";
 
 /** Texts by key. A file that does not exist is empty, unless it is required. */
@@ -69,7 +70,7 @@ async function changeFile(path: string, change: (document: Document) => void): P
     await Deno.rename(draft, path);
   } catch (error) {
     await Deno.remove(draft).catch(() => {});
-    throw new AppError("io", `Cannot write ${path}: ${reason(error)}`, { cause: error });
+    throw new AppError("io", `Cannot write ${path}: ${reasonOf(error)}`, { cause: error });
   }
 }
 
@@ -78,7 +79,7 @@ async function readText(path: string, { isRequired }: { isRequired: boolean }): 
     return await Deno.readTextFile(path);
   } catch (error) {
     if (error instanceof Deno.errors.NotFound && !isRequired) return "";
-    throw new AppError("config", `Cannot read ${path}: ${reason(error)}`, { cause: error });
+    throw new AppError("config", `Cannot read ${path}: ${reasonOf(error)}`, { cause: error });
   }
 }
 
@@ -117,10 +118,4 @@ function valueOf(key: SettingKey, text: string): unknown {
   if (SETTINGS[key].isList) return split(key, text);
   if (text === "true" || text === "false") return text === "true";
   return /^\d{1,9}$/.test(text) ? Number(text) : text;
-}
-
-function reason(error: unknown): string {
-  if (error instanceof Deno.errors.NotFound) return "it does not exist";
-  if (error instanceof Deno.errors.PermissionDenied) return "permission denied";
-  return (error as Error).message;
 }

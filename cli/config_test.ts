@@ -128,7 +128,7 @@ Deno.test("a file that is no YAML or no map is refused by its path", async () =>
     "- a",
     (path) => assert.rejects(open(path).get("cpu"), refuses("config", /must hold lines such as/)),
   );
-  await assert.rejects(open("/nowhere/config.yaml").get("cpu"), refuses("config", /does not exist/));
+  await assert.rejects(open("/nowhere/config.yaml").get("cpu"), refuses("config", /there is no such file/));
 });
 
 Deno.test("writeConfigKey() changes one key and keeps comments and the rest", () =>

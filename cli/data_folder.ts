@@ -5,6 +5,7 @@
 import { DatabaseSync } from "node:sqlite";
 import { z } from "zod";
 import { AppError } from "../shared/errors.ts";
+import { reasonOf } from "./file_errors.ts";
 import { type IdSource, newNodeId, NodeId } from "../shared/model/ids.ts";
 
 /** The id is part of the names under which the node is addressed. */
@@ -77,8 +78,7 @@ function readNodeId(path: string, ids: IdSource): NodeId {
 }
 
 function unusable(path: string, cause: unknown): AppError {
-  const why = cause instanceof Error ? cause.message.replace(/\s*\(os error \d+\).*/s, "") : String(cause);
-  return new AppError("store", `Cannot use the data folder "${path}": ${why}`, {
+  return new AppError("store", `Cannot use the data folder "${path}": ${reasonOf(cause)}`, {
     hint:
       "Check its owner, its permissions, the mount and the free space, or name another folder with --data-dir",
     cause,

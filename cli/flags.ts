@@ -73,6 +73,17 @@ export function choice<const Word extends string>(
   return { kind: "value", ...written, parse };
 }
 
+/** One of a few words, in any casing; none unless given. */
+export function oneOf(
+  written: WrittenValue & { readonly choices: readonly string[] },
+): Flag<string | undefined> {
+  const parse = (word: string) => {
+    if (written.choices.includes(word.toLowerCase())) return word.toLowerCase();
+    throw notOneOf(word, written.choices);
+  };
+  return { kind: "value", initial: undefined, ...written, parse };
+}
+
 /** The error of a word that must be one of a few. */
 export function notOneOf(word: string, choices: readonly string[]): AppError {
   const near = nearest(word, choices);

@@ -1,4 +1,5 @@
 /** `skerry job list` */
+import { quote } from "../shared/spec/problems.ts";
 import { type Call, defineCommand } from "./command.ts";
 import { type Client, openClient } from "./client.ts";
 import { list, notOneOf, readWritten, text, toggle, whole } from "./flags.ts";
@@ -63,6 +64,8 @@ async function run({ flags, settings, terminal }: Call<typeof FLAGS>): Promise<v
     nameOf: ({ id }) => id,
     empty: flags.state.length || flags.labels.length
       ? "No such jobs"
+      : client.namespace
+      ? `No jobs in the namespace ${quote(client.namespace)}`
       : "No jobs yet: `skerry job run --help` shows how",
     columns: columns(terminal, client.nowMs()),
   });

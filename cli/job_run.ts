@@ -4,6 +4,7 @@ import { LIMITS } from "../shared/limits.ts";
 import type { ParsedJob } from "../shared/spec/parse_job.ts";
 import { quote } from "../shared/spec/problems.ts";
 import { type Call, defineCommand } from "./command.ts";
+import { reasonOf } from "./file_errors.ts";
 import { text } from "./flags.ts";
 import { isData, OUTPUT_FLAGS, printData } from "./output.ts";
 import { checkJob, RUN_FLAGS, runJob } from "./submit.ts";
@@ -102,9 +103,11 @@ async function readText(path: string): Promise<string> {
     return new TextDecoder().decode(bytes);
   } catch (error) {
     if (error instanceof AppError) throw error;
-    const why = error instanceof Deno.errors.NotFound ? "there is no such file" : (error as Error).message;
     const code = error instanceof Deno.errors.NotFound ? "not_found" : "io";
-    throw new AppError(code, `Cannot read the job file ${quote(path)}: ${why}`, { cause: error });
+    throw new AppError(code, `Cannot read the job file ${quote(path)}: ${reasonOf(error)}`, {
+      hint: "Name a file with a job in YAML or JSON, or - for stdin",
+      cause: error,
+    });
   }
 }
 

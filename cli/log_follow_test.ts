@@ -79,5 +79,8 @@ Deno.test("what was selected is asked of the server", async () => {
 });
 
 Deno.test("an error of the server ends it", async () => {
-  await assert.rejects(watch([[JSON.stringify({ error: "no logs" })]]), /no logs/);
+  const refusal = (frame: unknown) => watch([[JSON.stringify(frame)]]).catch((error) => error);
+  const known = await refusal({ error: "execution not found", code: "not_found", hint: "Look" });
+  assert.deepEqual([known.code, known.message, known.hint], ["not_found", "execution not found", "Look"]);
+  assert.equal((await refusal({ error: "no logs" })).code, "conflict");
 });

@@ -1,5 +1,5 @@
 /** Output of executions over the server's websocket. */
-import { AppError } from "../shared/errors.ts";
+import { AppError, type ErrorCode, ERRORS } from "../shared/errors.ts";
 import { type Client, type Query, unreachable } from "./client.ts";
 import { parseJson } from "./json.ts";
 import { numberAt, recordAt, textAt } from "./wire.ts";
@@ -57,7 +57,11 @@ export async function* streamLogs(
 function readFrame(data: string): LogFrame | AppError {
   const frame = parseJson(data);
   const error = textAt(frame, "error");
-  if (error) return new AppError("conflict", error, { hint: textAt(frame, "hint") });
+  if (error) {
+    const code = textAt(frame, "code") ?? "";
+    const known = Object.hasOwn(ERRORS, code) ? code as ErrorCode : "conflict";
+    return new AppError(known, error, { hint: textAt(frame, "hint") });
+  }
   const value = recordAt(frame, "value");
   return {
     isError: numberAt(value, "Type") === 2,

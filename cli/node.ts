@@ -1,7 +1,7 @@
 /** `skerry node list|describe` */
 import { type Call, defineCommand, type Noun } from "./command.ts";
 import { openClient } from "./client.ts";
-import { text } from "./flags.ts";
+import { oneOf, text } from "./flags.ts";
 import { amounts, describeNode } from "./node_describe.ts";
 import { isData, OUTPUT_FLAGS, printData, printList } from "./output.ts";
 import { asRecord, itemsOf, readNode } from "./wire.ts";
@@ -13,7 +13,11 @@ const LIST_FLAGS = {
     short: "l",
     summary: "Only nodes with these labels, such as site=pier",
   }),
-  filterStatus: text({ placeholder: "STATUS", summary: "Only nodes that are connected, or disconnected" }),
+  filterStatus: oneOf({
+    placeholder: "STATUS",
+    summary: "Only nodes in this state",
+    choices: ["connected", "disconnected"],
+  }),
   ...OUTPUT_FLAGS,
 };
 

@@ -1,6 +1,7 @@
 /** Downloading: resumed after a broken link where the server can, and complete or not there at all. */
 import { AppError } from "../shared/errors.ts";
 import { type Client, unreachable } from "./client.ts";
+import { reasonOf } from "./file_errors.ts";
 import { pause } from "./interrupt.ts";
 
 /** A link that gives nothing for so long is taken for dead. */
@@ -68,7 +69,7 @@ async function fetchRest(client: Client, { url, path, signal, onBytes }: Downloa
     let gotBytes = 0;
     for await (const chunk of answer.body) {
       alive();
-      for (let from = 0; from < chunk.length;) from += await file.write(chunk.subarray(from));
+      await writeAll(file, chunk, path);
       gotBytes += chunk.length;
       onBytes(chunk.length);
     }
@@ -80,6 +81,18 @@ async function fetchRest(client: Client, { url, path, signal, onBytes }: Downloa
     }
   } finally {
     clearTimeout(timer);
+  }
+}
+
+/** What cannot be written is no fault of the link, and not tried again. */
+async function writeAll(file: Deno.FsFile, chunk: Uint8Array, path: string): Promise<void> {
+  try {
+    for (let from = 0; from < chunk.length;) from += await file.write(chunk.subarray(from));
+  } catch (cause) {
+    throw new AppError("io", `Cannot write ${path}: ${reasonOf(cause)}`, {
+      hint: "The same command goes on where it stopped",
+      cause,
+    });
   }
 }
 

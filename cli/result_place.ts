@@ -2,6 +2,7 @@
 import { dirname, join } from "node:path";
 import { AppError } from "../shared/errors.ts";
 import { quote } from "../shared/spec/problems.ts";
+import { reasonOf } from "./file_errors.ts";
 import { namesIn } from "./result_merge.ts";
 import type { JobView } from "./wire.ts";
 import { short } from "./words.ts";
@@ -18,7 +19,8 @@ export async function openWork(folder: string, job: JobView): Promise<string> {
     await Deno.mkdir(work, { recursive: true });
     return work;
   } catch (cause) {
-    throw new AppError("io", `Cannot write results to ${quote(folder)}: ${(cause as Error).message}`, {
+    throw new AppError("io", `Cannot write results to ${quote(folder)}: ${reasonOf(cause)}`, {
+      hint: "Name another folder with --output-dir",
       cause,
     });
   }

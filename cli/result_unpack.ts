@@ -2,6 +2,7 @@
 import { dirname, join } from "node:path";
 import { AppError } from "../shared/errors.ts";
 import { quote } from "../shared/spec/problems.ts";
+import { reasonOf } from "./file_errors.ts";
 
 /** What was written. */
 export interface Unpacked {
@@ -47,7 +48,7 @@ export async function unpack(
     }
   } catch (error) {
     if (error instanceof AppError) throw error;
-    throw new AppError("io", `Cannot unpack the results: ${(error as Error).message}`, {
+    throw new AppError("io", `Cannot unpack the results: ${reasonOf(error)}`, {
       hint: "Fetch them again; --raw keeps the archive as it is",
       cause: error,
     });

@@ -3,6 +3,7 @@ import { AppError } from "../shared/errors.ts";
 import { LIMITS } from "../shared/limits.ts";
 import { quote } from "../shared/spec/problems.ts";
 import { type Call, defineCommand, type Noun } from "./command.ts";
+import { reasonOf } from "./file_errors.ts";
 import { list, text } from "./flags.ts";
 import { parseInput, parseSource, type WireInput } from "./input_grammar.ts";
 import { JOB_FLAGS, jobOf, withoutEmpty } from "./job_flags.ts";
@@ -118,12 +119,7 @@ async function readModule(path: string): Promise<Uint8Array> {
   try {
     bytes = await Deno.readFile(path);
   } catch (error) {
-    const why = error instanceof Deno.errors.NotFound
-      ? "there is no such file"
-      : error instanceof Deno.errors.IsADirectory
-      ? "it is a folder"
-      : (error as Error).message;
-    throw new AppError("not_found", `Cannot read the module ${quote(path)}: ${why}`, {
+    throw new AppError("not_found", `Cannot read the module ${quote(path)}: ${reasonOf(error)}`, {
       hint:
         "Name a .wasm file of this machine, a URI such as file:///srv/app.wasm, or the path of an -i input",
       cause: error,

@@ -46,7 +46,7 @@ export function logRoutes(door: Door): Route[] {
     summary: "The output of a job, over a websocket",
     description:
       'Text frames {"value":{"Type":1|2,"Line":"…"}} (1 stdout, 2 stderr) with the execution and its ' +
-      'partition; a failure is one frame {"error":"…"}. The end is close code 1000. Without execution or ' +
+      'partition; a failure is one frame {"error":"…"}, with its code and hint. The end is close code 1000. Without execution or ' +
       "partition: the latest execution of every partition.",
     query: LogsQuery,
     handle: (call) => openLogs(door, call),
@@ -65,9 +65,9 @@ function openLogs(door: Door, call: Call): Response {
     const { response, socket } = openSocket(call.request, door.clock);
     sendLogs(door, call, socket)
       .catch((error) => {
-        const { Message, Status } = envelopeOf(error, call.requestId);
+        const { Message, Status, Hint, Details } = envelopeOf(error, call.requestId);
         if (Status >= 500) door.log.error("log socket failed", { requestId: call.requestId, error });
-        return socket.send({ error: Message });
+        return socket.send({ error: Message, code: Details?.code, hint: Hint });
       })
       .finally(() => {
         socket.close();

@@ -42,13 +42,20 @@ const Order = z.string().transform((text, context) => {
   return z.NEVER;
 }).optional();
 
+/** One of a few words, in any casing. */
+function wordOf(...words: readonly string[]) {
+  return z.string().refine((text) => words.includes(text.toLowerCase()), {
+    error: `must be one of ${words.join(", ")}`,
+  }).describe(words.map((word) => `\`${word}\``).join(", ")).optional();
+}
+
 const ListQuery = z.object({
   limit: Limit,
   order_by: Order,
   reverse: Flag,
   labels: AnyText.describe("A selector like `env=prod,tier in (a,b),!old`"),
-  "filter-approval": AnyText.describe("`approved`, `pending` or `rejected`"),
-  "filter-status": AnyText.describe("`connected` or `disconnected`"),
+  "filter-approval": wordOf("approved", "pending", "rejected"),
+  "filter-status": wordOf("connected", "disconnected"),
 });
 
 /** The routes of nodes. */

@@ -80,7 +80,11 @@ function getExecution(store: Store, id: string) {
       hint: "Use the full execution ID",
     });
   }
-  if (prefixed[0] === undefined) throw new AppError("not_found", `execution not found: ${id}`);
+  if (prefixed[0] === undefined) {
+    throw new AppError("not_found", `execution not found: ${id}`, {
+      hint: 'List the executions of a job with "skerry job executions JOB"',
+    });
+  }
   return prefixed[0].execution;
 }
 

@@ -93,5 +93,14 @@ Deno.test("the command line, by hand", async (t) => {
     assert.doesNotMatch(node.log(), /first-use/);
   });
 
+  await t.step("what does not exist is said in words, with the exit code for it", async () => {
+    await run("wasm", "run", hello, "--count", "2", "--cpu", "100m", "--name", "two");
+    const logs = await run("job", "logs", "two", "--execution-id", "e-nope");
+    assert.deepEqual([logs.code, /Hint: .*job executions/.test(logs.stderr)], [3, true], logs.stderr);
+    const below = await run("job", "get", "two", "--output-dir", join(hello, "x"));
+    assert.match(below.stderr, /a part of its path is a file, not a folder\nHint: .*--output-dir/);
+    assert.match((await run("job", "list", "--namespace", "none")).stderr, /No jobs in the namespace "none"/);
+  });
+
   await Deno.remove(folder, { recursive: true });
 });

@@ -70,6 +70,8 @@ const LINES = [
   "job list",
   "--api http://127.0.0.2:65531 node list",
   "node list --api ftp://hub",
+  "node list --filter-status gone",
+  "job run /tmp",
   "job describe",
   "job describe a b",
   "job stop",

@@ -208,7 +208,10 @@ Deno.test("nodes and the agent tell of themselves, with the age of what they tel
   equal(await count("labels=zone=a"), 1);
   equal(await count("labels=zone=b"), 0);
   equal(await count("filter-status=connected&filter-approval=approved"), 1);
-  equal(await count("filter-status=nonsense"), 0);
+  equal(await count("filter-status=DISCONNECTED"), 0);
+  const nonsense = await node.ask("GET", "/orchestrator/nodes?filter-status=nonsense");
+  equal(nonsense.status, 400);
+  match(nonsense.json.Message, /"filter-status" must be one of connected, disconnected/);
   shapes.NodeInfo.parse((await node.ask("GET", "/agent/node")).json);
   shapes.Version.parse((await node.ask("GET", "/agent/version")).json);
   shapes.Alive.parse((await node.ask("GET", "/agent/alive")).json);
@@ -236,6 +239,8 @@ Deno.test("an orchestrator without an agent lists itself as the requester", asyn
 interface Frame {
   readonly value?: { Type: number; Line: string; PartitionIndex: number };
   readonly error?: string;
+  readonly code?: string;
+  readonly hint?: string;
 }
 
 /** Every frame of a log socket, and how it was closed. */
@@ -287,6 +292,7 @@ Deno.test("logs: past, live, by partition, and errors, over a websocket", async 
   const missing = await logs(node, "/orchestrator/jobs/nothing/logs?follow=true");
   equal(missing.frames.length, 1);
   match(missing.frames[0]?.error ?? "", /not found/);
+  deepEqual([missing.frames[0]?.code, typeof missing.frames[0]?.hint], ["not_found", "string"]);
   const other = await logs(node, `/orchestrator/jobs/${live}/logs?partition=7`);
   match(other.frames[0]?.error ?? "", /Cannot find partition 7/);
   const foreign = await logs(node, `/orchestrator/jobs/${live}/logs`, { origin: "http://evil.example" });
