@@ -3,9 +3,12 @@ import { z } from "zod";
 import { type Path, type Problems, quote } from "./problems.ts";
 import { nearest } from "./suggest.ts";
 
+/** Known fields by their names in lower case. */
+type Fields = ReadonlyMap<string, { readonly name: string; readonly shape: Shape }>;
+
 /** What the walk needs to know of a schema: its known fields, or its elements. */
 type Shape =
-  | { readonly kind: "object"; readonly fields: ReadonlyMap<string, { name: string; shape: Shape }> }
+  | { readonly kind: "object"; readonly fields: Fields }
   | { readonly kind: "list"; readonly element: Shape }
   | { readonly kind: "leaf" };
 
@@ -90,13 +93,30 @@ function rename(value: unknown, shape: Shape, path: Path, problems: Problems): u
 function tellUnknown(
   path: Path,
   key: string,
-  fields: ReadonlyMap<string, { name: string }>,
+  fields: Fields,
   problems: Problems,
 ): void {
   const names = [...fields.values()].map(({ name }) => name);
-  const guess = nearest(key, names);
+  const guess = nearest(key, names) ?? nearestBelow(key, fields);
   const known = guess ? `did you mean ${quote(guess)}?` : `known here: ${names.join(", ")}`;
   problems.add(path, `is not a known field; ${known}`);
+}
+
+/** A field further down that is called so, or nearly: `Tasks[].Timeouts`. */
+function nearestBelow(key: string, fields: Fields): string | undefined {
+  const paths = new Map<string, string>();
+  const walk = ({ shape, path }: { shape: Shape; path: string }): void => {
+    if (shape.kind === "list") return walk({ shape: shape.element, path: `${path}[]` });
+    if (shape.kind === "leaf") return;
+    for (const { name, shape: below } of shape.fields.values()) {
+      const here = `${path}.${name}`;
+      if (!paths.has(name)) paths.set(name, here);
+      walk({ shape: below, path: here });
+    }
+  };
+  for (const { name, shape } of fields.values()) walk({ shape, path: name });
+  const found = nearest(key, paths.keys());
+  return found && paths.get(found);
 }
 
 function valueAt(value: unknown, path: Path): unknown {

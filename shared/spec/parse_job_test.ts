@@ -132,6 +132,23 @@ Deno.test("parseJob() makes no name of an id that a server has made", () => {
   equal(parseJob(job({ Name: "", ID: "etl" })).spec.name, "etl");
 });
 
+Deno.test("parseJob() says where a field belongs that was written too high", () => {
+  for (
+    const [field, path] of [
+      ["Timeouts", "Tasks\\[\\]\\.Timeouts"],
+      ["totaltimeout", "Tasks\\[\\]\\.Timeouts\\.TotalTimeout"],
+      ["Resources", "Tasks\\[\\]\\.Resources"],
+      ["Env", "Tasks\\[\\]\\.Env"],
+    ]
+  ) {
+    match(
+      problemsOf(job({ [field!]: {} })),
+      new RegExp(`${field} is not a known field; did you mean "${path}"`),
+    );
+  }
+  match(problemsOf(job({ Zzzzzzzz: 1 })), /known here: ID, Name, /);
+});
+
 Deno.test("parseJob() warns of types that this version does not know, and takes the job", () => {
   const source = (Type: string) => ({ Source: { Type, Params: { x: 1 } }, Target: `/${Type}` });
   const warningsOf = (change: object) => parseJob(job({}, change)).warnings;
