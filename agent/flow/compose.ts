@@ -4,6 +4,7 @@ import type { Clock } from "../../shared/clock.ts";
 import type { Database } from "../../shared/ledger/database.ts";
 import { Damaged } from "../../shared/ledger/damaged.ts";
 import { Deadlines } from "../../shared/ledger/deadlines.ts";
+import { Lifetime } from "../../shared/ledger/lifetime.ts";
 import { Outbox } from "../../shared/ledger/outbox.ts";
 import { shareCommit } from "../../shared/ledger/share_commit.ts";
 import { Sync } from "../../shared/ledger/sync.ts";
@@ -23,7 +24,6 @@ import { DiskWatch } from "./disk_watch.ts";
 import { Executions } from "./executions.ts";
 import { Join } from "./join.ts";
 import { Receive } from "./receive.ts";
-import { Lifetime } from "./lifetime.ts";
 import { Run } from "./run.ts";
 import { Serve } from "./serve.ts";
 import { Sweep } from "./sweep.ts";
@@ -82,9 +82,9 @@ export function composeAgent(options: ComposeOptions): AgentProgram {
     log.error("A stored record is damaged and set aside", { about, error })
   );
   const journal = new Journal(database, damaged);
-  const lifetime = new Lifetime({ database, journal, clock });
+  const lifetime = new Lifetime({ database, clock });
   const outbox = new Outbox({ database, clock, process: ids.uuid(), damaged });
-  const deadlines = new Deadlines({ database, clock, nudge: () => nudge("sweep") });
+  const deadlines = new Deadlines({ database, lifetime, clock, nudge: () => nudge("sweep") });
   const disk = new DiskWatch({
     machine,
     clock,
@@ -182,7 +182,6 @@ export function composeAgent(options: ComposeOptions): AgentProgram {
       deadlines.close();
       executions.flush();
       deadlines.checkpoint({ isForced: true });
-      lifetime.checkpoint({ isForced: true });
     },
   };
 }

@@ -9,6 +9,7 @@ import type { Database } from "../../shared/ledger/database.ts";
 import type { Deadlines } from "../../shared/ledger/deadlines.ts";
 import { appendEvent } from "../../shared/ledger/ledger.ts";
 import type { Message } from "../../shared/ledger/outbox.ts";
+import type { Lifetime } from "../../shared/ledger/lifetime.ts";
 import { LIMITS } from "../../shared/limits.ts";
 import type { HistoryEvent } from "../../shared/model/history.ts";
 import type { ExecutionId } from "../../shared/model/ids.ts";
@@ -27,7 +28,6 @@ import {
 } from "../core/execution.ts";
 import type { Failure } from "../core/outcome.ts";
 import type { Journal } from "../store/journal.ts";
-import type { Lifetime } from "./lifetime.ts";
 import { happenedMessage, phaseOf, reportMessage, toReport } from "./report.ts";
 
 /** One execution that has not ended, or whose end is not written yet. */

@@ -3,6 +3,7 @@ import type { z } from "zod";
 import type { Bus } from "../../shared/bus/bus.ts";
 import { AppError, asAppError } from "../../shared/errors.ts";
 import type { Database } from "../../shared/ledger/database.ts";
+import type { Lifetime } from "../../shared/ledger/lifetime.ts";
 import { LIMITS } from "../../shared/limits.ts";
 import type { ExecutionId } from "../../shared/model/ids.ts";
 import { type Answer, decodeMessage, encodeAnswer } from "../../shared/wire/envelope.ts";
@@ -17,7 +18,6 @@ import { serveSubject } from "../../shared/wire/subjects.ts";
 import type { Workspace } from "../host/host.ts";
 import type { Journal } from "../store/journal.ts";
 import type { Executions } from "./executions.ts";
-import type { Lifetime } from "./lifetime.ts";
 import type { TailLogs } from "./tail_logs.ts";
 
 /** What answers are made of. */

@@ -3,6 +3,7 @@ import type { Clock } from "../../shared/clock.ts";
 import type { Database } from "../../shared/ledger/database.ts";
 import type { Deadlines } from "../../shared/ledger/deadlines.ts";
 import { AppError } from "../../shared/errors.ts";
+import type { Lifetime } from "../../shared/ledger/lifetime.ts";
 import { LIMITS } from "../../shared/limits.ts";
 import type { ExecutionId } from "../../shared/model/ids.ts";
 import type { Task } from "../../shared/model/job.ts";
@@ -14,7 +15,6 @@ import type { ContentStore, Workspace } from "../host/host.ts";
 import type { Journal } from "../store/journal.ts";
 import type { DiskWatch } from "./disk_watch.ts";
 import { EXECUTION_DEADLINE, type Executions } from "./executions.ts";
-import type { Lifetime } from "./lifetime.ts";
 
 /** What is swept, and who hears of it. */
 export interface SweepOptions {
@@ -35,6 +35,8 @@ export interface SweepOptions {
 
 /** Between two looks at the disk and at old executions; less while new work is refused, which somebody waits for. */
 const LOOK_MS = 30_000;
+/** How often the agent's lifetime is written down: a crash forgets so much at most, and things are kept for longer. */
+const LIFETIME_MS = 300_000;
 const LOOK_REFUSING_MS = 2_000;
 
 /** The stage `sweep`. */
@@ -70,7 +72,7 @@ export class Sweep implements Stage {
       this.#watchDisk();
       const isAllConfirmed = this.#confirmEnded();
       isMore = await this.#removeOld() || !isAllConfirmed;
-      this.#options.lifetime.checkpoint({ isForced: false });
+      this.#options.lifetime.checkpoint({ afterMs: LIFETIME_MS });
       if (!isMore) this.#lookAtMs = clock.uptimeMs() + this.#pauseMs;
     }
     this.#cancel ??= clock.after(this.#pauseMs, () => {

@@ -60,7 +60,7 @@ export function composeOrchestrator(ports: OrchestratorPorts): ComposedOrchestra
   const { database, bus, clock, ids, contents, self, nudge } = ports;
   const store = new Store({ database, clock, ids, onDamaged: ports.onDamaged });
   const nudgeTurn = () => nudge("turn");
-  const deadlines = new Deadlines({ database, clock, nudge: () => nudge("sweep") });
+  const deadlines = new Deadlines({ database, lifetime: store.lifetime, clock, nudge: () => nudge("sweep") });
   const outbox = new Outbox({ database, clock, process: ids.uuid(), damaged: store.damaged });
   const observe = new Observe({ store, deadlines, nudgeSchedule: nudgeTurn });
   const watchNodes = new WatchNodes({

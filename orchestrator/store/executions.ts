@@ -14,7 +14,12 @@ export interface ExecutionRow {
   readonly execution: Execution;
 }
 
-const LIVE = "phase IN ('placed', 'queued', 'preparing', 'running', 'publishing')";
+/** Of executions: live. */
+export const LIVE = "phase IN ('placed', 'queued', 'preparing', 'running', 'publishing')";
+
+const FAILED = "phase IN ('failed', 'stopped', 'refused', 'lost')";
+/** The two indexes of executions that have not completed. */
+const OPEN = [{ index: "executions_live", phases: LIVE }, { index: "executions_failed", phases: FAILED }];
 
 /** Reads and writes executions. */
 export class Executions {
@@ -123,39 +128,59 @@ export class Executions {
   /** What reconcile needs to know of a version's executions. */
   openOf(jobRow: number, jobVersion: number): { open: readonly OpenExecution[]; nextPartition: number } {
     const nextPartition = this.nextPartition(jobRow, jobVersion);
-    if (nextPartition === 0) return { open: [], nextPartition };
-    const rows = this.#database.all(
-      `SELECT id, node_id, partition, attempt, phase, desired,
-         CASE WHEN ${LIVE} THEN NULL ELSE body END AS body,
-         EXISTS (SELECT 1 FROM executions other WHERE other.job_row = executions.job_row
-           AND other.job_version = executions.job_version AND other.partition = executions.partition
-           AND other.phase = 'completed') AS superseded
-       FROM executions WHERE job_row = ? AND job_version = ? AND phase <> 'completed'`,
-      jobRow,
-      jobVersion,
+    // By two partial indexes: completed executions, which may be many, are not walked.
+    const rows = OPEN.flatMap(({ index, phases }) =>
+      this.#database.all(
+        `SELECT id, node_id, partition, attempt, phase, desired,
+           CASE WHEN ${LIVE} THEN NULL ELSE body END AS body,
+           EXISTS (SELECT 1 FROM executions other WHERE other.job_row = executions.job_row
+             AND other.job_version = executions.job_version AND other.partition = executions.partition
+             AND other.phase = 'completed') AS superseded
+         FROM executions INDEXED BY ${index} WHERE job_row = ? AND job_version = ? AND ${phases} ORDER BY row`,
+        jobRow,
+        jobVersion,
+      )
     );
     return { open: rows.map(toOpen), nextPartition };
   }
 
+  /** Live executions of a job, whatever their version; damaged ones are left out. */
+  liveOf(jobRow: number): readonly Execution[] {
+    return this.#database.all(
+      `SELECT id, job_row, body FROM executions INDEXED BY executions_live WHERE job_row = ? AND ${LIVE} ORDER BY row`,
+      jobRow,
+    ).flatMap((row) => this.#read(row)?.execution ?? []);
+  }
+
   /** Whether an execution of the job may be running that nobody asked to stop: live, or lost. */
   mayRunOf(jobRow: number): boolean {
-    return this.#database.get(
-      `SELECT 1 AS one FROM executions WHERE job_row = ? AND (${LIVE} OR phase = 'lost') AND desired = 'run' LIMIT 1`,
-      jobRow,
-    ) !== undefined;
+    return OPEN.some(({ index, phases }) =>
+      this.#database.get(
+        `SELECT 1 AS one FROM executions INDEXED BY ${index} WHERE job_row = ? AND ${phases} AND phase NOT IN ('failed', 'stopped', 'refused')
+         AND desired = 'run' LIMIT 1`,
+        jobRow,
+      ) !== undefined
+    );
   }
 
   /** Executions that a node shall not end by itself: live, or given up and their late result still welcome. */
   wantedOn(nodeId: NodeId): readonly ExecutionId[] {
-    return [LIVE, "phase = 'lost' AND desired = 'run'"].flatMap((phases) =>
-      this.#database.all(`SELECT id FROM executions WHERE node_id = ? AND ${phases} ORDER BY row`, nodeId)
+    const from = {
+      executions_live: LIVE,
+      executions_lost: "phase = 'lost' AND desired = 'run'",
+    };
+    return Object.entries(from).flatMap(([index, phases]) =>
+      this.#database.all(
+        `SELECT id FROM executions INDEXED BY ${index} WHERE node_id = ? AND ${phases} ORDER BY row`,
+        nodeId,
+      )
     ).map(({ id }) => id as ExecutionId);
   }
 
   /** Live executions on a node, oldest first; damaged ones are left out. */
   liveOn(nodeId: NodeId): readonly ExecutionRow[] {
     return this.#database.all(
-      `SELECT id, job_row, body FROM executions WHERE node_id = ? AND ${LIVE} ORDER BY row`,
+      `SELECT id, job_row, body FROM executions INDEXED BY executions_live WHERE node_id = ? AND ${LIVE} ORDER BY row`,
       nodeId,
     ).flatMap((row) => this.#read(row) ?? []);
   }
@@ -166,37 +191,29 @@ export class Executions {
 
   /** What live executions hold, by node, and how many of them have not begun. */
   placed(): ReadonlyMap<NodeId, Placed> {
-    const rows = this.#database.all(
-      `SELECT node_id, sum(phase IN ('placed', 'queued')) AS waiting, sum(cpu_millis) AS cpu, sum(memory_bytes) AS memory, sum(disk_bytes) AS disk, sum(gpu_count) AS gpu
-       FROM executions INDEXED BY executions_live WHERE ${LIVE} GROUP BY node_id`,
-    );
-    return new Map(rows.map((row) => [
-      row.node_id as NodeId,
-      { allocated: toResources(row), waitingCount: Number(row.waiting) },
-    ]));
+    return new Map([...this.loads()].map(([id, load]) => [id, toPlaced(load)]));
   }
 
   /** The same of one node. */
   placedOn(nodeId: NodeId): Placed {
-    const { running, waiting } = this.loadOf(nodeId);
-    return { allocated: add(running.resources, waiting.resources), waitingCount: waiting.count };
+    return toPlaced(this.loads().get(nodeId) ?? NO_LOAD);
   }
 
-  /** What runs on a node, and what waits there, by the last reports. */
-  loadOf(nodeId: NodeId): { running: Held; waiting: Held } {
+  /** What runs on each node, and what waits there, by the last reports. Cost: one pass over all live executions. */
+  loads(): ReadonlyMap<NodeId, Load> {
     const rows = this.#database.all(
-      `SELECT phase IN ('placed', 'queued') AS waits, count(*) AS count, sum(cpu_millis) AS cpu,
+      `SELECT node_id, phase IN ('placed', 'queued') AS waits, count(*) AS count, sum(cpu_millis) AS cpu,
          sum(memory_bytes) AS memory, sum(disk_bytes) AS disk, sum(gpu_count) AS gpu
-       FROM executions INDEXED BY executions_live WHERE node_id = ? AND ${LIVE} GROUP BY waits`,
-      nodeId,
+       FROM executions INDEXED BY executions_live WHERE ${LIVE} GROUP BY node_id, waits`,
     );
-    const held = (waits: number): Held => {
-      const row = rows.find((one) => Number(one.waits) === waits);
-      return row === undefined
-        ? { count: 0, resources: NO_RESOURCES }
-        : { count: Number(row.count), resources: toResources(row) };
-    };
-    return { running: held(0), waiting: held(1) };
+    const loads = new Map<NodeId, Load>();
+    for (const row of rows) {
+      const id = row.node_id as NodeId;
+      const held = { count: Number(row.count), resources: toResources(row) };
+      const load = loads.get(id) ?? NO_LOAD;
+      loads.set(id, Number(row.waits) === 1 ? { ...load, waiting: held } : { ...load, running: held });
+    }
+    return loads;
   }
 
   /** A page of a job's executions; damaged ones are left out. */
@@ -209,17 +226,23 @@ export class Executions {
     limit: number;
   }): readonly { row: number; execution: Execution }[] {
     const { jobRow, version, after, orderBy, isReversed, limit } = options;
-    const column = orderBy === "created" ? "row" : "modified_at_ms";
     const [sign, order] = isReversed ? ["<", "DESC"] : [">", "ASC"];
     const number = version === "all" ? 0 : version;
-    const sql =
-      `SELECT id, row, ${column} AS key, job_row, body FROM executions WHERE job_row = ? AND (? = 0 OR job_version = ?)
-         AND (${column}, row) ${sign} (?, ?) ORDER BY ${column} ${order}, row ${order} LIMIT ?`;
+    const where = "job_row = ? AND (? = 0 OR job_version = ?)";
+    // Along an index; by the last change without one, where at least the bodies are not sorted with the keys.
+    const sql = orderBy === "created"
+      ? `SELECT id, row, row AS key, job_row, body FROM executions INDEXED BY executions_created
+         WHERE ${where} AND row ${sign} ? ORDER BY row ${order} LIMIT ?`
+      : `SELECT id, row, key, job_row, body FROM (
+           SELECT row AS found, modified_at_ms AS key FROM executions INDEXED BY executions_created
+           WHERE ${where} AND (modified_at_ms, row) ${sign} (?, ?) ORDER BY key ${order}, row ${order} LIMIT ?
+         ) CROSS JOIN executions ON row = found ORDER BY key ${order}, row ${order}`;
     return this.#damaged.page({
       limit,
       next: (last, rest) => {
         const from = last === undefined ? after : { key: Number(last.key), row: Number(last.row) };
-        return this.#database.all(sql, jobRow, number, number, from.key, from.row, rest);
+        const key = orderBy === "created" ? [from.row] : [from.key, from.row];
+        return this.#database.all(sql, jobRow, number, number, ...key, rest);
       },
       read: (row) => ({ row: Number(row.row), execution: toExecution(row).execution }),
       about: ({ id }) => `execution ${id}`,
@@ -231,6 +254,20 @@ export class Executions {
 export interface Held {
   readonly count: number;
   readonly resources: Resources;
+}
+
+/** What runs on a node, and what waits there. */
+export interface Load {
+  readonly running: Held;
+  readonly waiting: Held;
+}
+
+const NOTHING: Held = { count: 0, resources: NO_RESOURCES };
+/** Nothing is there. */
+export const NO_LOAD: Load = { running: NOTHING, waiting: NOTHING };
+
+function toPlaced({ running, waiting }: Load): Placed {
+  return { allocated: add(running.resources, waiting.resources), waitingCount: waiting.count };
 }
 
 function toResources(row: SqlRow): Resources {

@@ -4,8 +4,11 @@ import { z } from "zod";
 import { encodeBody, parseBody, parseStored } from "../../shared/ledger/body.ts";
 import type { Damaged } from "../../shared/ledger/damaged.ts";
 import type { Database, SqlRow } from "../../shared/ledger/database.ts";
+import type { Lifetime } from "../../shared/ledger/lifetime.ts";
 import type { JobId } from "../../shared/model/ids.ts";
-import { Job, JobSpec } from "../../shared/model/job.ts";
+import { Job, JOB_TERMINAL, JobSpec } from "../../shared/model/job.ts";
+
+import { LIVE } from "./executions.ts";
 
 /** A job with the number of its row, which other rows refer to. */
 export interface JobRow {
@@ -31,7 +34,23 @@ export function hashOfSpec(spec: JobSpec): string {
 /** A job's record, as it is named when it is damaged. */
 export const jobAt = (row: number): string => `job in row ${row}`;
 
-const SELECT = "SELECT row, id, version, phase, created_at_ms, modified_at_ms, body FROM jobs";
+/** When a job changed last: the key of a list in that order. */
+export interface Change {
+  readonly atMs: number;
+  readonly row: number;
+}
+
+const toChange = (row: SqlRow): Change => ({ atMs: Number(row.modified_at_ms), row: Number(row.row) });
+const isBefore = (a: Change, b: Change): boolean => a.atMs < b.atMs || (a.atMs === b.atMs && a.row < b.row);
+
+const COLUMNS = "row, id, version, phase, created_at_ms, modified_at_ms, jobs.body AS body";
+const SELECT = `SELECT ${COLUMNS} FROM jobs`;
+/** A job that has not ended is to be evaluated, or an execution of it is live; both come in the order of jobs. */
+const liveRows = (sign: string, order: string): string =>
+  `SELECT job_row FROM evaluations WHERE job_row ${sign} ? UNION
+   SELECT job_row FROM executions INDEXED BY executions_live WHERE ${LIVE} AND job_row ${sign} ? ORDER BY job_row ${order}`;
+/** Changes read at a time. */
+const CHANGES_READ = 200;
 /** Parsed specs kept: they never change, and a job's life asks for its own several times. */
 const SPECS_KEPT = 256;
 
@@ -39,18 +58,20 @@ const SPECS_KEPT = 256;
 export class Jobs {
   readonly #database: Database;
   readonly #damaged: Damaged;
+  readonly #lifetime: Lifetime;
   /** By row and version, the least lately used first. */
   readonly #specs = new Map<string, JobSpec>();
 
-  constructor(database: Database, damaged: Damaged) {
-    this.#database = database;
-    this.#damaged = damaged;
+  constructor(options: { database: Database; damaged: Damaged; lifetime: Lifetime }) {
+    this.#database = options.database;
+    this.#damaged = options.damaged;
+    this.#lifetime = options.lifetime;
   }
 
   /** Answers the row's number. */
   insert(job: Job, specHash: string): number {
     const { rowId } = this.#database.run(
-      "INSERT INTO jobs (id, namespace, name, version, phase, created_at_ms, modified_at_ms, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+      "INSERT INTO jobs (id, namespace, name, version, phase, created_at_ms, modified_at_ms, ended_ms, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
       job.id,
       job.spec.namespace,
       job.spec.name,
@@ -58,6 +79,7 @@ export class Jobs {
       job.phase,
       job.createdAtMs,
       job.modifiedAtMs,
+      JOB_TERMINAL.has(job.phase) ? this.#lifetime.nowMs() : null,
       encodeBody(toBody(job)),
     );
     this.#database.run(
@@ -72,9 +94,11 @@ export class Jobs {
 
   update({ row, job }: JobRow): void {
     this.#database.run(
-      "UPDATE jobs SET phase = ?, modified_at_ms = ?, body = ? WHERE row = ?",
+      "UPDATE jobs SET phase = ?, modified_at_ms = ?, ended_ms = CASE WHEN ? THEN coalesce(ended_ms, ?) END, body = ? WHERE row = ?",
       job.phase,
       job.modifiedAtMs,
+      JOB_TERMINAL.has(job.phase) ? 1 : 0,
+      this.#lifetime.nowMs(),
       encodeBody(toBody(job)),
       row,
     );
@@ -120,38 +144,71 @@ export class Jobs {
       .map((row) => this.#toJob(row));
   }
 
-  /** Jobs in the order of their creation, beyond `after`; damaged ones are left out. */
+  /** Jobs in the order of their creation, beyond `after`; damaged ones are left out. `isLive`: none that has ended. */
   scan(options: { after: number; isReversed: boolean; limit: number; isLive: boolean }): readonly JobRow[] {
     const { after, isReversed, limit, isLive } = options;
-    const live = isLive ? "AND phase IN ('pending', 'queued', 'running')" : "";
-    const order = isReversed ? "< ? ORDER BY row DESC" : "> ? ORDER BY row";
-    const sql = `${SELECT} WHERE row ${order.replace("?", `? ${live}`)} LIMIT ?`;
-    return this.#page(limit, (last, rest) => this.#database.all(sql, last?.row as number ?? after, rest));
-  }
-
-  #page(limit: number, next: (last: SqlRow | undefined, limit: number) => readonly SqlRow[]) {
+    const [sign, order] = isReversed ? ["<", "DESC"] : [">", "ASC"];
+    const sql = isLive
+      ? `SELECT ${COLUMNS} FROM (${
+        liveRows(sign, order)
+      }) CROSS JOIN jobs ON jobs.row = job_row WHERE ended_ms IS NULL LIMIT ?`
+      : `${SELECT} WHERE row ${sign} ? ORDER BY row ${order} LIMIT ?`;
     return this.#damaged.page({
-      ...{ limit, next },
+      limit,
+      next: (last, rest) => {
+        const from = Number(last?.row ?? after);
+        return this.#database.all(sql, ...isLive ? [from, from] : [from], rest);
+      },
       read: (row) => this.#toJob(row),
       about: (row) => jobAt(Number(row.row)),
     });
   }
 
-  /** Jobs in the order of their last change, beyond the given change; damaged ones are left out. */
-  scanModified(
-    options: { after: { atMs: number; row: number }; isReversed: boolean; limit: number },
-  ): readonly JobRow[] {
-    const { after, isReversed, limit } = options;
-    const [sign, order] = isReversed ? ["<", "DESC"] : [">", ""];
-    const sql = `${SELECT} WHERE (modified_at_ms, row) ${sign} (?, ?)
-       ORDER BY modified_at_ms ${order}, row ${order} LIMIT ?`;
-    return this.#page(limit, (last, rest) =>
-      this.#database.all(
-        sql,
-        last?.modified_at_ms as number ?? after.atMs,
-        last?.row as number ?? after.row,
-        rest,
-      ));
+  /**
+   * Jobs in the order of their last change, beyond the given change; damaged ones are left out. Read as it is walked:
+   * those that have ended along an index, the others, of which there are few, sorted once.
+   */
+  *walkModified(options: { after: Change; isReversed: boolean }): Iterable<JobRow> {
+    const { after, isReversed } = options;
+    const live = this.#liveChanges(after, isReversed);
+    const isFirst = (a: Change, b: Change) => isBefore(a, b) !== isReversed;
+    for (const ended of this.#walkEnded(after, isReversed)) {
+      for (let [next] = live; next !== undefined && isFirst(next, ended); [next] = live) {
+        yield* this.#readable(live.shift()!.row);
+      }
+      yield* this.#readable(ended.row);
+    }
+    for (const { row } of live) yield* this.#readable(row);
+  }
+
+  #liveChanges(after: Change, isReversed: boolean): Change[] {
+    const [sign, order] = isReversed ? ["<", "DESC"] : [">", "ASC"];
+    return this.#database.all(
+      `SELECT row, modified_at_ms FROM (${liveRows(">", "ASC")}) CROSS JOIN jobs ON jobs.row = job_row
+       WHERE ended_ms IS NULL AND (modified_at_ms, row) ${sign} (?, ?) ORDER BY modified_at_ms ${order}, row ${order}`,
+      ...[0, 0, after.atMs, after.row],
+    ).map(toChange);
+  }
+
+  *#walkEnded(after: Change, isReversed: boolean): Iterable<Change> {
+    const [sign, order] = isReversed ? ["<", "DESC"] : [">", "ASC"];
+    for (let from = after;;) {
+      const changes = this.#database.all(
+        `SELECT row, modified_at_ms FROM jobs INDEXED BY jobs_ended
+         WHERE ended_ms IS NOT NULL AND (modified_at_ms, row) ${sign} (?, ?) ORDER BY modified_at_ms ${order}, row ${order} LIMIT ?`,
+        from.atMs,
+        from.row,
+        CHANGES_READ,
+      ).map(toChange);
+      yield* changes;
+      if (changes.length < CHANGES_READ) return;
+      from = changes.at(-1)!;
+    }
+  }
+
+  *#readable(row: number): Iterable<JobRow> {
+    const found = this.#damaged.read(jobAt(row), () => this.get(row));
+    if (found !== undefined) yield found;
   }
 
   #toJob(row: SqlRow): JobRow {

@@ -15,10 +15,11 @@ CREATE TABLE jobs (
   version INTEGER NOT NULL,
   phase TEXT NOT NULL,
   created_at_ms INTEGER NOT NULL, modified_at_ms INTEGER NOT NULL,
+  ended_ms INTEGER,              -- lifetime of the orchestrator when it ended; null: it has not
   body TEXT NOT NULL             -- what changes; the spec is in job_versions
 ) STRICT;
 CREATE UNIQUE INDEX jobs_name ON jobs (name, namespace) WHERE name <> id; -- a job without a name is called by its id
-CREATE INDEX jobs_live ON jobs (row) WHERE phase IN ('pending', 'queued', 'running');
+CREATE INDEX jobs_ended ON jobs (modified_at_ms) WHERE ended_ms IS NOT NULL;
 CREATE TABLE job_versions (
   job_row INTEGER NOT NULL, version INTEGER NOT NULL,
   spec_hash TEXT NOT NULL,
@@ -37,8 +38,11 @@ CREATE TABLE executions (
   body TEXT NOT NULL
 ) STRICT;
 CREATE INDEX executions_job ON executions (job_row, job_version, partition, attempt);
-CREATE INDEX executions_live ON executions (node_id)
+CREATE INDEX executions_created ON executions (job_row);         -- and by row, as every index
+CREATE INDEX executions_live ON executions (job_row, job_version, node_id)
   WHERE phase IN ('placed', 'queued', 'preparing', 'running', 'publishing');
+CREATE INDEX executions_failed ON executions (job_row, job_version) WHERE phase IN ('failed', 'stopped', 'refused', 'lost');
+CREATE INDEX executions_lost ON executions (node_id) WHERE phase = 'lost';
 CREATE TABLE evaluations (
   job_row INTEGER PRIMARY KEY,
   id TEXT NOT NULL,

@@ -7,6 +7,7 @@ import type { Execution } from "../../shared/model/execution.ts";
 import type { ExecutionId, JobId } from "../../shared/model/ids.ts";
 import { type Job, JOB_TERMINAL } from "../../shared/model/job.ts";
 import type { Node } from "../../shared/model/node.ts";
+import { type Load, NO_LOAD } from "./executions.ts";
 import { jobAt, type JobRow } from "./jobs.ts";
 import type {
   ExecutionQuery,
@@ -46,8 +47,14 @@ export function openQueries(store: Store): Queries {
     walkLatest: (id, query) => walkLatest(store, { jobRow: rowOf(id), query }),
     listResults: (id, query) => listResults(store, { jobRow: rowOf(id), query }),
     listHistory: (id, query) => listHistory(store, { jobRow: rowOf(id), query }),
-    listNodes: () => store.projection.nodes.map(({ node }) => withLoad(store, node)),
-    getNode: (id) => withLoad(store, getNode(store, id)),
+    listNodes() {
+      const loads = store.executions.loads();
+      return store.projection.nodes.map(({ node }) => withLoad(node, loads.get(node.facts.id)));
+    },
+    getNode(id) {
+      const node = getNode(store, id);
+      return withLoad(node, store.executions.loads().get(node.facts.id));
+    },
   };
 }
 
@@ -105,8 +112,7 @@ function getNode(store: Store, id: string): Node {
 }
 
 /** What this home knows of its own executions there is newer than the node's last sign of life. */
-function withLoad(store: Store, node: Node): Node {
-  const { running, waiting } = store.executions.loadOf(node.facts.id);
+function withLoad(node: Node, { running, waiting }: Load = NO_LOAD): Node {
   return {
     ...node,
     load: {
@@ -159,16 +165,15 @@ function listModified(store: Store, query: JobQuery): Page<Job> {
   const [atMs, row] = query.cursor === undefined ? [start, start] : decodeCursor(query.cursor);
   let after = { atMs, row };
   const items: Job[] = [];
-  for (let scanned = 0; scanned < SCAN_MAX; scanned += SCAN_ROWS) {
-    const rows = store.jobs.scanModified({ after, isReversed, limit: SCAN_ROWS });
-    for (const found of rows) {
-      if (items.length === query.limit) return { items, next: encodeCursor(after.atMs, after.row) };
-      after = { atMs: found.job.modifiedAtMs, row: found.row };
-      if (isWanted(found, query)) items.push(found.job);
+  let scanned = 0;
+  for (const found of store.jobs.walkModified({ after, isReversed })) {
+    if (items.length === query.limit || scanned++ === SCAN_MAX) {
+      return { items, next: encodeCursor(after.atMs, after.row) };
     }
-    if (rows.length === 0) return { items };
+    after = { atMs: found.job.modifiedAtMs, row: found.row };
+    if (isWanted(found, query)) items.push(found.job);
   }
-  return { items, next: encodeCursor(after.atMs, after.row) };
+  return { items };
 }
 
 function listExecutions(store: Store, { jobRow, query }: { jobRow: JobRow; query: ExecutionQuery }) {

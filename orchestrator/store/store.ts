@@ -2,6 +2,7 @@
 import type { Clock } from "../../shared/clock.ts";
 import { Damaged, type TellDamaged } from "../../shared/ledger/damaged.ts";
 import type { Database, TransactionOptions } from "../../shared/ledger/database.ts";
+import { Lifetime } from "../../shared/ledger/lifetime.ts";
 import { appendEvent } from "../../shared/ledger/ledger.ts";
 import type { HistoryEvent } from "../../shared/model/history.ts";
 import { type IdSource, type JobId, newEvaluationId } from "../../shared/model/ids.ts";
@@ -19,6 +20,7 @@ export class Store {
   readonly database: Database;
   readonly damaged: Damaged;
   readonly clock: Clock;
+  readonly lifetime: Lifetime;
   readonly ids: IdSource;
   readonly jobs: Jobs;
   readonly executions: Executions;
@@ -38,8 +40,9 @@ export class Store {
     this.damaged = new Damaged(options.onDamaged);
     this.database = options.database;
     this.clock = options.clock;
+    this.lifetime = new Lifetime(options);
     this.ids = options.ids;
-    this.jobs = new Jobs(this.database, this.damaged);
+    this.jobs = new Jobs({ database: this.database, damaged: this.damaged, lifetime: this.lifetime });
     this.executions = new Executions(this.database, this.damaged);
     this.evaluations = new Evaluations(this.database);
     this.nodes = new Nodes(this.database, this.damaged);

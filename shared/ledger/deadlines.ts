@@ -1,15 +1,16 @@
 /**
- * Deadlines, kept as remaining time: restarts and wrong clocks never cut them short. Rows are written when a deadline
- * is set and at checkpoints; what runs between a checkpoint and a crash is granted again.
+ * Deadlines by the program's own lifetime: restarts and wrong clocks never cut them short. A row is written when a
+ * deadline is set and when it is cleared; what runs between a checkpoint of the lifetime and a crash is granted again.
  */
 import type { Clock } from "../clock.ts";
 import type { Database } from "./database.ts";
+import { type Lifetime, LIFETIME_TABLES } from "./lifetime.ts";
 
-/** Table of this file, for the migrations of a program's store. */
-export const DEADLINE_TABLES = `
+/** Tables of this file, for the migrations of a program's store. */
+export const DEADLINE_TABLES = `${LIFETIME_TABLES}
 CREATE TABLE deadlines (
   about TEXT NOT NULL, kind TEXT NOT NULL,
-  remaining_ms REAL NOT NULL,
+  due_ms REAL NOT NULL,          -- lifetime of the program at which it passes
   PRIMARY KEY (about, kind)
 ) STRICT, WITHOUT ROWID;
 `;
@@ -20,101 +21,128 @@ export interface Due {
   readonly kind: string;
 }
 
-/** How often remaining times are written down while there are any. */
+/** A deadline in memory, by uptime. */
+interface Running extends Due {
+  readonly atMs: number;
+}
+
+/** How often the lifetime is written down while there are deadlines. */
 const CHECKPOINT_MS = 30_000;
 
 /** All deadlines of one program. */
 export class Deadlines {
   readonly #database: Database;
+  readonly #lifetime: Lifetime;
   readonly #clock: Clock;
   readonly #nudge: () => void;
-  /** `about kind` → uptime at which it is due. */
-  readonly #due = new Map<string, { about: string; kind: string; atMs: number }>();
+  readonly #running = new Map<string, Running>();
+  /** The same, the next to pass first. */
+  readonly #order: Running[] = [];
   /** Changed by a transaction that has not committed; after one that failed, what stays here costs a statement. */
   readonly #changing = new Set<string>();
   #cancel: (() => void) | undefined;
   #timerAtMs = Infinity;
   #checkpointAtMs: number;
 
-  constructor(options: { database: Database; clock: Clock; nudge: () => void }) {
+  constructor(options: { database: Database; lifetime: Lifetime; clock: Clock; nudge: () => void }) {
     this.#database = options.database;
+    this.#lifetime = options.lifetime;
     this.#clock = options.clock;
     this.#nudge = options.nudge;
     const now = this.#clock.uptimeMs();
     this.#checkpointAtMs = now + CHECKPOINT_MS;
-    for (const row of this.#database.all("SELECT about, kind, remaining_ms FROM deadlines")) {
-      const [about, kind] = [String(row.about), String(row.kind)];
-      this.#due.set(key(about, kind), { about, kind, atMs: now + Number(row.remaining_ms) });
+    for (const row of this.#database.all("SELECT about, kind, due_ms FROM deadlines")) {
+      const running = {
+        about: String(row.about),
+        kind: String(row.kind),
+        atMs: now + Number(row.due_ms) - this.#lifetime.nowMs(),
+      };
+      this.#running.set(key(running), running);
+      this.#order.push(running);
     }
+    this.#order.sort(compare);
     this.#arm();
   }
 
   /** Inside the caller's transaction. A second `set` of the same keeps the first. */
   set(about: string, kind: string, remainingMs: number): void {
-    if (!this.#mayChange(about, kind, { isSet: false })) return;
+    if (!this.#mayChange({ about, kind }, { isSet: false })) return;
     const { changes } = this.#database.run(
-      "INSERT OR IGNORE INTO deadlines (about, kind, remaining_ms) VALUES (?, ?, ?)",
+      "INSERT OR IGNORE INTO deadlines (about, kind, due_ms) VALUES (?, ?, ?)",
       about,
       kind,
-      remainingMs,
+      this.#lifetime.nowMs() + remainingMs,
     );
     if (changes === 0) return;
-    const atMs = this.#clock.uptimeMs() + remainingMs;
-    this.#change(about, kind, () => {
-      this.#due.set(key(about, kind), { about, kind, atMs });
-      this.#armAt(Math.min(atMs, this.#checkpointAtMs));
+    const running = { about, kind, atMs: this.#clock.uptimeMs() + remainingMs };
+    this.#change(running, () => {
+      this.#running.set(key(running), running);
+      this.#order.splice(this.#placeOf(running), 0, running);
+      this.#armAt(Math.min(running.atMs, this.#checkpointAtMs));
     });
   }
 
   /** Inside the caller's transaction. */
   clear(about: string, kind: string): void {
-    if (!this.#mayChange(about, kind, { isSet: true })) return;
+    const due = { about, kind };
+    if (!this.#mayChange(due, { isSet: true })) return;
     this.#database.run("DELETE FROM deadlines WHERE about = ? AND kind = ?", about, kind);
-    this.#change(about, kind, () => this.#due.delete(key(about, kind)));
+    this.#change(due, () => {
+      const running = this.#running.get(key(due));
+      if (running === undefined) return;
+      this.#running.delete(key(due));
+      this.#order.splice(this.#placeOf(running), 1);
+    });
   }
 
   /** Memory knows, unless this transaction has changed the deadline already: then the row does. */
-  #mayChange(about: string, kind: string, { isSet }: { isSet: boolean }): boolean {
-    return this.#changing.has(key(about, kind)) || this.#due.has(key(about, kind)) === isSet;
+  #mayChange(due: Due, { isSet }: { isSet: boolean }): boolean {
+    return this.#changing.has(key(due)) || this.#running.has(key(due)) === isSet;
   }
 
-  #change(about: string, kind: string, after: () => void): void {
-    this.#changing.add(key(about, kind));
+  #change(due: Due, after: () => void): void {
+    this.#changing.add(key(due));
     this.#database.afterCommit(() => {
-      this.#changing.delete(key(about, kind));
+      this.#changing.delete(key(due));
       after();
     });
   }
 
-  /** What has passed, in order; each is answered until it is cleared. */
-  passed(): readonly Due[] {
+  /** Its place in the order, or where it belongs. */
+  #placeOf(running: Running): number {
+    let [low, high] = [0, this.#order.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (compare(this.#order[middle]!, running) < 0) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  /** What has passed, in order, the first so many; each is answered until it is cleared. */
+  passed(max = Infinity): readonly Due[] {
     const now = this.#clock.uptimeMs();
-    return [...this.#due.values()].filter(({ atMs }) => atMs <= now)
-      .sort((a, b) => a.atMs - b.atMs || (key(a.about, a.kind) < key(b.about, b.kind) ? -1 : 1))
-      .map(({ about, kind }) => ({ about, kind }));
+    const passed: Due[] = [];
+    for (const { about, kind, atMs } of this.#order) {
+      if (atMs > now || passed.length >= max) break;
+      passed.push({ about, kind });
+    }
+    return passed;
   }
 
   /** Ms until the given deadline; undefined when there is none. */
   remainingMs(about: string, kind: string): number | undefined {
-    const due = this.#due.get(key(about, kind));
-    return due === undefined ? undefined : Math.max(0, due.atMs - this.#clock.uptimeMs());
+    const running = this.#running.get(key({ about, kind }));
+    return running === undefined ? undefined : Math.max(0, running.atMs - this.#clock.uptimeMs());
   }
 
-  /** Writes remaining times down when it is time, or now. Call it at an orderly end, and from the sweep. */
+  /** Writes down that time has passed, when there are deadlines and it is time, or now. From the sweep, and at an orderly end. */
   checkpoint(options: { isForced: boolean }): void {
     const now = this.#clock.uptimeMs();
-    if (this.#due.size === 0 || (!options.isForced && now < this.#checkpointAtMs)) return;
+    const isDue = this.#order.length > 0 && now >= this.#checkpointAtMs;
+    if (!options.isForced && !isDue) return;
     this.#checkpointAtMs = now + CHECKPOINT_MS;
-    this.#database.transaction(() => {
-      for (const { about, kind, atMs } of this.#due.values()) {
-        this.#database.run(
-          "UPDATE deadlines SET remaining_ms = ? WHERE about = ? AND kind = ?",
-          Math.max(0, atMs - now),
-          about,
-          kind,
-        );
-      }
-    });
+    this.#lifetime.checkpoint({ afterMs: 0 });
   }
 
   close(): void {
@@ -135,11 +163,12 @@ export class Deadlines {
   }
 
   #arm(earliestMs = 0): void {
-    if (this.#due.size === 0) return;
-    let atMs = this.#checkpointAtMs;
-    for (const due of this.#due.values()) atMs = Math.min(atMs, due.atMs);
-    this.#armAt(Math.max(atMs, earliestMs));
+    const [first] = this.#order;
+    if (first !== undefined) this.#armAt(Math.max(Math.min(this.#checkpointAtMs, first.atMs), earliestMs));
   }
 }
 
-const key = (about: string, kind: string): string => `${about} ${kind}`;
+const key = ({ about, kind }: Due): string => `${about} ${kind}`;
+
+const compare = (a: Running, b: Running): number =>
+  a.atMs - b.atMs || (key(a) < key(b) ? -1 : key(a) > key(b) ? 1 : 0);

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import type { Clock } from "../clock.ts";
 import { Database } from "./database.ts";
 import { DEADLINE_TABLES, Deadlines } from "./deadlines.ts";
+import { Lifetime } from "./lifetime.ts";
 
 /** A clock that is moved by hand. */
 function handClock() {
@@ -27,7 +28,9 @@ function handClock() {
 
 function open() {
   const database = Database.open({ path: ":memory:", migrations: [DEADLINE_TABLES], applicationId: 1 });
-  return { database, start: (clock: Clock, nudge = () => {}) => new Deadlines({ database, clock, nudge }) };
+  const start = (clock: Clock, nudge = () => {}) =>
+    new Deadlines({ database, clock, lifetime: new Lifetime({ database, clock }), nudge });
+  return { database, start };
 }
 
 Deno.test("a deadline passes after its time, once it is asked for, and is answered until cleared", () => {
@@ -67,4 +70,39 @@ Deno.test("a second deadline of the same kind keeps the first", () => {
   database.transaction(() => deadlines.set("j-1", "total", 1000));
   database.transaction(() => deadlines.set("j-1", "total", 5));
   assert.equal(deadlines.remainingMs("j-1", "total"), 1000);
+});
+
+Deno.test("what passes comes in its order and in bounded numbers, however many there are", () => {
+  const { database, start } = open();
+  const clock = handClock();
+  const deadlines = start(clock);
+  const count = 20_000;
+  database.transaction(() => {
+    for (let number = 0; number < count; number++) {
+      deadlines.set(`j-${number}`, "total", 1_000 + (number * 7_919) % count);
+    }
+  });
+  clock.advance(1_000 + 99);
+  const passed = deadlines.passed(10);
+  assert.equal(passed.length, 10);
+  assert.equal(passed[0]!.about, "j-0");
+  assert.equal(deadlines.passed().length, 100);
+  database.transaction(() => passed.forEach(({ about, kind }) => deadlines.clear(about, kind)));
+  assert.equal(deadlines.passed().length, 90);
+});
+
+Deno.test("that time has passed is written down once for all deadlines", () => {
+  const { database, start } = open();
+  const clock = handClock();
+  const deadlines = start(clock);
+  database.transaction(() => {
+    for (let number = 0; number < 1_000; number++) deadlines.set(`j-${number}`, "total", 100_000);
+  });
+  const changes = () => Number(database.get("SELECT total_changes() AS n")!.n);
+  const before = changes();
+  clock.advance(30_000);
+  deadlines.checkpoint({ isForced: false });
+  assert.equal(changes() - before, 1);
+  const next = start(handClock());
+  assert.equal(next.remainingMs("j-999", "total"), 70_000);
 });

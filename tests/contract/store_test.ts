@@ -266,4 +266,61 @@ for (const [place, within] of Object.entries(PLACES)) {
     }
     assert.ok(performance.now() - startMs < 1_000);
   });
+
+  test("looks at what is open of a job, not at all that has completed", ({ store }) => {
+    const job = aJob({ spec: aSpec({ name: "large", count: 20_000 }) });
+    const row = put(store, job);
+    store.transaction(() => {
+      for (let partition = 0; partition < 20_000; partition++) {
+        const phase = partition < 19_990 ? "completed" : partition % 2 ? "running" : "failed";
+        store.executions.insert({ jobRow: row, execution: anExecution(job, { partition, phase }) });
+      }
+    });
+    const startMs = performance.now();
+    for (let time = 0; time < 300; time++) {
+      assert.deepEqual([store.executions.openOf(row, 1).open.length, store.executions.mayRunOf(row)], [
+        10,
+        true,
+      ]);
+    }
+    const queries = openQueries(store);
+    for (let page = 0; page < 300; page++) {
+      const cursor = page === 0 ? undefined : `10000.10000`;
+      assert.equal(queries.listExecutions(job.id, { limit: 1, cursor }).items.length, 1);
+    }
+    assert.ok(performance.now() - startMs < 1_500, `${performance.now() - startMs} ms`);
+  });
+
+  test("lists jobs by their last change without sorting all of them again and again", ({ store }) => {
+    store.transaction(() => {
+      for (let count = 0; count < 6_000; count++) {
+        const job = aJob({
+          phase: count % 100 === 0 ? "running" : "completed",
+          modifiedAtMs: (count * 7_919) % 6_007,
+        });
+        const row = store.jobs.insert(job, "hash");
+        if (job.phase === "running") store.executions.insert({ jobRow: row, execution: anExecution(job) });
+      }
+    });
+    const queries = openQueries(store);
+    for (const isReversed of [false, true]) {
+      const startMs = performance.now();
+      const found: Job[] = [];
+      let cursor: string | undefined;
+      do {
+        const page = queries.listJobs({ limit: 500, cursor, isReversed, orderBy: "modified" });
+        found.push(...page.items);
+        cursor = page.next;
+      } while (cursor !== undefined);
+      assert.equal(found.length, 6_000);
+      const wanted = [...found].sort((a, b) => a.modifiedAtMs - b.modifiedAtMs);
+      assert.deepEqual(
+        found.map(({ id }) => id),
+        (isReversed ? wanted.toReversed() : wanted).map(({ id }) => id),
+      );
+      assert.ok(performance.now() - startMs < 2_000, `${performance.now() - startMs} ms`);
+    }
+    const live = store.jobs.scan({ after: 0, isReversed: false, limit: 1_000, isLive: true });
+    assert.deepEqual([live.length, new Set(live.map(({ job }) => job.phase)).size], [60, 1]);
+  });
 }

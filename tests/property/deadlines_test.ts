@@ -3,12 +3,16 @@ import fc from "fast-check";
 import type { Clock } from "../../shared/clock.ts";
 import { Database } from "../../shared/ledger/database.ts";
 import { DEADLINE_TABLES, Deadlines } from "../../shared/ledger/deadlines.ts";
+import { Lifetime } from "../../shared/ledger/lifetime.ts";
 
 /** A program's clock: true time since its start, and a wall clock that says anything. */
 function clockOf(nowMs: () => number): Clock {
   const bornAtMs = nowMs();
   return { wallMs: () => 1e12 - 7 * nowMs(), uptimeMs: () => nowMs() - bornAtMs, after: () => () => {} };
 }
+
+const openDeadlines = (database: Database, clock: Clock) =>
+  new Deadlines({ database, clock, lifetime: new Lifetime({ database, clock }), nudge: () => {} });
 
 const step = fc.oneof(
   fc.record({
@@ -30,7 +34,7 @@ Deno.test("a deadline never passes before its time, whatever restarts come betwe
     fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
       let nowMs = 0;
       const database = Database.open({ path: ":memory:", migrations: [DEADLINE_TABLES], applicationId: 7 });
-      const open = () => new Deadlines({ database, clock: clockOf(() => nowMs), nudge: () => {} });
+      const open = () => openDeadlines(database, clockOf(() => nowMs));
       let deadlines = open();
       /** What was promised: time that must pass while a program lives, and how often one was killed since. */
       const promised = new Map<string, { leftMs: number; kills: number }>();
@@ -74,7 +78,7 @@ Deno.test("setting and clearing in one transaction leaves what was said last", (
   fc.assert(
     fc.property(fc.array(fc.boolean(), { minLength: 1, maxLength: 6 }), fc.boolean(), (words, wasSet) => {
       const database = Database.open({ path: ":memory:", migrations: [DEADLINE_TABLES], applicationId: 7 });
-      const open = () => new Deadlines({ database, clock: clockOf(() => 0), nudge: () => {} });
+      const open = () => openDeadlines(database, clockOf(() => 0));
       const deadlines = open();
       if (wasSet) database.transaction(() => deadlines.set("a", "x", 1_000));
       database.transaction(() => {

@@ -185,6 +185,18 @@ export class Checks {
       () => `${job.id} was ${end}, is ${job.phase}`,
     );
     if (JOB_TERMINAL.has(job.phase)) this.#jobEnds.set(job.id, job.phase);
+    const isListed = this.#home!.store.jobs.scan({
+      after: row - 1,
+      isReversed: false,
+      limit: 1,
+      isLive: true,
+    })
+      .some((found) => found.row === row);
+    this.that(
+      isListed !== JOB_TERMINAL.has(job.phase),
+      "a job that has not ended is due, or at work",
+      () => `${job.id} is ${job.phase}`,
+    );
     if (job.phase === "failed") {
       this.that(
         Boolean(job.code) && Boolean(job.message),

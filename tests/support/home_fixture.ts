@@ -29,7 +29,7 @@ export async function aHome(change: Partial<JobSpec> = {}) {
   let nowMs = 0;
   const clock = { wallMs: () => 1_000 + nowMs, uptimeMs: () => nowMs, after: () => () => {} };
   const store = new Store({ database, clock, ids: seededIds(1) });
-  const deadlines = new Deadlines({ database, clock, nudge: () => {} });
+  const deadlines = new Deadlines({ database, lifetime: store.lifetime, clock, nudge: () => {} });
   const nothing = () => {};
   const observe = new Observe({ store, deadlines, nudgeSchedule: nothing });
   const sweep = new Sweep({ store, deadlines, nudgeSchedule: nothing });
