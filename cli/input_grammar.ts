@@ -165,7 +165,7 @@ export function parsePublisher(text: string): WireInput["Source"] {
     const names = { endpoint: "Endpoint", region: "Region", encoding: "Encoding" };
     return { Type: "s3", Params: { Bucket: bucket, Key: key.join("/"), ...known(uri, options, names) } };
   }
-  const found = ["local", "ipfs", "s3managed", "noop"].find((type) =>
+  const found = ["local", "ipfs", "s3managed", "noop", "none"].find((type) =>
     type === uri.toLowerCase().replace("://", "")
   );
   if (!found || options.size) throw refusePublisher(text);

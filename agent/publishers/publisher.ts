@@ -26,5 +26,4 @@ export interface Publisher {
   publish(request: PublishRequest): Promise<PublishedResult>;
 }
 
-/** Publisher types that publish nothing. */
-export const PUBLISHES_NOTHING: ReadonlySet<string> = new Set(["", "none", "noop"]);
+export { PUBLISHES_NOTHING } from "../../shared/model/job.ts";

@@ -4,7 +4,7 @@
  */
 import { type Constraint, formatConstraint, matches } from "../../shared/model/constraint.ts";
 import { type Dimension, DIMENSIONS, fits, type Resources } from "../../shared/model/resources.ts";
-import type { JobSpec } from "../../shared/model/job.ts";
+import { type JobSpec, PUBLISHES_NOTHING } from "../../shared/model/job.ts";
 import type { NodeView } from "./node.ts";
 
 /** What a job needs of a node, worked out once for each plan. */
@@ -125,9 +125,10 @@ function lacks(
 
 /** What a spec asks of a node. */
 export function needOf(spec: JobSpec): Need {
+  const publisher = spec.task.publisher?.type ?? "";
   return {
     engine: spec.task.engine.type,
-    publisher: spec.task.publisher?.type,
+    publisher: PUBLISHES_NOTHING.has(publisher) ? undefined : publisher,
     inputs: [...new Set(spec.task.inputs.map(({ source }) => source.type))],
     constraints: spec.constraints,
     resources: spec.task.resources,

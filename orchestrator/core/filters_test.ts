@@ -80,3 +80,10 @@ Deno.test("a wish never rejects a node", () => {
   const spec = aSpec({ constraints: [{ key: "favour_zone", operator: "=", values: ["a"] }] });
   assert.equal(refusedBy(spec, aView()), undefined);
 });
+
+Deno.test("a job that publishes nothing needs no publisher", () => {
+  for (const type of ["noop", "none"]) {
+    const spec = aSpec({ task: aTask({ publisher: { type, params: {} } }) });
+    assert.equal(refusedBy(spec, aView({ publishers: [] })), undefined);
+  }
+});

@@ -8,6 +8,9 @@ import { Resources } from "./resources.ts";
 export const Typed = z.object({ type: z.string(), params: z.record(z.string(), z.unknown()) });
 export type Typed = Readonly<z.infer<typeof Typed>>;
 
+/** Publisher types that publish nothing: every node has them. */
+export const PUBLISHES_NOTHING: ReadonlySet<string> = new Set(["", "none", "noop"]);
+
 /** One input: where it comes from, and where the task sees it. */
 export const InputSource = z.object({
   source: Typed,

@@ -1,6 +1,6 @@
 /** The runnable part of a job spec. */
 import { LIMITS } from "../limits.ts";
-import type { InputSource, Task, Typed } from "../model/job.ts";
+import { type InputSource, PUBLISHES_NOTHING, type Task, type Typed } from "../model/job.ts";
 import type { Contents } from "./content.ts";
 import { readFields } from "./fields.ts";
 import {
@@ -20,7 +20,7 @@ import {
   type WrittenInput,
   type WrittenTask,
 } from "./job_schema.ts";
-import { warningOfType } from "./known_types.ts";
+import { warningOfType } from "./adapters.ts";
 import type { JobDefaults } from "./parse_job.ts";
 import type { Path, Problems } from "./problems.ts";
 import { cleanPath } from "./texts.ts";
@@ -104,8 +104,9 @@ function checkTask(task: Task, inputs: readonly PlacedInput[], { problems, warni
     ...task.inputs.map(({ source }) => warningOfType("input", source.type)),
   ];
   warnings.push(...new Set(types.filter((warning) => warning !== undefined)));
-  if (task.resultPaths.length && task.publisher?.type === "noop") {
-    warnings.push('result paths are not kept with the publisher "noop"');
+  const publisher = task.publisher?.type ?? "";
+  if (task.resultPaths.length && PUBLISHES_NOTHING.has(publisher)) {
+    warnings.push(`result paths are not kept with the publisher "${publisher}"`);
   }
 }
 

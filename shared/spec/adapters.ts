@@ -9,7 +9,7 @@ export type AdapterKind = "engine" | "input" | "publisher";
 export const KNOWN_TYPES: Readonly<Record<AdapterKind, readonly string[]>> = {
   engine: ["docker", "wasm"],
   input: ["inline", "local"],
-  publisher: ["local", "noop"],
+  publisher: ["local", "none", "noop"],
 };
 
 /** What to tell of a type that is not known; it is no error, because nodes of another version may have it. */
