@@ -33,6 +33,10 @@ CREATE TABLE outbox (
   at_ms INTEGER NOT NULL, uptime_ms REAL NOT NULL, process TEXT NOT NULL,
   PRIMARY KEY (peer, lane, seq)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE stores (
+  peer TEXT PRIMARY KEY,         -- '': this store itself
+  id TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
 CREATE TABLE inbox (
   peer TEXT NOT NULL, lane TEXT NOT NULL,
   epoch INTEGER NOT NULL, seq INTEGER NOT NULL, hash TEXT NOT NULL,

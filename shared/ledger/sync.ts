@@ -25,6 +25,8 @@ import { syncSubject } from "../wire/subjects.ts";
 import type { Database } from "./database.ts";
 import { Inbox, NOTHING_APPLIED } from "./inbox.ts";
 import type { Message, Outbox } from "./outbox.ts";
+import { Standings } from "./standing.ts";
+import { Stores } from "./stores.ts";
 
 /** What the program does with what arrives. `apply` and `snapshot` run inside sync's transaction. */
 export interface SyncProgram {
@@ -75,27 +77,11 @@ interface Sending {
   acked?: Mark;
 }
 
-/** What was acknowledged when a peer was asked where it stands: an answer below that tells of a lost store. */
-interface Question {
-  readonly id: string;
-  readonly atMs: number;
-  readonly acked: Readonly<Record<Lane, Mark>>;
-  /** How much of its own lanes had been applied here. */
-  readonly told: Readonly<Record<Lane, Mark>>;
-}
-
 interface Peer {
   readonly id: PeerId;
   readonly lanes: Record<Lane, Sending>;
   isConnected: boolean;
-  question?: Question;
 }
-
-/**
- * What a peer's mark means to a lane. `fits`: go on from there. `foreign`: it is of another history than this one.
- * `behind`: less than it has acknowledged: a message that was overtaken, or a peer that lost its store.
- */
-type Standing = "fits" | "foreign" | "behind";
 
 /** Greetings first, then events, then states; the order within each stays. */
 function turn(message: SyncMessage): number {
@@ -107,16 +93,20 @@ function turn(message: SyncMessage): number {
 export class Sync {
   readonly #options: SyncOptions;
   readonly #inbox: Inbox;
+  readonly #stores: Stores;
+  readonly #standings: Standings;
   readonly #peers = new Map<PeerId, Peer>();
   #received: SyncMessage[] = [];
   readonly #undo: (() => void)[] = [];
-  #questionCount = 0;
   #cancelTimer: (() => void) | undefined;
 
   constructor(options: SyncOptions) {
     this.#options = options;
-    this.#inbox = new Inbox(options.database);
-    options.database.beforeEachCommit(() => this.#forgetAcknowledged());
+    const { database, outbox, clock } = options;
+    this.#inbox = new Inbox(database);
+    this.#stores = new Stores(database, outbox.process);
+    this.#standings = new Standings({ outbox, inbox: this.#inbox, stores: this.#stores, clock });
+    database.beforeEachCommit(() => this.#forgetAcknowledged());
   }
 
   /** Starts to listen, and says hello to the given peers whenever the link comes up. */
@@ -264,6 +254,8 @@ export class Sync {
     if (state === undefined || ack.applied.epoch !== state.epoch || sending.sent === undefined) return;
     if (ack.applied.seq <= (sending.acked?.seq ?? state.acked.seq)) return;
     if (ack.applied.seq > state.last.seq) return;
+    // Of another history that happens to have such a number: the next hello tells.
+    if (this.#options.outbox.hashAt(ack.from, ack.lane, ack.applied.seq) !== ack.applied.hash) return;
     this.#progress(sending);
     sending.acked = ack.applied;
     if (ack.applied.seq >= sending.sent) sending.inFlightBytes = 0;
@@ -282,46 +274,21 @@ export class Sync {
   #onHello(hello: Hello, replies: (() => void)[]): void {
     const { program } = this.#options;
     const peer = this.#peer(hello.from);
-    let isDoubtful = false;
-    const hasLostStore = LANES.some((lane) => this.#hasLostStore(peer, lane, hello));
+    const { lanes, hasLostStore, hasNewStore } = this.#standings.judge(hello);
     if (hasLostStore) program.onLostStore?.(hello.from);
     for (const lane of LANES) {
-      const standing = this.#standing(hello, lane);
-      if (standing === "fits") this.#goOn(peer, lane, hello.applied[lane]);
-      else if (standing === "foreign" || hasLostStore) {
-        this.#restartLane(hello.from, lane, hello.applied[lane].epoch);
-        this.#goOn(peer, lane, { epoch: 0, seq: 0, hash: "" });
-      } else if (hello.answers === undefined || hello.answers !== peer.question?.id) isDoubtful = true;
-      else this.#goOn(peer, lane, { epoch: 0, seq: 0, hash: "" }); // overtaken by what it acknowledged since
+      if (hasNewStore) this.#inbox.forget(hello.from, lane);
+      if (lanes[lane] === "ask") continue;
+      if (lanes[lane] === "restart") this.#restartLane(hello.from, lane, hello.applied[lane].epoch);
+      this.#goOn(peer, lane, lanes[lane] === "go_on" ? hello.applied[lane] : NOTHING_APPLIED);
     }
-    if (isDoubtful) replies.push(() => this.#ask(peer));
+    const isDoubtful = LANES.some((lane) => lanes[lane] === "ask");
+    if (isDoubtful) replies.push(() => this.#ask(hello.from));
     else peer.isConnected = true;
     program.onHello?.(hello.from, hello);
     if (hello.wantsAnswer) {
       replies.push(() => this.#sayHello(hello.from, { wantsAnswer: false, answers: hello.question }));
     }
-  }
-
-  #standing({ from, applied: marks, own: owns }: Hello, lane: Lane): Standing {
-    const { outbox } = this.#options;
-    const state = outbox.lane(from, lane);
-    const applied = marks[lane];
-    // It knows less of its own lane than it has sent: it has lost what it was told as well.
-    const [own, told] = [owns[lane], this.#inbox.applied(from, lane)];
-    if (isBelow(own, told)) return "behind";
-    if (applied.epoch > state.epoch) return "foreign";
-    if (applied.epoch < state.epoch) return state.acked.seq === 0 ? "fits" : "behind";
-    if (applied.seq < state.acked.seq) return "behind";
-    if (applied.seq > state.last.seq) return "foreign";
-    return outbox.hashAt(from, lane, applied.seq) === applied.hash ? "fits" : "foreign";
-  }
-
-  /** Whether the answer to a question is below what had been acknowledged, or told, when it was asked. */
-  #hasLostStore(peer: Peer, lane: Lane, { answers, applied, own }: Hello): boolean {
-    const { question } = peer;
-    if (question === undefined || answers !== question.id) return false;
-    const [acked, told] = [question.acked[lane], question.told[lane]];
-    return isBelow(own[lane], told) || (acked.seq > 0 && isBelow(applied[lane], acked));
   }
 
   /** Sends on from what the peer has applied. */
@@ -341,22 +308,10 @@ export class Sync {
     this.#progress(sending);
   }
 
-  /**
-   * Asks where the peer stands now; what is still on its way from before is no answer. Not more often than it may take:
-   * late and doubled answers must not breed questions.
-   */
-  #ask(peer: Peer): void {
-    const { outbox, clock } = this.#options;
-    const atMs = clock.uptimeMs();
-    if (peer.question !== undefined && atMs - peer.question.atMs < RESEND_MS) return;
-    const marks = (of: (lane: Lane) => Mark) => ({ state: of("state"), history: of("history") });
-    peer.question = {
-      id: `${outbox.process}/${++this.#questionCount}`,
-      atMs,
-      acked: marks((lane) => outbox.findLane(peer.id, lane)?.acked ?? NOTHING_APPLIED),
-      told: marks((lane) => this.#inbox.applied(peer.id, lane)),
-    };
-    this.#sayHello(peer.id, { wantsAnswer: true, question: peer.question.id });
+  /** Asks where the peer stands now; what is still on its way from before is no answer. */
+  #ask(peer: PeerId): void {
+    const question = this.#standings.ask(peer);
+    if (question !== undefined) this.#sayHello(peer, { wantsAnswer: true, question });
   }
 
   #restartLane(peer: PeerId, lane: Lane, above: number): void {
@@ -479,6 +434,7 @@ export class Sync {
       from: self,
       to,
       applied: mark((lane) => this.#inbox.applied(to, lane)),
+      store: this.#stores.own,
       own: mark((lane) => outbox.findLane(to, lane)?.last ?? { epoch: 1, seq: 0, hash: "" }),
       wantsAnswer,
       question,
@@ -506,7 +462,3 @@ export class Sync {
     return peer;
   }
 }
-
-/** Whether `mark` comes before `other`. */
-const isBelow = (mark: Mark, other: Mark): boolean =>
-  mark.epoch < other.epoch || (mark.epoch === other.epoch && mark.seq < other.seq);

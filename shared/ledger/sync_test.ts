@@ -135,6 +135,58 @@ Deno.test("a peer whose answer is below what it had acknowledged has lost its st
   assert.deepEqual(batch?.entries.map(({ body }) => body), ["all there is"]);
 });
 
+const facts = (body: string, hash: string) => ({
+  ...{ type: "batch", lane: "state", entries: [{ seq: 1, kind: "node", about: "n-1", ageMs: 0, body }] },
+  prev: { epoch: 1, seq: 0, hash: "" },
+  last: { epoch: 1, seq: 1, hash },
+});
+const said = (store: string | undefined, hash: string) =>
+  hello(NOTHING_APPLIED, {
+    store,
+    own: { state: { epoch: 1, seq: 1, hash }, history: { epoch: 1, seq: 0, hash: "" } },
+  });
+
+Deno.test("a peer that comes with another store has lost the one it had, though its numbers fit", () => {
+  const { hear, tell, applied, lost } = aHome();
+  hear(said("store-a", "a"));
+  hear(facts("from the first store", "a"));
+  tell("one");
+  const [question] = hellos(hear(said("store-b", "b")));
+  assert.ok(question?.question !== undefined);
+  assert.deepEqual(lost, [], "the hello may have been overtaken");
+  const [batch] = batches(hear({ ...said("store-b", "b"), answers: question.question }));
+  assert.deepEqual([lost, batch?.last.epoch, batch?.entries.map(({ body }) => body)], [[AGENT], 2, [
+    "all there is",
+  ]]);
+  hear(facts("from the second store", "b"));
+  assert.deepEqual(applied.map(({ body }) => body), ["from the first store", "from the second store"]);
+  assert.deepEqual(hellos(hear(said("store-b", "b"))), []);
+  assert.deepEqual(lost, [AGENT]);
+});
+
+Deno.test("a peer that names no store is believed by its numbers", () => {
+  const { hear, lost } = aHome();
+  for (const store of ["store-a", undefined, "store-a"]) assert.deepEqual(hellos(hear(said(store, "a"))), []);
+  assert.deepEqual(lost, []);
+});
+
+Deno.test("the id of a store is made with what is written first, and stays", () => {
+  const { hear } = aHome();
+  const stores = ["before", "after"].map(() =>
+    hellos(hear({ ...said("store-a", "a"), wantsAnswer: true }))[0]?.store
+  );
+  assert.deepEqual(stores, [undefined, "p"]);
+});
+
+Deno.test("an acknowledgement of another history deletes nothing", () => {
+  const { hear, tell, settle, waiting } = aHome();
+  hear(hello(NOTHING_APPLIED));
+  const [mark] = marksOf(tell("one"));
+  hear({ type: "ack", lane: "state", applied: { ...mark!, hash: "of another" } });
+  settle();
+  assert.equal(waiting(), 1);
+});
+
 Deno.test("late and doubled answers breed no questions", () => {
   const { hear, marks, pass } = aHomeInStep();
   assert.equal(hellos(hear(hello(marks[0]!))).length, 1);

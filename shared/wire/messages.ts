@@ -38,6 +38,8 @@ export const Hello = Between.extend({
   applied: z.record(Lane, Mark),
   /** The sender's own lanes: their epochs and last numbers. */
   own: z.record(Lane, Mark),
+  /** Made with the sender's store: another one than before means that it has lost what it was told. */
+  store: z.string().optional(),
   wantsAnswer: z.boolean(),
   /** To be repeated in the answer, which then is known to be younger than the question. */
   question: z.string().optional(),
