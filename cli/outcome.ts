@@ -51,7 +51,9 @@ function headline(job: JobView, { current, bad, paint }: Ended): string {
   const word = `${job.state[0]?.toUpperCase()}${job.state.slice(1)}`;
   const tint = job.state !== "completed" ? paint.bad : bad.length ? paint.warn : paint.good;
   const message = job.state !== "completed" && job.message ? `: ${lines(job.message)}` : "";
-  return `${tint(word)} after ${took}${of}${message}`;
+  // A later version began at another time than the job was made.
+  const after = job.version === 1 ? ` after ${took}` : ` (version ${job.version})`;
+  return `${tint(word)}${after}${of}${message}`;
 }
 
 /** The first line, and the others below it. */

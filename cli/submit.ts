@@ -21,7 +21,7 @@ export const RUN_FLAGS = {
   follow: toggle({ summary: "Show what the job prints while it runs", short: "f" }),
   idOnly: toggle({ summary: "Print nothing but the job's ID" }),
   dryRun: toggle({ summary: "Check the job and print it, without submitting it" }),
-  force: toggle({ summary: "Submit also when nothing has changed", isHidden: true }),
+  force: toggle({ summary: "Make a new version of a job with this name also when nothing has changed" }),
 };
 
 /** A job that was checked, and how to print what becomes of it. */
@@ -119,8 +119,12 @@ export function nextSteps(jobId: string, verbs: readonly string[]): string {
   return `Next: ${verbs.map((verb) => `skerry job ${verb} ${short(jobId)}`).join(" · ")}`;
 }
 
-async function seeThrough(
-  { flags, terminal }: Call<typeof RUN_FLAGS>,
+/** Waits for the job as the flags say, and tells how it ended. */
+export async function seeThrough(
+  { flags, terminal }: {
+    flags: Pick<Call<typeof RUN_FLAGS>["flags"], "waitTimeout" | "waitTimeoutSecs" | "follow" | "idOnly">;
+    terminal: Terminal;
+  },
   { client, jobId, signal, output }: { client: Client; jobId: string; signal: AbortSignal; output: Output },
 ): Promise<number> {
   const timeoutMs = flags.waitTimeout ?? flags.waitTimeoutSecs;

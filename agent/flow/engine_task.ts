@@ -55,6 +55,7 @@ function systemEnv(order: RunOrder): Record<string, string> {
   const told = {
     EXECUTION_ID: order.executionId,
     JOB_ID: order.jobId,
+    JOB_VERSION: String(order.jobVersion),
     JOB_TYPE: order.jobType,
     PARTITION_INDEX: String(order.partition),
     PARTITION_COUNT: String(order.partitionCount),

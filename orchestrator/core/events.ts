@@ -7,6 +7,16 @@ import type { JobPhase } from "../../shared/model/job.ts";
 /** The job was accepted. */
 export const jobSubmitted = (): HistoryEvent => ({ topic: "Submission", message: "Job submitted" });
 
+/** The job was submitted again, with changes. */
+export const jobUpdated = (): HistoryEvent => ({ topic: "Submission", message: "Job updated" });
+
+/** A user wants the job run again. */
+export const jobRerun = (reason: string): HistoryEvent => ({
+  topic: "Submission",
+  message: "Job rerun requested",
+  ...(reason !== "" && { details: { Reason: reason } }),
+});
+
 /** A user wants the job stopped. */
 export const jobStopRequested = (reason: string): HistoryEvent => ({
   topic: "Scheduling",

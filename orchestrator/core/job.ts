@@ -1,5 +1,5 @@
 /** A job at its home, as events change it. Total: an event that no longer matters returns the same record. */
-import type { Job } from "../../shared/model/job.ts";
+import type { Job, JobSpec } from "../../shared/model/job.ts";
 import { JOB_TERMINAL } from "../../shared/model/job.ts";
 
 /** What can happen to a job. */
@@ -57,6 +57,12 @@ export function step(job: Job, event: JobEvent, nowMs: number): Job {
         nowMs,
       );
   }
+}
+
+/** The same job as a new version that has not begun: its history stays, its results count anew. */
+export function nextVersion(job: Job, spec: JobSpec, nowMs: number): Job {
+  const { code: _code, message: _message, hint: _hint, ...kept } = job;
+  return changed(kept, { spec, version: job.version + 1, phase: "pending", completedCount: 0 }, nowMs);
 }
 
 function changed(job: Job, change: Partial<Job>, nowMs: number): Job {

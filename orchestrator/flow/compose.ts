@@ -26,6 +26,7 @@ import { Schedule } from "./schedule.ts";
 import { stopJob } from "./stop.ts";
 import { Submit } from "./submit.ts";
 import { Sweep } from "./sweep.ts";
+import { rerunJob } from "./versions.ts";
 import { WatchNodes } from "./watch_nodes.ts";
 
 /** What an orchestrator needs of the world. */
@@ -154,6 +155,10 @@ function openDesk(
     submit: (submission) => submit.submit(submission),
     stop: (id, { reason }) =>
       new Promise((resolve) => resolve(stopJob({ store, deadlines, nudgeSchedule }, { id, reason }))),
+    rerun: (id, options) =>
+      new Promise((resolve) =>
+        resolve(rerunJob({ store, deadlines, nudgeTurn: nudgeSchedule }, { id, ...options }))
+      ),
     changed: (id, { signal, onlyEnd = false }) =>
       new Promise((resolve) => {
         if (signal.aborted) return resolve();

@@ -53,6 +53,11 @@ export interface Desk {
   submit(submission: Submission): Promise<SubmissionAnswer>;
   /** No evaluation id when the job was stopped already; `conflict` when it has completed or failed. */
   stop(id: JobId, options: { reason: string }): Promise<{ evaluationId?: EvaluationId }>;
+  /** Runs a version of the job once more, the current one unless it is named. `conflict` while it has not begun. */
+  rerun(
+    id: JobId,
+    options: { version?: number; reason: string },
+  ): Promise<{ evaluationId: EvaluationId; version: number }>;
   /** Resolves at the next commit that touches the job (`onlyEnd`: that ends it, or follows its end), or when aborted. */
   changed(id: JobId, options: { signal: AbortSignal; onlyEnd?: boolean }): Promise<void>;
   /** The execution's output in order; ends when it has ended (following) or when all kept output was read. */

@@ -83,6 +83,8 @@ export class Observe {
     const { store } = this.#options;
     store.touch(jobRow.job);
     let current = jobRow;
+    const { jobVersion } = after;
+    if (jobVersion < jobRow.job.version) return this.#followOlder(jobRow, after);
     const isAtWork = !["placed", "queued", "refused", "lost"].includes(after.phase);
     if (isAtWork && !JOB_TERMINAL.has(current.job.phase) && current.job.phase !== "running") {
       current = this.#change(current, { kind: "started" }, events.jobState("running"));
@@ -97,6 +99,14 @@ export class Observe {
     store.record(current, events.executionEnded(after), { executionId: after.id });
     if (after.phase === "completed") this.#completed(current, after, { wasLost });
     else this.#evaluate(current);
+  }
+
+  /** An execution of an earlier version: its end is history, and frees what it held; the job goes its own way. */
+  #followOlder(jobRow: JobRow, after: Execution): void {
+    const { store } = this.#options;
+    if (isLive(after.phase)) return;
+    const { id, jobVersion } = after;
+    store.record(jobRow, events.executionEnded(after), { executionId: id, jobVersion });
   }
 
   /** A job of which nothing runs yet says which node it waits for. */
@@ -166,6 +176,7 @@ export class Observe {
     if (happened === undefined || found === undefined) return;
     store.record(store.jobs.get(found.jobRow), happened.event, {
       executionId: happened.executionId,
+      jobVersion: found.execution.jobVersion,
       ageMs: entry.ageMs,
       origin: from,
     });

@@ -78,6 +78,7 @@ export class Schedule {
   #evaluate(waiter: Waiter, placementsMax: number): number {
     const { store } = this.#options;
     const jobRow = store.jobs.get(waiter.jobRow);
+    if (jobRow.job.version > 1) this.#stopOlderVersions(jobRow);
     const { open, nextPartition } = store.executions.openOf(jobRow.row, jobRow.job.version);
     const { spec, phase, completedCount } = jobRow.job;
     const plan = reconcile({
@@ -98,6 +99,13 @@ export class Schedule {
       return 0;
     }
     return this.#placeSlots(jobRow, { waiter, slots: plan.slots, open, placementsMax });
+  }
+
+  /** What runs of an earlier version makes way. */
+  #stopOlderVersions(jobRow: JobRow): void {
+    for (const { id, jobVersion } of this.#options.store.executions.liveOf(jobRow.row)) {
+      if (jobVersion < jobRow.job.version) this.#stop(jobRow, id, OLDER_VERSION);
+    }
   }
 
   #placeSlots(
@@ -178,7 +186,10 @@ export class Schedule {
     const stopped = stepExecution(execution, { kind: "stop_wanted", message }, store.nowMs());
     if (stopped === execution) return;
     store.executions.update(stopped);
-    store.record(jobRow, events.executionStopped(message), { executionId: id });
+    store.record(jobRow, events.executionStopped(message), {
+      executionId: id,
+      jobVersion: execution.jobVersion,
+    });
     orderStop(send, stopped);
   }
 
@@ -230,6 +241,8 @@ export class Schedule {
     store.waiting.remove(waiter.jobRow);
   }
 }
+
+const OLDER_VERSION = "Execution stop requested because job has been updated";
 
 const hasLive = (open: readonly OpenExecution[]): boolean => open.some(({ phase }) => isLive(phase));
 

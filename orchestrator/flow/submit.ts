@@ -3,13 +3,14 @@ import { AppError, asAppError } from "../../shared/errors.ts";
 import type { Deadlines } from "../../shared/ledger/deadlines.ts";
 import { LIMITS } from "../../shared/limits.ts";
 import { type EvaluationId, newJobId } from "../../shared/model/ids.ts";
+import type { Job } from "../../shared/model/job.ts";
 import { admit } from "../core/admit.ts";
-import { jobSubmitted } from "../core/events.ts";
+import { jobSubmitted, jobUpdated } from "../core/events.ts";
 import type { Contents } from "../store/contents.ts";
 import { hashOfSpec } from "../store/jobs.ts";
 import type { Store } from "../store/store.ts";
 import type { Submission, SubmissionAnswer } from "./desk.ts";
-import { beginWait } from "./queue_deadline.ts";
+import { beginTimeouts, writeVersion } from "./versions.ts";
 
 interface Pending {
   readonly submission: Submission;
@@ -118,26 +119,42 @@ export class Submit {
     return { jobId: earlier.jobId, evaluationId: earlier.evaluationId as EvaluationId, warnings: [] };
   }
 
-  #admit({ spec, idempotencyToken, contents }: Submission, specHash: string): SubmissionAnswer {
+  #admit(
+    { spec, idempotencyToken, contents, isForced = false }: Submission,
+    specHash: string,
+  ): SubmissionAnswer {
     const { store, deadlines } = this.#options;
     const nowMs = store.nowMs();
-    const same = spec.name === "" ? undefined : store.jobs.findName(spec.name, spec.namespace);
+    const same = spec.name === "" ? undefined : store.jobs.findByName(spec.name, spec.namespace);
     const job = admit({
       spec,
       id: newJobId(store.ids),
       nowMs,
-      sameName: same && { id: same.id, isSameSpec: same.specHash === specHash },
+      sameName: same &&
+        { job: same.job, isSameSpec: store.jobs.hashOfVersion(same.row, same.job.version) === specHash },
+      isForced,
     });
-    const row = store.jobs.insert(job, specHash);
-    const evaluationId = store.evaluate({ row, job }, "job_register") as EvaluationId;
-    store.record({ row, job }, jobSubmitted());
+    const { row, evaluationId } = same === undefined ? this.#writeNew(job, specHash) : {
+      row: same.row,
+      evaluationId: writeVersion({ store, deadlines }, { row: same.row, job }, {
+        specHash,
+        trigger: "job_update",
+        event: jobUpdated(),
+      }),
+    };
     for (const digest of contents.keys()) store.jobs.useContent(row, digest);
     if (idempotencyToken) {
       store.jobs.insertSubmission({ token: idempotencyToken, jobRow: row, specHash, evaluationId, nowMs });
     }
-    const { totalMs } = spec.task.timeouts;
-    if (totalMs > 0) deadlines.set(job.id, "total", totalMs);
-    beginWait(deadlines, job);
     return { jobId: job.id, evaluationId, warnings: [] };
+  }
+
+  #writeNew(job: Job, specHash: string): { row: number; evaluationId: EvaluationId } {
+    const { store, deadlines } = this.#options;
+    const row = store.jobs.insert(job, specHash);
+    const evaluationId = store.evaluate({ row, job }, "job_register") as EvaluationId;
+    store.record({ row, job }, jobSubmitted());
+    beginTimeouts(deadlines, job);
+    return { row, evaluationId };
   }
 }

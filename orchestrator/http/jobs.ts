@@ -92,6 +92,16 @@ export function jobRoutes(door: Door, answers: Answers): Route[] {
       handle: (call) => listVersions(door, answers, call),
     },
     {
+      method: "put",
+      path: "/orchestrator/jobs/{id}/rerun",
+      tag: "jobs",
+      summary: "Run a job again, as a new version",
+      query: NamespaceQuery,
+      body: shapes.RerunBody,
+      answer: shapes.Rerun,
+      handle: (call) => rerunJob(door, answers, call),
+    },
+    {
       method: "delete",
       path: "/orchestrator/jobs/{id}",
       tag: "jobs",
@@ -209,15 +219,44 @@ function listVersions(door: Door, answers: Answers, call: Call): Response {
   return answers.json(call, { NextToken: "", Items: door.desk.queries.listVersions(job.id).map(formatJob) });
 }
 
+async function rerunJob(door: Door, answers: Answers, call: Call): Promise<Response> {
+  const body = await readObject(call.request, { clock: door.clock, isOptional: true });
+  const version = fieldOf(body, "JobVersion") ?? 0;
+  if (typeof version !== "number" || !Number.isSafeInteger(version) || version < 0) {
+    throw new AppError(
+      "invalid",
+      `Cannot rerun the job: JobVersion must be the number of a version, current value is ${
+        JSON.stringify(version)
+      }`,
+    );
+  }
+  const reason = readReason(body, "Reason", "rerun");
+  const inBody = fieldOf(body, "Namespace");
+  const namespace = readQuery(NamespaceQuery, call.query).namespace ||
+    (typeof inBody === "string" ? inBody : undefined);
+  const { id } = jobOf(door, call, namespace);
+  const rerun = await door.desk.rerun(id, { ...(version > 0 && { version }), reason });
+  return answers.json(call, {
+    EvaluationID: rerun.evaluationId,
+    JobID: id,
+    JobVersion: rerun.version,
+    Warnings: [],
+  });
+}
+
+/** A sentence of the user's own, kept in the history. */
+function readReason(body: Record<string, unknown>, field: string, verb: string): string {
+  const reason = fieldOf(body, field) ?? "";
+  const why = typeof reason === "string" ? whyNoName(reason) : "must be a string";
+  if (!why) return reason as string;
+  throw new AppError("invalid", `Cannot ${verb} the job: Reason ${why}, current value is ${quote(reason)}`);
+}
+
 async function stopJob(door: Door, answers: Answers, call: Call): Promise<Response> {
   const { namespace } = readQuery(NamespaceQuery, call.query);
   const body = await readObject(call.request, { clock: door.clock, isOptional: true });
-  const reason = fieldOf(body, "reason") ?? "";
-  const why = typeof reason === "string" ? whyNoName(reason) : "must be a string";
-  if (why) {
-    throw new AppError("invalid", `Cannot stop the job: Reason ${why}, current value is ${quote(reason)}`);
-  }
+  const reason = readReason(body, "reason", "stop");
   const { id } = jobOf(door, call, namespace);
-  const { evaluationId } = await door.desk.stop(id, { reason: reason as string });
+  const { evaluationId } = await door.desk.stop(id, { reason });
   return answers.json(call, { EvaluationID: evaluationId ?? "" });
 }

@@ -164,6 +164,19 @@ export const DiffBody = z.object({ Job: AnyJob });
 export const Diff = z.strictObject({ Diff: z.string().describe("Empty: no change"), Warnings: Strings });
 /** Why a job is stopped. */
 export const StopBody = z.object({ reason: z.string().optional() });
+/** Which version to run again, and why. */
+export const RerunBody = z.object({
+  JobVersion: z.number().optional().describe("0: the current one"),
+  Reason: z.string().optional(),
+  Namespace: z.string().optional(),
+});
+/** The version that a rerun made. */
+export const Rerun = z.strictObject({
+  EvaluationID: z.string(),
+  JobID: z.string(),
+  JobVersion: z.number(),
+  Warnings: z.array(z.string()),
+});
 /** What became of a stop. */
 export const Stopped = z.strictObject({ EvaluationID: z.string().describe("Empty: it was stopped already") });
 

@@ -82,14 +82,33 @@ export class Jobs {
       JOB_TERMINAL.has(job.phase) ? this.#lifetime.nowMs() : null,
       encodeBody(toBody(job)),
     );
+    this.#insertVersion(rowId, job, specHash);
+    return rowId;
+  }
+
+  /** Writes a new version of the job: its spec is kept beside those of the earlier ones. */
+  putVersion({ row, job }: JobRow, specHash: string): void {
+    // What had not ended is stopped by its successor.
     this.#database.run(
-      "INSERT INTO job_versions (job_row, version, spec_hash, body) VALUES (?, ?, ?, ?)",
-      rowId,
+      `UPDATE job_versions SET phase = (SELECT CASE WHEN phase IN ('completed', 'failed') THEN phase ELSE 'stopped' END
+         FROM jobs WHERE row = job_row) WHERE job_row = ? AND version = ?`,
+      row,
+      job.version - 1,
+    );
+    this.#database.run("UPDATE jobs SET version = ? WHERE row = ?", job.version, row);
+    this.update({ row, job });
+    this.#insertVersion(row, job, specHash);
+  }
+
+  #insertVersion(row: number, job: Job, specHash: string): void {
+    this.#database.run(
+      "INSERT INTO job_versions (job_row, version, spec_hash, created_at_ms, body) VALUES (?, ?, ?, ?, ?)",
+      row,
       job.version,
       specHash,
+      job.modifiedAtMs,
       encodeBody(job.spec),
     );
-    return rowId;
   }
 
   update({ row, job }: JobRow): void {
@@ -122,16 +141,32 @@ export class Jobs {
     return row === undefined ? undefined : this.#toJob(row);
   }
 
-  /** The row, id and spec hash of the job of that name. */
-  findName(name: string, namespace: string): { id: JobId; specHash: string } | undefined {
-    const row = this.#database.get(
-      `SELECT jobs.id, job_versions.spec_hash FROM jobs
-       JOIN job_versions ON job_versions.job_row = jobs.row AND job_versions.version = jobs.version
-       WHERE name = ? AND namespace = ? AND name <> id`,
-      name,
-      namespace,
+  /** Every version, oldest first: the current one as it is, earlier ones as they ended. */
+  listVersions({ row, job }: JobRow): readonly Job[] {
+    return this.#database.all(
+      "SELECT version, created_at_ms, phase FROM job_versions WHERE job_row = ? ORDER BY version",
+      row,
+    ).map((found): Job => {
+      const version = Number(found.version);
+      const own = {
+        version,
+        spec: this.findVersion(row, version)!,
+        createdAtMs: Number(found.created_at_ms),
+      };
+      if (found.phase === null) return { ...job, ...own };
+      const { code: _code, message: _message, hint: _hint, ...kept } = job;
+      return { ...kept, ...own, phase: Job.shape.phase.parse(found.phase) };
+    });
+  }
+
+  /** Hash of the spec that was submitted as that version. */
+  hashOfVersion(row: number, version: number): string | undefined {
+    const found = this.#database.get(
+      "SELECT spec_hash FROM job_versions WHERE job_row = ? AND version = ?",
+      row,
+      version,
     );
-    return row === undefined ? undefined : { id: row.id as JobId, specHash: String(row.spec_hash) };
+    return found === undefined ? undefined : String(found.spec_hash);
   }
 
   /** At most two: enough to see that a prefix is ambiguous. */

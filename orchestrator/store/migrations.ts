@@ -23,6 +23,8 @@ CREATE INDEX jobs_ended ON jobs (modified_at_ms) WHERE ended_ms IS NOT NULL;
 CREATE TABLE job_versions (
   job_row INTEGER NOT NULL, version INTEGER NOT NULL,
   spec_hash TEXT NOT NULL,
+  created_at_ms INTEGER NOT NULL,
+  phase TEXT,                    -- how it stood when the next version came; NULL while it is the current one
   body TEXT NOT NULL,
   PRIMARY KEY (job_row, version)
 ) STRICT, WITHOUT ROWID;

@@ -35,13 +35,12 @@ export function openQueries(store: Store): Queries {
   return {
     getJob: (idOrName, namespace) => findJob(store, idOrName, namespace ?? "default"),
     getJobVersion(id, version) {
-      const { row, job } = rowOf(id);
-      const spec = store.jobs.findVersion(row, version);
-      if (spec === undefined) throw new AppError("not_found", `job ${id} has no version ${version}`);
-      return { ...job, spec, version };
+      const found = store.jobs.listVersions(rowOf(id)).find((job) => job.version === version);
+      if (found === undefined) throw new AppError("not_found", `job ${id} has no version ${version}`);
+      return found;
     },
     listJobs: (query) => listJobs(store, query),
-    listVersions: (id) => [rowOf(id).job],
+    listVersions: (id) => store.jobs.listVersions(rowOf(id)),
     getExecution: (id) => getExecution(store, id),
     listExecutions: (id, query) => listExecutions(store, { jobRow: rowOf(id), query }),
     walkLatest: (id, query) => walkLatest(store, { jobRow: rowOf(id), query }),

@@ -86,7 +86,7 @@ export class Store {
   record(
     jobRow: JobRow,
     event: HistoryEvent,
-    options: { executionId?: string; ageMs?: number; origin?: string } = {},
+    options: { executionId?: string; ageMs?: number; origin?: string; jobVersion?: number } = {},
   ): void {
     appendEvent(this.database, this.clock, {
       subject: jobRow.row,

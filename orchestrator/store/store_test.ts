@@ -34,7 +34,13 @@ Deno.test("a damaged record of one job costs no other job, and is told", async (
     store.projection.putNode(aNode());
   });
   const submit = () => {
-    const job = admit({ spec: aSpec(), id: newJobId(store.ids), nowMs: 0, sameName: undefined });
+    const job = admit({
+      spec: aSpec(),
+      id: newJobId(store.ids),
+      nowMs: 0,
+      sameName: undefined,
+      isForced: false,
+    });
     store.evaluate({ row: store.jobs.insert(job, "hash"), job }, "job_register");
     return job.id;
   };

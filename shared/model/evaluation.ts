@@ -5,6 +5,8 @@ import { EvaluationId, JobId } from "./ids.ts";
 /** Why a job is looked at again. */
 export const Trigger = z.enum([
   "job_register",
+  "job_update",
+  "job_rerun",
   "job_stop",
   "job_timeout",
   "execution_ended",

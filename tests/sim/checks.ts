@@ -142,12 +142,13 @@ export class Checks {
     if (end === undefined) this.#checkPartition(jobRow, execution);
   }
 
-  #checkPartition(jobRow: number, { id, partition, phase }: Execution): void {
+  #checkPartition(jobRow: number, { id, partition, phase, jobVersion }: Execution): void {
     const { store } = this.#home!;
-    const { spec } = store.jobs.get(jobRow).job;
+    const spec = store.jobs.findVersion(jobRow, jobVersion)!;
     const rows = store.database.all(
-      "SELECT body FROM executions WHERE job_row = ? AND partition = ? ORDER BY attempt",
+      "SELECT body FROM executions WHERE job_row = ? AND job_version = ? AND partition = ? ORDER BY attempt",
       jobRow,
+      jobVersion,
       partition,
     ).map(({ body }) => decodeBody(body) as Execution);
     const completed = rows.filter((row) => row.phase === "completed");
@@ -178,13 +179,14 @@ export class Checks {
 
   #checkJob(row: number, job: Job): void {
     this.#timeline.trace(`home: ${job.id.slice(0, 10)} ${job.phase} ${job.completedCount}/${job.spec.count}`);
-    const end = this.#jobEnds.get(job.id);
+    const version = `${job.id}/${job.version}`;
+    const end = this.#jobEnds.get(version);
     this.that(
       end === undefined || end === job.phase,
-      "a terminal job never changes",
+      "a terminal version never changes",
       () => `${job.id} was ${end}, is ${job.phase}`,
     );
-    if (JOB_TERMINAL.has(job.phase)) this.#jobEnds.set(job.id, job.phase);
+    if (JOB_TERMINAL.has(job.phase)) this.#jobEnds.set(version, job.phase);
     const isListed = this.#home!.store.jobs.scan({
       after: row - 1,
       isReversed: false,
@@ -209,8 +211,10 @@ export class Checks {
     }
     const done = Number(
       this.#home!.store.database.get(
-        "SELECT count(DISTINCT partition) AS n FROM executions WHERE job_row = ? AND phase = 'completed'",
+        `SELECT count(DISTINCT partition) AS n FROM executions
+         WHERE job_row = ? AND job_version = ? AND phase = 'completed'`,
         row,
+        job.version,
       )!.n,
     );
     this.that(
@@ -308,5 +312,6 @@ export class Checks {
 
 function isSamePartition(a: EngineTask, b: EngineTask): boolean {
   return a.env.SKERRY_JOB_ID === b.env.SKERRY_JOB_ID &&
+    a.env.SKERRY_JOB_VERSION === b.env.SKERRY_JOB_VERSION &&
     a.env.SKERRY_PARTITION_INDEX === b.env.SKERRY_PARTITION_INDEX;
 }

@@ -148,7 +148,8 @@ function checkEnd(
   { job, executions }: { row: number; job: Job; executions: readonly Execution[] },
 ): void {
   const wish = wishes.find(({ spec }) => spec.labels.wish === job.spec.labels.wish)!;
-  const own = executions.filter(({ jobId }) => jobId === job.id);
+  const own = executions.filter(({ jobId, jobVersion }) => jobId === job.id && jobVersion === job.version);
+  const isStopped = wishes.some((one) => one.jobId === job.id && one.isStopped);
   const { timeouts } = job.spec.task;
   const rule = "a job ends as its spec says";
   const is = (holds: boolean, what: string) =>
@@ -162,8 +163,9 @@ function checkEnd(
       "lost",
     );
   }
-  if (wish.isStopped) is(job.phase === "stopped", "a user stopped it");
-  else is(job.phase !== "stopped", "nobody stopped it");
+  // A version that came after the stop goes its own way.
+  if (isStopped && job.version === 1) is(job.phase === "stopped", "a user stopped it");
+  if (!isStopped) is(job.phase !== "stopped", "nobody stopped it");
   const ageMs = nowMs() - (wish.askedAtMs ?? 0);
   // What was lost may have been corrected since.
   const count = (code: string) =>

@@ -170,6 +170,18 @@ export class Users {
     this.#options.timeline.at(this.#options.dice.whole(100, 20_000), () => this.#try(wish));
   }
 
+  /** Runs the job again, if it may. */
+  rerun(wish: Wish): void {
+    const { home, timeline } = this.#options;
+    const { desk } = home.program ?? {};
+    if (desk === undefined || wish.jobId === undefined) return;
+    desk.rerun(wish.jobId, { reason: "A user wants it again" }).then(
+      ({ version }) => timeline.trace(`user: job ${wish.number} again, as version ${version}`),
+      (error) =>
+        timeline.trace(`user: rerun of ${wish.number} ${error instanceof AppError ? error.code : error}`),
+    );
+  }
+
   /** Stops the job, as soon as the orchestrator answers. */
   stop(wish: Wish): void {
     const { home, timeline } = this.#options;

@@ -144,9 +144,11 @@ function planWork(
       ? dice.whole(0, isLong ? 60_000 : 3_000)
       : dice.fraction() * durationMs;
     const stopMs = dice.chance(0.2) ? dice.spread(1, 120_000) : undefined;
+    const rerunMs = dice.chance(0.15) ? dice.fraction() * (durationMs - atMs) : undefined;
     timeline.at(atMs, () => {
       const wish = users.submit({ ...spec, labels: { wish: String(number) } }, temper, token);
       if (stopMs !== undefined) timeline.at(stopMs, () => users.stop(wish));
+      if (rerunMs !== undefined) timeline.at(rerunMs, () => users.rerun(wish));
     });
   }
 }
@@ -155,10 +157,12 @@ function planWork(
 function stopHanging({ home }: World, users: Users): void {
   const jobs = home.program?.store.jobs.scan({ after: 0, isReversed: false, limit: 1_000, isLive: true }) ??
     [];
+  const isEndless = ({ temper, spec }: Wish) => temper.hangs > 0 && spec.task.timeouts.executionMs === 0;
   for (const { job } of jobs) {
     const wish = users.wishes.find(({ spec }) => spec.labels.wish === job.spec.labels.wish)!;
     wish.jobId ??= job.id;
+    if (isEndless(wish)) users.stop(wish);
   }
-  const isEndless = ({ temper, spec }: Wish) => temper.hangs > 0 && spec.task.timeouts.executionMs === 0;
-  for (const wish of users.wishes) if (isEndless(wish) && !wish.isStopped) users.stop(wish);
+  // Those that nobody has answered yet.
+  for (const wish of users.wishes) if (isEndless(wish) && wish.jobId === undefined) users.stop(wish);
 }

@@ -1,0 +1,70 @@
+/** A job's next version: from a submission under its name, or a rerun. */
+import { AppError } from "../../shared/errors.ts";
+import type { Deadlines } from "../../shared/ledger/deadlines.ts";
+import type { Trigger } from "../../shared/model/evaluation.ts";
+import type { HistoryEvent } from "../../shared/model/history.ts";
+import type { EvaluationId, JobId } from "../../shared/model/ids.ts";
+import type { Job } from "../../shared/model/job.ts";
+import { jobRerun } from "../core/events.ts";
+import { nextVersion } from "../core/job.ts";
+import { hashOfSpec, type JobRow } from "../store/jobs.ts";
+import type { Store } from "../store/store.ts";
+import { beginWait } from "./queue_deadline.ts";
+
+/** What versions are made with. */
+export interface VersionOptions {
+  readonly store: Store;
+  readonly deadlines: Deadlines;
+}
+
+/** Writes the job's new version, and makes it due: its time-outs begin anew. Inside the caller's transaction. */
+export function writeVersion(
+  { store, deadlines }: VersionOptions,
+  { row, job }: JobRow,
+  { specHash, trigger, event }: { specHash: string; trigger: Trigger; event: HistoryEvent },
+): EvaluationId {
+  store.jobs.putVersion({ row, job }, specHash);
+  store.record({ row, job }, event);
+  for (const kind of ["total", "queue"]) deadlines.clear(job.id, kind);
+  beginTimeouts(deadlines, job);
+  return store.evaluate({ row, job }, trigger) as EvaluationId;
+}
+
+/** The time-outs of a version that begins. Inside the caller's transaction. */
+export function beginTimeouts(deadlines: Deadlines, job: Job): void {
+  const { totalMs } = job.spec.task.timeouts;
+  if (totalMs > 0) deadlines.set(job.id, "total", totalMs);
+  beginWait(deadlines, job);
+}
+
+/** Runs an earlier version once more, as a new one. Errors: `not_found`, `conflict` while it has not begun. */
+export function rerunJob(
+  options: VersionOptions & { nudgeTurn: () => void },
+  { id, version, reason }: { id: JobId; version?: number; reason: string },
+): { evaluationId: EvaluationId; version: number } {
+  const { store, nudgeTurn } = options;
+  const found = store.jobs.find(id);
+  if (found === undefined) throw new AppError("not_found", `job not found: ${id}`);
+  const { row, job } = found;
+  if (job.phase === "pending" || job.phase === "queued") {
+    throw new AppError("conflict", `cannot rerun job in state ${job.phase}`, {
+      hint: `It has not run yet: look at it with "skerry job describe ${id}"`,
+    });
+  }
+  const spec = store.jobs.findVersion(row, version ?? job.version);
+  if (spec === undefined) {
+    throw new AppError("not_found", `job version not found: ${id} version ${version}`, {
+      hint: `"skerry job versions ${id}" lists its versions`,
+    });
+  }
+  const next = nextVersion(job, spec, store.nowMs());
+  const evaluationId = store.transaction(() =>
+    writeVersion(options, { row, job: next }, {
+      specHash: hashOfSpec(spec),
+      trigger: "job_rerun",
+      event: jobRerun(reason),
+    })
+  );
+  nudgeTurn();
+  return { evaluationId, version: next.version };
+}
