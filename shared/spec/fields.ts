@@ -104,19 +104,30 @@ function tellUnknown(
 
 /** A field further down that is called so, or nearly: `Tasks[].Timeouts`. */
 function nearestBelow(key: string, fields: Fields): string | undefined {
-  const paths = new Map<string, string>();
-  const walk = ({ shape, path }: { shape: Shape; path: string }): void => {
-    if (shape.kind === "list") return walk({ shape: shape.element, path: `${path}[]` });
-    if (shape.kind === "leaf") return;
-    for (const { name, shape: below } of shape.fields.values()) {
-      const here = `${path}.${name}`;
-      if (!paths.has(name)) paths.set(name, here);
-      walk({ shape: below, path: here });
-    }
-  };
-  for (const { name, shape } of fields.values()) walk({ shape, path: name });
-  const found = nearest(key, paths.keys());
-  return found && paths.get(found);
+  const below = new Map<string, string>();
+  for (const path of pathsOf(fields)) {
+    const name = path.slice(path.lastIndexOf(".") + 1);
+    if (!below.has(name)) below.set(name, path);
+  }
+  const found = nearest(key, below.keys());
+  return found && below.get(found);
+}
+
+/** Every field that a schema knows, those of lists and objects below it included: `Tasks[].Timeouts.TotalTimeout`. */
+export function fieldPaths(schema: z.ZodType): readonly string[] {
+  const shape = shapeOf(schema);
+  return shape.kind === "object" ? pathsOf(shape.fields) : [];
+}
+
+function pathsOf(fields: Fields, prefix = ""): readonly string[] {
+  return [...fields.values()].flatMap(({ name, shape }) => {
+    const element = shape.kind === "list" ? shape.element : shape;
+    const path = `${prefix}${name}`;
+    const below = element.kind === "object"
+      ? pathsOf(element.fields, `${path}${shape.kind === "list" ? "[]" : ""}.`)
+      : [];
+    return [path, ...below];
+  });
 }
 
 function valueAt(value: unknown, path: Path): unknown {
