@@ -8,7 +8,7 @@ import type { ExecutionId, NodeId } from "../../shared/model/ids.ts";
 import { JOB_TERMINAL, type JobPhase, type JobType, type RetryPolicy } from "../../shared/model/job.ts";
 import { mayRun } from "./execution.ts";
 import type { Exclusion, Slot } from "./place.ts";
-import { blame, mayRetry } from "./retry.ts";
+import { blame, finalAttempt } from "./retry.ts";
 
 /** An execution without an accepted result. */
 export interface OpenExecution {
@@ -82,8 +82,10 @@ function reconcileBatch(input: ReconcileInput): Plan {
   for (const [partition, attempts] of byPartition(input.open)) {
     const last = attempts.at(-1)!;
     if (last.isSuperseded || attempts.some(({ phase }) => isLive(phase))) continue;
-    if (!mayRetry(attempts, input.retry)) {
-      return { ...stopAll(input.open, STOP_MESSAGES.failed!), outcome: failure(last, attempts.length) };
+    const final = finalAttempt(attempts, input.retry);
+    if (final !== undefined) {
+      const attemptCount = attempts.filter((one) => blame(one) !== "busy").length;
+      return { ...stopAll(input.open, STOP_MESSAGES.failed!), outcome: failure(final, attemptCount) };
     }
     slots.push({
       partition,
@@ -115,15 +117,15 @@ function byPartition(executions: readonly OpenExecution[]): Map<number, OpenExec
   return partitions;
 }
 
-function failure(last: OpenExecution, attemptCount: number): JobOutcome {
+function failure(final: OpenExecution, attemptCount: number): JobOutcome {
   const times = attemptCount > 1 ? ` after ${attemptCount} attempts` : "";
   return {
     phase: "failed",
-    code: last.code ?? "internal",
-    message: `Job failed because one or more executions failed: partition ${last.partition}${times}: ${
-      last.message ?? "no reason was given"
+    code: final.code ?? "internal",
+    message: `Job failed because one or more executions failed: partition ${final.partition}${times}: ${
+      final.message ?? "no reason was given"
     }`,
-    hint: last.hint,
+    hint: final.hint,
   };
 }
 

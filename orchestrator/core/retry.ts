@@ -24,11 +24,16 @@ export function blame({ phase, code }: Ended): Blame {
     : "program";
 }
 
-/** Whether the policy allows another attempt after these (all attempts of one partition, without a success). */
-export function mayRetry(ended: readonly Ended[], policy: RetryPolicy): boolean {
+/**
+ * The attempt after which the policy allows no other, of all attempts of one partition without a success; undefined: one
+ * more may be made. Each counts as what it is known as now: a lost one that turned out to have failed has failed.
+ */
+export function finalAttempt<Attempt extends Ended>(
+  ended: readonly Attempt[],
+  policy: RetryPolicy,
+): Attempt | undefined {
+  const max: Record<Blame, number> = { program: policy.attempts, lost: policy.lostAttempts, busy: Infinity };
   const blames = ended.map(blame);
-  const last = blames.at(-1);
-  if (last === undefined || last === "busy") return true;
-  const count = blames.filter((one) => one === last).length;
-  return count <= (last === "program" ? policy.attempts : policy.lostAttempts);
+  const at = blames.findLastIndex((one) => blames.filter((other) => other === one).length > max[one]);
+  return ended[at];
 }

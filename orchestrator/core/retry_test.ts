@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { blame, mayRetry } from "./retry.ts";
+import { blame, finalAttempt } from "./retry.ts";
 
 const program = { phase: "failed", code: "program_failed" } as const;
 const lost = { phase: "lost", code: "node_lost" } as const;
@@ -17,11 +17,20 @@ Deno.test("blame tells the program's faults from lost and busy ones", () => {
 
 Deno.test("each blame has its own number of attempts, and busy costs none", () => {
   const policy = { attempts: 1, lostAttempts: 2 };
-  assert.equal(mayRetry([program], policy), true);
-  assert.equal(mayRetry([program, program], policy), false);
-  assert.equal(mayRetry([lost, refused], policy), true);
-  assert.equal(mayRetry([lost, refused, lost], policy), false);
-  assert.equal(mayRetry([lost, lost, program], policy), true);
-  assert.equal(mayRetry([busy, busy, busy, busy], policy), true);
-  assert.equal(mayRetry([program], { attempts: 0, lostAttempts: 2 }), false);
+  const mayRetry = (...ended: Parameters<typeof finalAttempt>[0]) =>
+    finalAttempt(ended, policy) === undefined;
+  assert.equal(mayRetry(program), true);
+  assert.equal(mayRetry(program, program), false);
+  assert.equal(mayRetry(lost, refused), true);
+  assert.equal(mayRetry(lost, refused, lost), false);
+  assert.equal(mayRetry(lost, lost, program), true);
+  assert.equal(mayRetry(busy, busy, busy, busy), true);
+  assert.equal(finalAttempt([program], { attempts: 0, lostAttempts: 2 }), program);
+});
+
+Deno.test("an attempt that was lost and turned out to have failed counts as failed, whatever came after it", () => {
+  const policy = { attempts: 0, lostAttempts: 2 };
+  assert.equal(finalAttempt([program, lost], policy), program);
+  assert.equal(finalAttempt([program, busy], policy), program);
+  assert.equal(finalAttempt([lost, lost, busy], policy), undefined);
 });

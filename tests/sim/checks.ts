@@ -164,11 +164,9 @@ export class Checks {
       "one live execution per partition",
       () => `partition ${partition} after ${id} ${phase}: ${live.map((row) => row.id)}`,
     );
-    // It was counted as lost when the next was made, and as something else since.
-    const corrected = rows.filter((row) => this.everLost.has(row.id) && row.phase !== "lost").length;
     const costing = rows.filter((row) => isLive(row.phase) || blame(row) !== "busy").length;
     this.that(
-      costing <= 1 + spec.retry.attempts + spec.retry.lostAttempts + corrected,
+      costing <= 1 + spec.retry.attempts + spec.retry.lostAttempts,
       "never more attempts than allowed",
       () =>
         `partition ${partition}: ${rows.map((row) => `${row.phase} ${row.code}`)}, ${
