@@ -1,7 +1,20 @@
 /** Words that people bring along from other tools, and what they are called here. */
 
 const JOB_VERBS: Readonly<Record<string, string>> = {
-  ...same("run", "list", "describe", "executions", "history", "logs", "wait", "get", "stop", "validate"),
+  ...same(
+    "run",
+    "list",
+    "describe",
+    "executions",
+    "history",
+    "logs",
+    "wait",
+    "get",
+    "stop",
+    "validate",
+    "rerun",
+    "versions",
+  ),
   ...all("job stop", "cancel", "kill", "rm", "remove", "delete", "terminate", "abort"),
   ...all("job describe", "status", "show", "inspect", "info"),
   ...all("job list", "ls", "ps", "jobs"),
@@ -9,6 +22,7 @@ const JOB_VERBS: Readonly<Record<string, string>> = {
   ...all("job get", "results", "result", "download", "fetch"),
   ...all("job logs", "log", "output", "tail", "attach"),
   ...all("job history", "events"),
+  ...all("job rerun", "restart", "retry", "again"),
 };
 
 /** By the word before; `""` is the first word. */

@@ -10,7 +10,9 @@ export const LIMIT_DEFAULT = 100;
 
 /** The job that a path names: by name in the namespace, by id, or by the beginning of an id. */
 export function jobOf(door: Door, call: Call, namespace: string | undefined): Job {
-  return door.desk.queries.getJob(call.params.id ?? "", namespace === "*" ? undefined : namespace);
+  // A client that names none may send an empty one.
+  const isNamed = namespace !== undefined && namespace !== "" && namespace !== "*";
+  return door.desk.queries.getJob(call.params.id ?? "", isNamed ? namespace : undefined);
 }
 
 /** An execution of that job. Throws `not_found` when it is another job's. */

@@ -112,6 +112,12 @@ Deno.test("an unmodified Bacalhau command line works against a node", async (t) 
     assert.equal(await Deno.readTextFile(`${client.folder}/got/stdout`), "hello from a module\n");
     assert.equal(await Deno.readTextFile(`${client.folder}/got/exitCode`), "0");
   });
+  await t.step("job rerun and job versions, by name", async () => {
+    await client.ok("wasm", "run", "hello.wasm", "--name", "again");
+    await client.ok("job", "rerun", "again", "--wait=false");
+    const items = JSON.parse(await client.ok("job", "versions", "again", "--output", "json"));
+    assert.deepEqual(items.map(({ Version }: { Version: number }) => Version), [1, 2]);
+  });
   await t.step("a program's exit code completes the job and is shown", async () => {
     const three = idOf(await client.ok("wasm", "run", "three.wasm"));
     const items = JSON.parse(await client.ok("job", "executions", three, "--output", "json"));
