@@ -9,6 +9,8 @@ export interface Placed {
   readonly allocated: Resources;
   /** Of them, those that have not begun as far as is known: at least as many as stand in the node's queue. */
   readonly waitingCount: number;
+  /** How many may wait there, where that is less than a queue holds: the node has refused for want of room. */
+  readonly waitingMax?: number;
 }
 
 /** Nothing is placed there. */
@@ -20,8 +22,8 @@ export interface NodeView extends Placed {
 }
 
 /** Whether its queue may be full: an order more could be refused. */
-export const isQueueFull = ({ waitingCount }: Pick<Placed, "waitingCount">): boolean =>
-  waitingCount >= LIMITS.agentQueueMax;
+export const isQueueFull = ({ waitingCount, waitingMax = Infinity }: Omit<Placed, "allocated">): boolean =>
+  waitingCount >= Math.min(waitingMax, LIMITS.agentQueueMax);
 
 /** What the node holds for other homes, by its last word. */
 export const heldForOthers = ({ node }: NodeView): Resources => node.load?.heldForOthers ?? NO_RESOURCES;

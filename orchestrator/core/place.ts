@@ -64,6 +64,7 @@ interface Fit extends Candidate {
   readonly queueCapacity: Resources;
   /** Executions there that have not begun, placements of this plan included. */
   waitingCount: number;
+  readonly waitingMax: number | undefined;
   readonly wishScore: number;
   readonly group: Group;
 }
@@ -143,6 +144,7 @@ function sift(
       labels: facts.labels,
       used: add(view.allocated, heldForOthers(view)),
       waitingCount: view.waitingCount,
+      waitingMax: view.waitingMax,
       sameJobCount: sameJob.get(facts.id) ?? 0,
       wishScore: wishes(need, facts.labels),
       group,

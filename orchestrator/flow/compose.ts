@@ -17,6 +17,7 @@ import { asAppError } from "../../shared/errors.ts";
 import type { Contents } from "../store/contents.ts";
 import { openQueries } from "../store/read.ts";
 import { Store } from "../store/store.ts";
+import { BusyNodes } from "./busy_nodes.ts";
 import type { Desk } from "./desk.ts";
 import { snapshotFor } from "./dispatch.ts";
 import { loseNode } from "./lose_node.ts";
@@ -63,11 +64,13 @@ export function composeOrchestrator(ports: OrchestratorPorts): ComposedOrchestra
   const nudgeTurn = () => nudge("turn");
   const deadlines = new Deadlines({ database, lifetime: store.lifetime, clock, nudge: () => nudge("sweep") });
   const outbox = new Outbox({ database, clock, process: ids.uuid(), damaged: store.damaged });
-  const observe = new Observe({ store, deadlines, nudgeSchedule: nudgeTurn });
+  const busy = new BusyNodes(store);
+  const observe = new Observe({ store, deadlines, busy, nudgeSchedule: nudgeTurn });
   const watchNodes = new WatchNodes({
     store,
     clock,
     deadlines,
+    busy,
     askAnew: (peer) => sync.askAnew(peer),
     nudge: () => nudge("watch_nodes"),
     nudgeSchedule: nudgeTurn,

@@ -15,12 +15,14 @@ import { STARTS_BY_ITSELF } from "../core/refusal.ts";
 import { blame } from "../core/retry.ts";
 import type { JobRow } from "../store/jobs.ts";
 import type { Store } from "../store/store.ts";
+import type { BusyNodes } from "./busy_nodes.ts";
 import { endWait } from "./queue_deadline.ts";
 
 /** What observing works on. */
 export interface ObserveOptions {
   readonly store: Store;
   readonly deadlines: Deadlines;
+  readonly busy: BusyNodes;
   readonly nudgeSchedule: () => void;
 }
 
@@ -73,7 +75,7 @@ export class Observe {
     const wasFull = isQueueFull(projection.find(after.nodeId) ?? NOTHING_PLACED);
     projection.follow(before, after);
     const hasEnded = isLive(before.phase) && !isLive(after.phase);
-    if (hasEnded && after.phase === "refused" && blame(after) === "busy") this.#nodeIsBusy(after);
+    if (hasEnded && after.phase === "refused" && blame(after) === "busy") this.#options.busy.refused(after);
     const hasLeftFullQueue = wasFull && hasNotBegun(before.phase) && !hasNotBegun(after.phase);
     if (hasEnded || hasLeftFullQueue) this.#roomIsFree();
   }
@@ -92,6 +94,7 @@ export class Observe {
     if (isAtWork && hasNotBegun(before.phase)) endWait(store, this.#options.deadlines, current);
     const wasLost = before.phase === "lost";
     if (isLive(after.phase)) {
+      if (after.phase === "queued") this.#waitsOnNode(current, after);
       // Its job may have ended meanwhile, or another may run in its place.
       if (wasLost) this.#evaluate(current);
       return;
@@ -109,15 +112,13 @@ export class Observe {
     store.record(jobRow, events.executionEnded(after), { executionId: id, jobVersion });
   }
 
-  /** A job of which nothing runs yet says which node it waits for. */
-  #waitsOnNode(jobRow: JobRow, { nodeId, partition }: Execution): void {
-    const { count } = jobRow.job.spec;
-    const who = count === 1 ? "it is" : `partition ${partition} is`;
-    const message = `${who} in the queue of node ${shortId(nodeId)}, which has no room yet`;
+  /** A job of which nothing runs yet says which node it waits for, unless something of it has not even a node. */
+  #waitsOnNode(jobRow: JobRow, { nodeId }: Execution): void {
+    const { store } = this.#options;
+    if (jobRow.job.phase === "running" || store.evaluations.find(jobRow.row) !== undefined) return;
+    const message = `an execution waits on node ${shortId(nodeId)} for room`;
     const hint = `${STARTS_BY_ITSELF} earlier work there has ended`;
-    if (jobRow.job.phase === "pending") {
-      this.#change(jobRow, { kind: "waiting", message, hint, isAtWork: false }, events.jobQueued(message));
-    }
+    this.#change(jobRow, { kind: "waiting", message, hint, isAtWork: false }, events.jobQueued(message));
   }
 
   #completed(jobRow: JobRow, execution: Execution, { wasLost }: { wasLost: boolean }): void {
@@ -152,21 +153,11 @@ export class Observe {
   #change(jobRow: JobRow, event: JobEvent, told: Parameters<Store["record"]>[1]): JobRow {
     const { store } = this.#options;
     const job = stepJob(jobRow.job, event, store.nowMs());
+    if (job === jobRow.job) return jobRow;
     const changed = { row: jobRow.row, job };
     store.jobs.update(changed);
     if (job.phase !== jobRow.job.phase) store.record(changed, told);
     return changed;
-  }
-
-  /** It said "not now": nothing more goes there until its next sign of life says otherwise. */
-  #nodeIsBusy({ nodeId, message }: Execution): void {
-    const { projection } = this.#options.store;
-    const node = projection.find(nodeId)?.node;
-    if (node?.load === undefined) return;
-    projection.putNode({
-      ...node,
-      load: { ...node.load, refuses: message ?? "takes no new work at the moment" },
-    });
   }
 
   #happened(from: PeerId, entry: Entry): void {

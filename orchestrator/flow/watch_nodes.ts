@@ -7,7 +7,9 @@ import type { Node } from "../../shared/model/node.ts";
 import { fits, NO_RESOURCES } from "../../shared/model/resources.ts";
 import type { Hello, PeerId } from "../../shared/wire/messages.ts";
 import { nodeOf } from "../../shared/wire/subjects.ts";
+import { isQueueFull } from "../core/node.ts";
 import type { Store } from "../store/store.ts";
+import type { BusyNodes } from "./busy_nodes.ts";
 
 /** What watching works on. */
 export interface WatchNodesOptions {
@@ -16,6 +18,7 @@ export interface WatchNodesOptions {
   readonly deadlines: Deadlines;
   /** Asks an agent to tell its state again. */
   readonly askAnew: (peer: PeerId) => void;
+  readonly busy: BusyNodes;
   readonly nudge: () => void;
   readonly nudgeSchedule: () => void;
 }
@@ -41,20 +44,21 @@ export class WatchNodes {
 
   /** A sign of life; inside sync's transaction. */
   onHello(from: PeerId, { load }: Hello): void {
-    const { store, clock, deadlines, nudgeSchedule } = this.#options;
+    const { store, clock, deadlines, busy, nudgeSchedule } = this.#options;
     const id = nodeOf(from) as NodeId;
     this.#seen.set(id, clock.uptimeMs());
-    const known = store.projection.find(id)?.node;
-    if (known === undefined) {
+    const view = store.projection.find(id);
+    if (view === undefined) {
       // Its facts come first; where they cannot be read any more, it is asked for them.
       if (store.nodes.unread.delete(id)) this.#options.askAnew(from);
       return;
     }
     const nowMs = store.nowMs();
+    const known = view.node;
     const isBack = known.connection === "disconnected";
     const node: Node = {
       ...known,
-      load: load ?? known.load,
+      load: busy.believe(id, load) ?? known.load,
       seenAtMs: nowMs,
       ...(isBack && { connection: "connected", connectedAtMs: nowMs, disconnectedAtMs: undefined }),
     };
@@ -63,7 +67,8 @@ export class WatchNodes {
       store.nodes.put(node);
       deadlines.clear(id, "lost");
     }
-    if (isBack || hasMoreRoom(known, node)) {
+    const mayQueue = isQueueFull(view) && !isQueueFull(store.projection.find(id)!);
+    if (isBack || mayQueue || hasMoreRoom(known, node)) {
       store.waiting.open();
       store.database.afterCommit(nudgeSchedule);
     }

@@ -15,9 +15,19 @@ export class Projection {
   readonly #index = new Map<NodeId, number>();
 
   rebuild(nodes: readonly Node[], placed: ReadonlyMap<NodeId, Placed>): void {
+    const former = new Map(this.#views.map((view) => [view.node.facts.id, view]));
     this.#ids = nodes.map(({ facts }) => facts.id).sort();
     const byId = new Map(nodes.map((node) => [node.facts.id, node]));
-    this.#views = this.#ids.map((id) => ({ ...placed.get(id) ?? NOTHING_PLACED, node: byId.get(id)! }));
+    this.#views = this.#ids.map((id) => {
+      // What nodes said since their rows were written is in memory only.
+      const { node: { load } = {}, waitingMax } = former.get(id) ?? {};
+      const node = byId.get(id)!;
+      const view = {
+        ...placed.get(id) ?? NOTHING_PLACED,
+        node: load === undefined ? node : { ...node, load },
+      };
+      return waitingMax === undefined ? view : { ...view, waitingMax };
+    });
     this.#number();
   }
 
@@ -46,6 +56,16 @@ export class Projection {
     this.#ids = order.map(({ id }) => id);
     this.#views = order.map(({ view }) => view);
     this.#number();
+  }
+
+  /** So many more may wait there than do now; undefined: as many as its queue holds. */
+  limitQueue(id: NodeId, extraCount: number | undefined): void {
+    const index = this.#index.get(id);
+    if (index === undefined) return;
+    const { waitingMax: _, ...view } = this.#views[index]!;
+    this.#views[index] = extraCount === undefined
+      ? view
+      : { ...view, waitingMax: view.waitingCount + extraCount };
   }
 
   /** Takes over what a change of an execution means to its node. `before` is absent for a new one. */

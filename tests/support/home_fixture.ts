@@ -1,17 +1,23 @@
 /** A home whose stages a test ticks, with one node that a test plays, and one job. */
 import { Database } from "../../shared/ledger/database.ts";
 import { Deadlines } from "../../shared/ledger/deadlines.ts";
+import { NOTHING_APPLIED } from "../../shared/ledger/inbox.ts";
 import type { Message } from "../../shared/ledger/outbox.ts";
 import type { ExecutionPhase } from "../../shared/model/execution.ts";
 import type { ExecutionId, NodeId } from "../../shared/model/ids.ts";
 import type { JobSpec } from "../../shared/model/job.ts";
+import type { NodeLoad } from "../../shared/model/node.ts";
+import type { Report } from "../../shared/model/report.ts";
+import { NO_RESOURCES } from "../../shared/model/resources.ts";
 import { seededIds } from "../../shared/random.ts";
+import { BusyNodes } from "../../orchestrator/flow/busy_nodes.ts";
 import { loseNode } from "../../orchestrator/flow/lose_node.ts";
 import { Observe } from "../../orchestrator/flow/observe.ts";
 import { Schedule } from "../../orchestrator/flow/schedule.ts";
 import { stopJob } from "../../orchestrator/flow/stop.ts";
 import { Submit } from "../../orchestrator/flow/submit.ts";
 import { Sweep } from "../../orchestrator/flow/sweep.ts";
+import { WatchNodes } from "../../orchestrator/flow/watch_nodes.ts";
 import { APPLICATION_ID, MIGRATIONS } from "../../orchestrator/store/migrations.ts";
 import { Store } from "../../orchestrator/store/store.ts";
 import { aSpec, someFacts } from "./builders.ts";
@@ -31,7 +37,11 @@ export async function aHome(change: Partial<JobSpec> = {}) {
   const store = new Store({ database, clock, ids: seededIds(1) });
   const deadlines = new Deadlines({ database, lifetime: store.lifetime, clock, nudge: () => {} });
   const nothing = () => {};
-  const observe = new Observe({ store, deadlines, nudgeSchedule: nothing });
+  const busy = new BusyNodes(store);
+  const observe = new Observe({ store, deadlines, busy, nudgeSchedule: nothing });
+  const watch = new WatchNodes({
+    ...{ store, clock, deadlines, busy, nudge: nothing, nudgeSchedule: nothing, askAnew: nothing },
+  });
   const sweep = new Sweep({ store, deadlines, nudgeSchedule: nothing });
   const orders: Message[] = [];
   const schedule = new Schedule({ store, deadlines, send: (_peer, message) => void orders.push(message) });
@@ -60,8 +70,19 @@ export async function aHome(change: Partial<JobSpec> = {}) {
   return {
     ...{ store, plan, jobId, executionId },
     /** The node says that the execution is in this phase now. */
-    report: (phase: ExecutionPhase, id = executionId) =>
-      hear("report", id, { executionId: id, phase, revision: ++revision }),
+    report: (phase: ExecutionPhase, id = executionId, why: Partial<Report> = {}) =>
+      hear("report", id, { executionId: id, phase, revision: ++revision, ...why }),
+    /** The node's sign of life. */
+    hello: (load: Partial<NodeLoad> = {}) => {
+      const marks = { state: NOTHING_APPLIED, history: NOTHING_APPLIED };
+      const from = `${NODE}/agent`;
+      store.transaction(() =>
+        watch.onHello(from, {
+          ...{ type: "hello", from, to: "", applied: marks, own: marks, wantsAnswer: false },
+          load: { allocated: NO_RESOURCES, queued: NO_RESOURCES, runningCount: 0, queuedCount: 0, ...load },
+        })
+      );
+    },
     lose: () => store.transaction(() => loseNode(store, NODE, { message: "Execution lost" })),
     /** The node leaves for a while: nothing is placed there. */
     setConnected: (isConnected: boolean) => {
