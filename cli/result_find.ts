@@ -36,11 +36,9 @@ export async function findResults(
   job: JobView,
   { partition }: Selection,
 ): Promise<{ results: readonly Result[]; gaps: readonly string[] }> {
-  const answer = await client.get(`/orchestrator/jobs/${job.id}/results`, {
-    query: { namespace: job.namespace },
-  });
+  const items = await fetchItems(client, job);
   const executions = currentOf(await fetchExecutions(client, job.id));
-  const results = itemsOf(answer).map((item, at) => readResult(item, { at, executions, client }));
+  const results = items.map((item, at) => readResult(item, { at, executions, client }));
   if (results.length === 0) throw nothingToFetch(job, executions.length);
   if (partition === undefined) {
     const present = new Set(results.map((result) => result.partition));
@@ -52,6 +50,19 @@ export async function findResults(
   throw new AppError("not_found", `Partition ${partition} of job ${short(job.id)} has no results: ${why}`, {
     hint: `\`skerry job logs ${short(job.id)} --partition ${partition}\` shows what it printed`,
   });
+}
+
+/** Every page of the list. */
+async function fetchItems(client: Client, job: JobView): Promise<readonly unknown[]> {
+  const items: unknown[] = [];
+  let token = "";
+  do {
+    const query = { namespace: job.namespace, next_token: token };
+    const page = await client.get(`/orchestrator/jobs/${job.id}/results`, { query });
+    items.push(...itemsOf(page));
+    token = textAt(page, "NextToken") ?? "";
+  } while (token);
+  return items;
 }
 
 function readResult(
