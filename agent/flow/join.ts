@@ -3,13 +3,11 @@ import type { Clock } from "../../shared/clock.ts";
 import type { Database } from "../../shared/ledger/database.ts";
 import type { Message } from "../../shared/ledger/outbox.ts";
 import type { Sync } from "../../shared/ledger/sync.ts";
+import { LIMITS } from "../../shared/limits.ts";
 import { NodeFacts } from "../../shared/model/node.ts";
 import type { Stage } from "../../shared/supervise.ts";
 import type { PeerId } from "../../shared/wire/messages.ts";
 import type { Journal } from "../store/journal.ts";
-
-/** Between two signs of life. */
-export const HELLO_MS = 10_000;
 
 /** Who is told what. */
 export interface JoinOptions {
@@ -32,7 +30,7 @@ export class Join implements Stage {
 
   constructor(options: JoinOptions) {
     this.#options = options;
-    this.#helloAtMs = options.clock.uptimeMs() + HELLO_MS;
+    this.#helloAtMs = options.clock.uptimeMs() + LIMITS.heartbeatMs;
     const told = options.journal.findMeta("told_facts", NodeFacts);
     this.#told = told && JSON.stringify(told);
   }
@@ -48,7 +46,7 @@ export class Join implements Stage {
     const { clock, sync } = this.#options;
     const now = clock.uptimeMs();
     if (now >= this.#helloAtMs) {
-      this.#helloAtMs = now + HELLO_MS;
+      this.#helloAtMs = now + LIMITS.heartbeatMs;
       sync.hello({ wantsAnswer: false });
     }
     this.#cancel ??= clock.after(Math.max(1, this.#helloAtMs - now), () => {

@@ -20,6 +20,7 @@ import { Store } from "../store/store.ts";
 import { BusyNodes } from "./busy_nodes.ts";
 import type { Desk } from "./desk.ts";
 import { snapshotFor } from "./dispatch.ts";
+import { KeepContents } from "./keep_contents.ts";
 import { loseNode } from "./lose_node.ts";
 import { Observe } from "./observe.ts";
 import { listResult, readLogs, readResult } from "./relay_logs.ts";
@@ -96,9 +97,10 @@ export function composeOrchestrator(ports: OrchestratorPorts): ComposedOrchestra
       accepts: (peer) => peer.endsWith("/agent"),
     },
   });
+  const keepContents = new KeepContents({ store, contents });
   const submit = new Submit({
     store,
-    contents,
+    keepContents,
     deadlines,
     nudge: nudgeTurn,
     refuses: ports.refuses,
@@ -117,7 +119,7 @@ export function composeOrchestrator(ports: OrchestratorPorts): ComposedOrchestra
   return {
     desk: openDesk({ store, submit, bus, deadlines, nudgeSchedule: nudgeTurn }),
     store,
-    stages: [{ name: "turn", tick: turn }, watchNodes, sweep],
+    stages: [{ name: "turn", tick: turn }, watchNodes, sweep, keepContents],
     open() {
       undo.push(bus.respond(serveSubject(self, "content"), (bytes) => answerContent(contents, bytes)));
       sync.open([]);

@@ -1,19 +1,22 @@
 /** VALIDATE: submissions become jobs. Those that arrive together share one transaction. */
 import { AppError, asAppError } from "../../shared/errors.ts";
+import { DamagedError } from "../../shared/ledger/body.ts";
 import type { Deadlines } from "../../shared/ledger/deadlines.ts";
 import { LIMITS } from "../../shared/limits.ts";
 import { type EvaluationId, newJobId } from "../../shared/model/ids.ts";
 import type { Job } from "../../shared/model/job.ts";
 import { admit } from "../core/admit.ts";
 import { jobSubmitted, jobUpdated } from "../core/events.ts";
-import type { Contents } from "../store/contents.ts";
 import { hashOfSpec } from "../store/jobs.ts";
 import type { Store } from "../store/store.ts";
 import type { Submission, SubmissionAnswer } from "./desk.ts";
+import type { KeepContents } from "./keep_contents.ts";
 import { beginTimeouts, writeVersion } from "./versions.ts";
 
 interface Pending {
   readonly submission: Submission;
+  /** Contents that it needs. */
+  readonly digests: readonly string[];
   readonly specHash: string;
   readonly resolve: (answer: SubmissionAnswer) => void;
   readonly reject: (error: unknown) => void;
@@ -22,7 +25,7 @@ interface Pending {
 /** What submission works on. */
 export interface SubmitOptions {
   readonly store: Store;
-  readonly contents: Contents;
+  readonly keepContents: KeepContents;
   readonly deadlines: Deadlines;
   readonly nudge: () => void;
   /** Why no new work is taken at the moment, such as a full disk. */
@@ -47,28 +50,16 @@ export class Submit {
         hint: "Try again in a moment",
       });
     }
-    await this.#keepContents(submission);
-    return await new Promise((resolve, reject) => {
-      this.#pending.push({ submission, specHash: hashOfSpec(submission.spec), resolve, reject });
-      this.#options.nudge();
-    });
-  }
-
-  /** Keeps what came with the job; what it only names by digest must be here already. */
-  async #keepContents({ spec, contents }: Submission): Promise<void> {
-    for (const [digest, bytes] of contents) await this.#options.contents.put(digest, bytes);
-    for (const { source, target } of spec.task.inputs) {
-      const digest = source.type === "inline" ? source.params.Digest : undefined;
-      if (typeof digest !== "string" || contents.has(digest) || await this.#options.contents.has(digest)) {
-        continue;
-      }
-      throw new AppError(
-        "invalid",
-        `Cannot submit the job: the content of input "${target}" must be known here, ${digest} is not`,
-        {
-          hint: "Send the content itself, as a data: URL",
-        },
-      );
+    const { keepContents, nudge } = this.#options;
+    const digests = await keepContents.take(submission);
+    try {
+      return await new Promise((resolve, reject) => {
+        const specHash = hashOfSpec(submission.spec);
+        this.#pending.push({ submission, digests, specHash, resolve, reject });
+        nudge();
+      });
+    } finally {
+      keepContents.letGo(digests);
     }
   }
 
@@ -92,13 +83,15 @@ export class Submit {
   }
 
   /** Answers what to tell the submitter after the commit. A refusal writes nothing and hurts no other submission. */
-  #admitOne({ submission, specHash, resolve, reject }: Pending): () => void {
+  #admitOne(pending: Pending): () => void {
+    const { submission, specHash, resolve, reject } = pending;
     try {
-      const answer = this.#repeated(submission, specHash) ?? this.#admit(submission, specHash);
+      const answer = this.#repeated(submission, specHash) ?? this.#admit(pending);
       return () => resolve(answer);
     } catch (error) {
       const refusal = asAppError(error);
-      if (refusal.kind.status >= 500) throw error; // the store failed, not the submission
+      // The store failed, not the submission; the record of a job with its name may be damaged, though.
+      if (refusal.kind.status >= 500 && !(error instanceof DamagedError)) throw error;
       return () => reject(refusal);
     }
   }
@@ -119,10 +112,8 @@ export class Submit {
     return { jobId: earlier.jobId, evaluationId: earlier.evaluationId as EvaluationId, warnings: [] };
   }
 
-  #admit(
-    { spec, idempotencyToken, contents, isForced = false }: Submission,
-    specHash: string,
-  ): SubmissionAnswer {
+  #admit({ submission, digests, specHash }: Pending): SubmissionAnswer {
+    const { spec, idempotencyToken, isForced = false } = submission;
     const { store, deadlines } = this.#options;
     const nowMs = store.nowMs();
     const same = spec.name === "" ? undefined : store.jobs.findByName(spec.name, spec.namespace);
@@ -142,7 +133,7 @@ export class Submit {
         event: jobUpdated(),
       }),
     };
-    for (const digest of contents.keys()) store.jobs.useContent(row, digest);
+    for (const digest of digests) store.jobs.useContent(row, digest);
     if (idempotencyToken) {
       store.jobs.insertSubmission({ token: idempotencyToken, jobRow: row, specHash, evaluationId, nowMs });
     }

@@ -9,8 +9,13 @@ export interface Contents {
   has(digest: string): Promise<boolean>;
   /** Up to `LIMITS.chunkBytes` from `offset` on; empty at the end. Errors: `not_found`. */
   read(digest: string, offset: number): Promise<Uint8Array>;
+  /** Every digest there is, in any order. */
+  list(): AsyncIterable<string>;
+  /** Nothing happens when it is not there. */
+  remove(digest: string): Promise<void>;
 }
 
+const PREFIX = "sha256:";
 const DIGEST = /^sha256:[0-9a-f]{64}$/;
 
 /** Contents as files of a folder. */
@@ -20,13 +25,16 @@ export function openContents(folder: string): Contents {
     if (!DIGEST.test(digest)) {
       throw new AppError("bad_request", `Cannot read content "${digest}": it is no digest`);
     }
-    return `${folder}/${digest.slice("sha256:".length)}`;
+    return `${folder}/${digest.slice(PREFIX.length)}`;
   };
+  /** What is written at the moment; such files of others were left by a crash. */
+  const writing = new Set<string>();
   return {
     async put(digest, bytes) {
       const path = pathOf(digest);
       if (await exists(path)) return;
       const temporary = `${path}.${crypto.randomUUID()}`;
+      writing.add(temporary);
       try {
         using file = await Deno.open(temporary, { createNew: true, write: true, mode: 0o640 });
         let written = 0;
@@ -36,13 +44,13 @@ export function openContents(folder: string): Contents {
         using parent = await Deno.open(folder);
         await parent.sync();
       } catch (cause) {
-        await Deno.remove(temporary).catch((error) => {
-          if (!(error instanceof Deno.errors.NotFound)) throw error;
-        });
+        await removeFile(temporary);
         throw new AppError("disk_full", "Cannot keep the job's content: the disk does not take it", {
           hint: "Free some space in the data folder, and submit again",
           cause,
         });
+      } finally {
+        writing.delete(temporary);
       }
     },
     has: (digest) => exists(pathOf(digest)),
@@ -58,7 +66,24 @@ export function openContents(folder: string): Contents {
         throw new AppError("not_found", `Cannot find content "${digest}"`, { cause });
       }
     },
+    async *list() {
+      for await (const { name } of Deno.readDir(folder)) {
+        if (DIGEST.test(PREFIX + name)) yield PREFIX + name;
+        else if (name.includes(".") && !writing.has(`${folder}/${name}`)) {
+          await removeFile(`${folder}/${name}`);
+        }
+      }
+    },
+    remove: (digest) => removeFile(pathOf(digest)),
   };
+}
+
+async function removeFile(path: string): Promise<void> {
+  try {
+    await Deno.remove(path);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
 }
 
 async function exists(path: string): Promise<boolean> {

@@ -314,6 +314,11 @@ export class Jobs {
     );
   }
 
+  usesContent(digest: string): boolean {
+    return this.#database.get("SELECT 1 AS one FROM content_uses WHERE digest = ? LIMIT 1", digest) !==
+      undefined;
+  }
+
   useContent(jobRow: number, digest: string): void {
     this.#database.run("INSERT OR IGNORE INTO content_uses (job_row, digest) VALUES (?, ?)", jobRow, digest);
   }

@@ -4,7 +4,7 @@ import { systemClock } from "../../shared/clock.ts";
 import { Database } from "../../shared/ledger/database.ts";
 import { seededIds } from "../../shared/random.ts";
 import { orchestratorPeer } from "../../shared/wire/subjects.ts";
-import { aNode, aSpec } from "../../tests/support/builders.ts";
+import { aNode, aSpec, someContents } from "../../tests/support/builders.ts";
 import { newJobId } from "../../shared/model/ids.ts";
 import { admit } from "../core/admit.ts";
 import { composeOrchestrator } from "../flow/compose.ts";
@@ -19,11 +19,7 @@ Deno.test("a damaged record of one job costs no other job, and is told", async (
     bus: openEmbeddedBus(),
     clock: systemClock,
     ids: seededIds(1),
-    contents: {
-      put: () => Promise.resolve(),
-      has: () => Promise.resolve(true),
-      read: () => Promise.resolve(new Uint8Array()),
-    },
+    contents: someContents(),
     refuses: () => undefined,
     onDamaged: (_, about) => told.push(about),
     nudge: () => {},

@@ -8,7 +8,7 @@ import { Database } from "../../shared/ledger/database.ts";
 import { newJobId } from "../../shared/model/ids.ts";
 import { systemIds } from "../../shared/random.ts";
 import { orchestratorPeer } from "../../shared/wire/subjects.ts";
-import { aSpec } from "../support/builders.ts";
+import { aSpec, someContents } from "../support/builders.ts";
 import { type Figure, median } from "./report.ts";
 
 const LEDGER_ENTRIES_PER_JOB = 10;
@@ -21,11 +21,7 @@ function open(path: string) {
     bus: openEmbeddedBus(),
     clock: systemClock,
     ids: systemIds,
-    contents: {
-      put: () => Promise.resolve(),
-      has: () => Promise.resolve(true),
-      read: () => Promise.resolve(new Uint8Array()),
-    },
+    contents: someContents(),
     refuses: () => undefined,
     nudge: () => {},
   });

@@ -9,7 +9,7 @@ import { orchestratorPeer } from "../../shared/wire/subjects.ts";
 import { needOf } from "../../orchestrator/core/filters.ts";
 import { place } from "../../orchestrator/core/place.ts";
 import type { NodeId } from "../../shared/model/ids.ts";
-import { aSpec, aView } from "../support/builders.ts";
+import { aSpec, aView, someContents } from "../support/builders.ts";
 import { type Figure, median } from "./report.ts";
 
 const nodesOf = (count: number) =>
@@ -87,11 +87,7 @@ export async function benchDurableScheduler(): Promise<Figure[]> {
     bus: openEmbeddedBus(),
     clock: systemClock,
     ids: systemIds,
-    contents: {
-      put: () => Promise.resolve(),
-      has: () => Promise.resolve(true),
-      read: () => Promise.resolve(new Uint8Array()),
-    },
+    contents: someContents(),
     refuses: () => undefined,
     nudge: () => {},
   });

@@ -67,6 +67,13 @@ export function simContents(life: Life, kept: Map<string, Uint8Array>): Contents
       if (found === undefined) throw new AppError("not_found", `Cannot find content "${digest}"`);
       return Promise.resolve(found.subarray(offset));
     },
+    async *list() {
+      yield* [...kept.keys()];
+    },
+    async remove(digest) {
+      await takeMs(life, 1);
+      kept.delete(digest);
+    },
   };
 }
 

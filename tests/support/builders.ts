@@ -3,6 +3,7 @@ import type { NodeId } from "../../shared/model/ids.ts";
 import type { JobSpec, Task } from "../../shared/model/job.ts";
 import type { Node, NodeFacts } from "../../shared/model/node.ts";
 import { NO_RESOURCES, type Resources } from "../../shared/model/resources.ts";
+import type { Contents } from "../../orchestrator/store/contents.ts";
 import type { NodeView } from "../../orchestrator/core/node.ts";
 
 const MIB = 1024 * 1024;
@@ -77,6 +78,19 @@ export function aNode(facts: Partial<NodeFacts> = {}, change: Partial<Node> = {}
     connectedAtMs: 0,
     seenAtMs: 0,
     ...change,
+  };
+}
+
+/** Contents in memory. */
+export function someContents(kept = new Map<string, Uint8Array>()): Contents {
+  return {
+    put: (digest, bytes) => Promise.resolve(void kept.set(digest, bytes)),
+    has: (digest) => Promise.resolve(kept.has(digest)),
+    read: (digest, offset) => Promise.resolve((kept.get(digest) ?? new Uint8Array()).subarray(offset)),
+    async *list() {
+      yield* [...kept.keys()];
+    },
+    remove: (digest) => Promise.resolve(void kept.delete(digest)),
   };
 }
 

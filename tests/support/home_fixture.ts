@@ -11,6 +11,7 @@ import type { Report } from "../../shared/model/report.ts";
 import { NO_RESOURCES } from "../../shared/model/resources.ts";
 import { seededIds } from "../../shared/random.ts";
 import { BusyNodes } from "../../orchestrator/flow/busy_nodes.ts";
+import { KeepContents } from "../../orchestrator/flow/keep_contents.ts";
 import { loseNode } from "../../orchestrator/flow/lose_node.ts";
 import { Observe } from "../../orchestrator/flow/observe.ts";
 import { Schedule } from "../../orchestrator/flow/schedule.ts";
@@ -20,7 +21,7 @@ import { Sweep } from "../../orchestrator/flow/sweep.ts";
 import { WatchNodes } from "../../orchestrator/flow/watch_nodes.ts";
 import { APPLICATION_ID, MIGRATIONS } from "../../orchestrator/store/migrations.ts";
 import { Store } from "../../orchestrator/store/store.ts";
-import { aSpec, someFacts } from "./builders.ts";
+import { aSpec, someContents, someFacts } from "./builders.ts";
 
 /** The node. */
 export const NODE = "n-0" as NodeId;
@@ -42,16 +43,13 @@ export async function aHome(change: Partial<JobSpec> = {}) {
   const watch = new WatchNodes({
     ...{ store, clock, deadlines, busy, nudge: nothing, nudgeSchedule: nothing, askAnew: nothing },
   });
+  const kept = new Map<string, Uint8Array>();
+  const keepContents = new KeepContents({ store, contents: someContents(kept) });
   const sweep = new Sweep({ store, deadlines, nudgeSchedule: nothing });
   const orders: Message[] = [];
   const schedule = new Schedule({ store, deadlines, send: (_peer, message) => void orders.push(message) });
-  const contents = {
-    has: () => Promise.resolve(false),
-    put: () => Promise.resolve(),
-    read: () => Promise.resolve(new Uint8Array()),
-  };
   const submit = new Submit({
-    ...{ store, contents, deadlines, nudge: nothing },
+    ...{ store, keepContents, deadlines, nudge: nothing },
     refuses: () => undefined,
   });
   const hear = (kind: string, about: string, body: unknown) =>
