@@ -37,6 +37,7 @@ export class KeepContents implements Stage {
    */
   async take({ spec, contents }: Submission): Promise<readonly string[]> {
     const digests = [...new Set([...contents.keys(), ...digestsOf(spec)])];
+    if (digests.length === 0) return digests;
     for (const digest of digests) this.#needed.set(digest, (this.#needed.get(digest) ?? 0) + 1);
     try {
       for (const digest of digests) await this.#removing.get(digest);
