@@ -41,6 +41,8 @@ export interface ServeConfig {
   readonly labels: Readonly<Record<string, string>>;
   /** What people call the node; the host's name when absent. */
   readonly name?: string;
+  /** Which ended jobs are kept. */
+  readonly retention: { readonly keptMs: number; readonly countMax: number };
   /** Absent: this node runs no containers. */
   readonly dockerSocket: string | undefined;
   readonly docker: {
@@ -138,6 +140,10 @@ export async function resolveServe(settings: Settings): Promise<ServeConfig> {
     gpuCount: await settings.get("gpu"),
     labels: await settings.need("labels"),
     name: await settings.get("name"),
+    retention: {
+      keptMs: await settings.need("keep_jobs"),
+      countMax: await settings.need("keep_jobs_max"),
+    },
     dockerSocket: await settings.get("docker_socket"),
     docker: {
       profile: await settings.need("docker_profile"),

@@ -77,6 +77,7 @@ async function startNode(
     folder: `${config.dataDir}/orchestrator`,
     self,
     refuses,
+    retention: config.retention,
   });
   started.defer(() => orchestrator.close());
   const agent = await startAgent({

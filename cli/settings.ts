@@ -1,10 +1,11 @@
 /** The table of settings: every key of the config file, what it means and how its value is read. */
 import { isAbsolute, resolve as resolvePath } from "node:path";
 import { AppError } from "../shared/errors.ts";
+import { LIMITS } from "../shared/limits.ts";
 import { LOG_LEVELS } from "../shared/log.ts";
 import { quote } from "../shared/spec/problems.ts";
 import { nearest } from "../shared/spec/suggest.ts";
-import { parseBytes, parseCpu } from "../shared/spec/units.ts";
+import { formatDuration, parseBytes, parseCpu } from "../shared/spec/units.ts";
 import { refuseBlocked } from "./blocked_ports.ts";
 import { parseSpan } from "./flags.ts";
 import { defaultDataDir } from "./folders.ts";
@@ -131,6 +132,18 @@ export const SETTINGS = {
     summary: "What people call this node",
     placeholder: "NAME",
     read: last((text) => text),
+  }),
+  keep_jobs: setting({
+    summary: "How long jobs are kept after their end, in time that the server runs",
+    placeholder: "DURATION",
+    initial: () => formatDuration(LIMITS.jobKeptMs),
+    read: last(parseSpan),
+  }),
+  keep_jobs_max: setting({
+    summary: "How many ended jobs are kept; beyond that the oldest are forgotten",
+    placeholder: "N",
+    initial: () => String(LIMITS.endedJobsMax),
+    read: last(orMust((text) => /^\d{1,9}$/.test(text) ? Number(text) : undefined, "a whole number")),
   }),
   docker_socket: setting({
     summary: "Socket of the Docker Engine that runs containers; none: this node runs no containers",

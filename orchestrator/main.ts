@@ -9,6 +9,7 @@ import { supervise, type Supervised } from "../shared/supervise.ts";
 import { BUILD_DATE, COMMIT, VERSION } from "../shared/version.ts";
 import type { PeerId } from "../shared/wire/messages.ts";
 import { composeOrchestrator } from "./flow/compose.ts";
+import type { Retention } from "./flow/retain.ts";
 import type { Desk } from "./flow/desk.ts";
 import { openContents } from "./store/contents.ts";
 import { createApp } from "./http/app.ts";
@@ -26,6 +27,8 @@ export interface OrchestratorOptions {
   readonly log: Log;
   /** Why no new work is taken at the moment, such as a full disk. */
   readonly refuses: () => AppError | undefined;
+  /** Which ended jobs are kept; as in `LIMITS` unless given. */
+  readonly retention?: Retention;
   /** A bug was found: the process should end. */
   readonly onBug: (error: unknown) => void;
 }
@@ -38,7 +41,7 @@ export interface RunningOrchestrator {
 
 /** Opens the store, starts to listen and runs the stages. */
 export function startOrchestrator(options: OrchestratorOptions): RunningOrchestrator {
-  const { folder, self, bus, clock, ids, log, refuses, onBug } = options;
+  const { folder, self, bus, clock, ids, log, refuses, retention, onBug } = options;
   Deno.mkdirSync(folder, { recursive: true, mode: 0o750 });
   const database = Database.open({
     path: `${folder}/orchestrator.db`,
@@ -53,6 +56,7 @@ export function startOrchestrator(options: OrchestratorOptions): RunningOrchestr
     clock,
     ids,
     refuses,
+    retention,
     contents: openContents(`${folder}/contents`),
     onDamaged: (error, about) => log.error("A stored record is damaged and set aside", { about, error }),
     nudge: (stage) => running.get(stage)?.nudge(),

@@ -101,6 +101,12 @@ export const LIMITS = {
   executionsRemovedPerTick: 64,
   /** Ended executions marked as recorded by their homes in one transaction: keeps a tick short. */
   executionsConfirmedPerTick: 1024,
+  /** How long an ended job is kept with its history, unless the settings say otherwise. Beyond: forgotten. */
+  jobKeptMs: 30 * 86_400_000,
+  /** Ended jobs that are kept, unless the settings say otherwise. Beyond: the oldest are forgotten. */
+  endedJobsMax: 100_000,
+  /** Executions and events of forgotten jobs that are removed in one transaction: keeps a tick short. */
+  rowsRemovedPerTick: 1_000,
   /** Contents and unpacked archives that no execution uses: kept for the next one up to this. Oldest go first. */
   contentCacheBytes: 1024 * MIB,
   /** Bytes and files of an inline archive once unpacked: a small archive must not fill a disk. Beyond: the input fails. */

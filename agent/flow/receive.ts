@@ -78,7 +78,7 @@ export class Receive implements SyncProgram {
       case "stop":
         return this.#stop(from, order.executionId, order.message);
       case "forget":
-        return this.#options.journal.setForgettable(order.executionId);
+        return this.#options.journal.forget(order.executionId);
     }
   }
 

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { TransactionOptions } from "../../shared/ledger/database.ts";
 import { AppError } from "../../shared/errors.ts";
+import { LIMITS } from "../../shared/limits.ts";
 import type { ExecutionId } from "../../shared/model/ids.ts";
 import type { Input } from "../inputs/input.ts";
 import { anAgent, anOrder, aTask } from "../../tests/support/agent_fixture.ts";
@@ -134,5 +135,18 @@ Deno.test("a failed transaction leaves no execution behind, and the order is tak
   await agent.pass(3000);
   await agent.pass(20);
   assert.equal(agent.home.phaseOf("e-1"), "running");
+  await agent.close();
+});
+
+Deno.test("what its home has forgotten is removed in its time, results and all", async () => {
+  const agent = await anAgent();
+  agent.home.order(anOrder("e-1"), anOrder("e-2"));
+  await agent.pass(20);
+  for (const one of ["e-1", "e-2"]) agent.engine.end(one);
+  await agent.settle();
+  agent.home.order({ desired: "forget", executionId: id("e-1") });
+  await agent.settle();
+  await agent.pass(LIMITS.executionKeptMs + 60_000);
+  assert.deepEqual(agent.workspace.removed, ["e-1"], "the results of the other may still be fetched");
   await agent.close();
 });

@@ -2,19 +2,14 @@ import assert from "node:assert/strict";
 import { Database, type TransactionOptions } from "../../shared/ledger/database.ts";
 import { AppError } from "../../shared/errors.ts";
 import { LIMITS } from "../../shared/limits.ts";
-import type { ExecutionId } from "../../shared/model/ids.ts";
 import { decodeAnswer, encodeMessage } from "../../shared/wire/envelope.ts";
 import { serveSubject } from "../../shared/wire/subjects.ts";
 import { type AgentFixture, anAgent, anOrder, aTask } from "../../tests/support/agent_fixture.ts";
 import { AGENT_APPLICATION_ID, AGENT_MIGRATIONS } from "../store/migrations.ts";
 
-const forget = (id: string) => ({ desired: "forget" as const, executionId: id as ExecutionId });
-
 async function anEnded(agent: AgentFixture, id: string, overrides = {}) {
   agent.engine.behave = () => ({ kind: "exited", exitCode: 0 });
   agent.home.order(anOrder(id, { task: aTask(overrides) }));
-  await agent.settle();
-  agent.home.order(forget(id));
   await agent.settle();
 }
 

@@ -141,6 +141,14 @@ export class Journal {
     );
   }
 
+  /** Its home has forgotten the job: nobody can fetch what it left any more. Nothing happens when it has not ended. */
+  forget(id: ExecutionId): void {
+    this.#database.run(
+      "UPDATE executions SET is_forgettable = 1, keeps_results = 0 WHERE id = ? AND ended_lifetime_ms IS NOT NULL",
+      id,
+    );
+  }
+
   /**
    * Lets those be forgotten that have ended and of which nothing waits in the outbox: their homes have acknowledged the
    * end, and a home acknowledges in the transaction that records it. Answers how many, at most `limit`.

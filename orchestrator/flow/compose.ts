@@ -8,6 +8,7 @@ import { Deadlines } from "../../shared/ledger/deadlines.ts";
 import { Outbox } from "../../shared/ledger/outbox.ts";
 import { shareCommit } from "../../shared/ledger/share_commit.ts";
 import { Sync } from "../../shared/ledger/sync.ts";
+import { LIMITS } from "../../shared/limits.ts";
 import type { ExecutionId, IdSource, NodeId } from "../../shared/model/ids.ts";
 import type { Stage } from "../../shared/supervise.ts";
 import { decodeMessage, encodeAnswer } from "../../shared/wire/envelope.ts";
@@ -24,6 +25,7 @@ import { KeepContents } from "./keep_contents.ts";
 import { loseNode } from "./lose_node.ts";
 import { Observe } from "./observe.ts";
 import { listResult, readLogs, readResult } from "./relay_logs.ts";
+import { Retain, type Retention } from "./retain.ts";
 import { Schedule } from "./schedule.ts";
 import { stopJob } from "./stop.ts";
 import { Submit } from "./submit.ts";
@@ -43,6 +45,8 @@ export interface OrchestratorPorts {
   readonly refuses: () => AppError | undefined;
   /** A stored record cannot be read and was set aside. */
   readonly onDamaged?: TellDamaged;
+  /** Which ended jobs are kept; as in `LIMITS` unless given. */
+  readonly retention?: Retention;
   /** Asks for a tick of the named stage. */
   readonly nudge: (stage: string) => void;
 }
@@ -107,6 +111,12 @@ export function composeOrchestrator(ports: OrchestratorPorts): ComposedOrchestra
   });
   const schedule = new Schedule({ store, deadlines, send: (peer, message) => sync.send(peer, message) });
   const sweep = new Sweep({ store, deadlines, nudgeSchedule: nudgeTurn });
+  const retain = new Retain({
+    ...{ store, clock, keepContents },
+    retention: ports.retention ?? { keptMs: LIMITS.jobKeptMs, countMax: LIMITS.endedJobsMax },
+    send: (peer, message) => sync.send(peer, message),
+    nudge: () => nudge("retain"),
+  });
   const turn = () => {
     const isMore = shareCommit(database, [
       () => sync.receive(),
@@ -119,7 +129,7 @@ export function composeOrchestrator(ports: OrchestratorPorts): ComposedOrchestra
   return {
     desk: openDesk({ store, submit, bus, deadlines, nudgeSchedule: nudgeTurn }),
     store,
-    stages: [{ name: "turn", tick: turn }, watchNodes, sweep, keepContents],
+    stages: [{ name: "turn", tick: turn }, watchNodes, sweep, keepContents, retain],
     open() {
       undo.push(bus.respond(serveSubject(self, "content"), (bytes) => answerContent(contents, bytes)));
       sync.open([]);
@@ -128,6 +138,7 @@ export function composeOrchestrator(ports: OrchestratorPorts): ComposedOrchestra
       for (const call of undo) call();
       sync.close();
       watchNodes.close();
+      retain.close();
       deadlines.checkpoint({ isForced: true });
       deadlines.close();
     },

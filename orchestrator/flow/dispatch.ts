@@ -22,6 +22,12 @@ export function orderStop(send: Send, execution: Execution): void {
   send(agentPeer(execution.nodeId), stopMessage(execution));
 }
 
+/** Tells the execution's agent that nobody can fetch what it left any more. */
+export function orderForget(send: Send, { id, nodeId }: Pick<Execution, "id" | "nodeId">): void {
+  const order: Order = { desired: "forget", executionId: id };
+  send(agentPeer(nodeId), { lane: "state", kind: "order", about: id, body: order });
+}
+
 function runMessage({ spec, version }: Job, execution: Execution): Message {
   const { successExitCodes, retry } = spec;
   const order: Order = {

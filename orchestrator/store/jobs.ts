@@ -305,7 +305,7 @@ export class Jobs {
     entry: { token: string; jobRow: number; specHash: string; evaluationId: string; nowMs: number },
   ): void {
     this.#database.run(
-      "INSERT INTO submissions (token, job_row, spec_hash, evaluation_id, created_at_ms) VALUES (?, ?, ?, ?, ?)",
+      "INSERT OR REPLACE INTO submissions (token, job_row, spec_hash, evaluation_id, created_at_ms) VALUES (?, ?, ?, ?, ?)",
       entry.token,
       entry.jobRow,
       entry.specHash,

@@ -7,6 +7,7 @@ import { appendEvent } from "../../shared/ledger/ledger.ts";
 import type { HistoryEvent } from "../../shared/model/history.ts";
 import { type IdSource, type JobId, newEvaluationId } from "../../shared/model/ids.ts";
 import type { Trigger } from "../../shared/model/evaluation.ts";
+import { EndedJobs } from "./ended_jobs.ts";
 import { Evaluations } from "./evaluations.ts";
 import { Executions } from "./executions.ts";
 import { type Job, JOB_TERMINAL } from "../../shared/model/job.ts";
@@ -26,6 +27,7 @@ export class Store {
   readonly executions: Executions;
   readonly evaluations: Evaluations;
   readonly nodes: Nodes;
+  readonly ended: EndedJobs;
   readonly projection = new Projection();
   readonly waiting = new Waiting();
   readonly #watchers = new Map<JobId, Set<Watcher>>();
@@ -46,6 +48,7 @@ export class Store {
     this.executions = new Executions(this.database, this.damaged);
     this.evaluations = new Evaluations(this.database);
     this.nodes = new Nodes(this.database, this.damaged);
+    this.ended = new EndedJobs(this.database, this.damaged);
     this.rebuild();
   }
 

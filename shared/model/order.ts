@@ -28,7 +28,7 @@ export const Order = z.discriminatedUnion("desired", [
     executionId: ExecutionId,
     message: z.string(),
   }),
-  /** The home has recorded the end: the agent may forget the execution when its retention allows. */
+  /** The home has forgotten the job: nobody can fetch what the execution left, and the agent may forget it in its time. */
   z.object({ desired: z.literal("forget"), executionId: ExecutionId }),
 ]);
 export type Order = Readonly<z.infer<typeof Order>>;

@@ -1,0 +1,112 @@
+/**
+ * RETAIN: jobs that have ended are kept for a while, and up to a number; then they are forgotten with everything that
+ * belongs to them, and their nodes are told that nobody can fetch their results any more. The time is what has passed
+ * while the orchestrator ran: a wrong wall clock makes nothing old.
+ */
+import type { Clock } from "../../shared/clock.ts";
+import { LIMITS } from "../../shared/limits.ts";
+import type { Stage } from "../../shared/supervise.ts";
+import type { EndedJob, Removed } from "../store/ended_jobs.ts";
+import type { Store } from "../store/store.ts";
+import { orderForget, type Send } from "./dispatch.ts";
+import type { KeepContents } from "./keep_contents.ts";
+
+/** Which ended jobs are kept. */
+export interface Retention {
+  /** So long after their end. */
+  readonly keptMs: number;
+  /** So many at most, the newest. */
+  readonly countMax: number;
+}
+
+/** What retaining works on. */
+export interface RetainOptions {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly keepContents: KeepContents;
+  readonly send: Send;
+  readonly retention: Retention;
+  readonly nudge: () => void;
+}
+
+/** Between two looks. */
+const LOOK_MS = 60_000;
+/** How often the lifetime is written down: a crash forgets so much at most, and jobs are kept for longer. */
+const LIFETIME_MS = 3_600_000;
+/** Of the oldest, so many are looked at: some of them may not be due, or not at rest. */
+const CANDIDATES = 256;
+const TOKENS = 512;
+
+/** The stage that forgets. */
+export class Retain implements Stage {
+  readonly name = "retain";
+  readonly #options: RetainOptions;
+  #lookAtMs = 0;
+  #lastToken: string | undefined;
+  #cancel: (() => void) | undefined;
+
+  constructor(options: RetainOptions) {
+    this.#options = options;
+  }
+
+  tick(): boolean {
+    const { store, clock, nudge } = this.#options;
+    if (clock.uptimeMs() >= this.#lookAtMs) {
+      store.lifetime.checkpoint({ afterMs: LIFETIME_MS });
+      if (this.#removeSome()) return true;
+      this.#removeTokens();
+      this.#lookAtMs = clock.uptimeMs() + LOOK_MS;
+    }
+    this.#cancel ??= clock.after(Math.max(1, this.#lookAtMs - clock.uptimeMs()), () => {
+      this.#cancel = undefined;
+      nudge();
+    });
+    return false;
+  }
+
+  close(): void {
+    this.#cancel?.();
+  }
+
+  /** Answers whether more is to be removed. */
+  #removeSome(): boolean {
+    const { store } = this.#options;
+    const due = this.#due();
+    if (due.length === 0) return false;
+    let left: number = LIMITS.rowsRemovedPerTick;
+    store.transaction(() => {
+      for (const { row } of due) {
+        if (left <= 0) break;
+        if (!store.ended.isAtRest(row)) continue;
+        const removed = store.ended.remove(row, left);
+        left -= removed.rowCount;
+        this.#follow(removed);
+      }
+    });
+    return left < LIMITS.rowsRemovedPerTick && (left <= 0 || due.length === CANDIDATES);
+  }
+
+  #due(): readonly EndedJob[] {
+    const { store, retention } = this.#options;
+    const surplus = store.ended.count() - retention.countMax;
+    const endedBeforeMs = store.lifetime.nowMs() - retention.keptMs;
+    return store.ended.oldest(CANDIDATES).filter(({ endedMs }, at) =>
+      at < surplus || endedMs < endedBeforeMs
+    );
+  }
+
+  #follow({ executions, digests }: Removed): void {
+    const { store, send, keepContents } = this.#options;
+    for (const { id, nodeId } of executions) {
+      if (store.projection.find(nodeId) !== undefined) orderForget(send, { id, nodeId });
+    }
+    if (digests.length > 0) store.database.afterCommit(() => keepContents.removeUnused(digests));
+  }
+
+  #removeTokens(): void {
+    const { store } = this.#options;
+    store.transaction(() => {
+      this.#lastToken = store.ended.removeTokens(this.#lastToken ?? "", TOKENS);
+    });
+  }
+}
