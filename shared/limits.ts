@@ -70,6 +70,8 @@ export const LIMITS = {
   placementsPerPlan: 200,
   /** Evaluations worked on in one tick, in one transaction. */
   evaluationsPerTick: 64,
+  /** Deadlines acted on in one transaction: keeps a tick short. */
+  deadlinesPerTick: 256,
   /** Submissions committed together: shares one fsync without making anyone wait long. */
   submissionsPerTick: 256,
   /** Submissions that may wait for their commit. Beyond: 429. */

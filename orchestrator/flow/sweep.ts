@@ -1,5 +1,6 @@
 /** Deadlines that have passed become events: time-outs of jobs, nodes given up. */
 import type { Deadlines, Due } from "../../shared/ledger/deadlines.ts";
+import { LIMITS } from "../../shared/limits.ts";
 import type { JobId, NodeId } from "../../shared/model/ids.ts";
 import { JOB_TERMINAL } from "../../shared/model/job.ts";
 import * as events from "../core/events.ts";
@@ -28,7 +29,7 @@ export class Sweep {
 
   tick(): boolean {
     const { store, deadlines, nudgeSchedule } = this.#options;
-    const passed = deadlines.passed();
+    const passed = deadlines.passed(LIMITS.deadlinesPerTick);
     if (passed.length > 0) {
       store.transaction(() => {
         for (const due of passed) {
@@ -39,7 +40,7 @@ export class Sweep {
       nudgeSchedule();
     }
     deadlines.checkpoint({ isForced: false });
-    return false;
+    return passed.length === LIMITS.deadlinesPerTick;
   }
 
   #apply({ about, kind }: Due): void {
