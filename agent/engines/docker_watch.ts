@@ -98,11 +98,7 @@ export class Watch {
           state: (await this.#daemon.inspect(id)).State,
           isLiveRestored: (await this.#daemon.info()).LiveRestoreEnabled === true,
         }));
-        if (state.Running) {
-          isSeen = true;
-          lostAtMs = undefined;
-          continue;
-        }
+        if (state.Running) continue;
         return {
           state,
           isCutShort: await isCutShort(state, { isWitnessed: isSeen, lostAtMs, isLiveRestored }),
@@ -112,10 +108,22 @@ export class Watch {
         if (this.#daemon.closing.aborted) throw error;
         lostAtMs ??= Date.now();
         this.#daemon.forgetInfo();
-        await this.#daemon.retry(() => this.#daemon.inspect(id)).catch((failure) => {
-          if (!isMissing(failure)) throw failure;
-        });
+        if (await this.#isRunning()) {
+          // It has outlived the daemon's absence: from here on its end is seen again.
+          isSeen = true;
+          lostAtMs = undefined;
+        }
       }
+    }
+  }
+
+  /** Once the daemon answers again. */
+  async #isRunning(): Promise<boolean> {
+    try {
+      return (await this.#daemon.retry(() => this.#daemon.inspect(this.#options.id))).State.Running;
+    } catch (error) {
+      if (isMissing(error)) return false;
+      throw error;
     }
   }
 
