@@ -31,13 +31,13 @@ const NOTICE_MS = 2_000;
  */
 export async function isCutShort(
   { StartedAt, FinishedAt }: ContainerState,
-  seen: { isWitnessed: boolean; lostAtMs: number | undefined; isLiveRestored: boolean },
+  seen: { isWitnessed: boolean; lostAtMs: number | undefined; isLiveRestored: boolean; socketPath: string },
 ): Promise<boolean> {
   const [startedAtMs, finishedAtMs] = [Date.parse(StartedAt), Date.parse(FinishedAt)];
   if (seen.lostAtMs !== undefined) return finishedAtMs >= seen.lostAtMs - NOTICE_MS;
   if (seen.isWitnessed) return false;
   if (await bootedAtMs() > startedAtMs) return true;
-  const daemonAtMs = await daemonStartedAtMs();
+  const daemonAtMs = await daemonStartedAtMs(seen.socketPath);
   if (daemonAtMs === undefined || daemonAtMs < startedAtMs) return false;
   return !seen.isLiveRestored || finishedAtMs < daemonAtMs + NOTICE_MS;
 }
@@ -140,24 +140,63 @@ function hintOf(message: string): string | undefined {
 
 /** Unix milliseconds at which the machine was started, as the wall clock now has it. */
 async function bootedAtMs(): Promise<number> {
-  const uptime = Number((await Deno.readTextFile("/proc/uptime").catch(() => "")).split(" ")[0]);
+  const uptime = Number((await readOrEmpty("/proc/uptime")).split(" ")[0]);
   return uptime > 0 ? Date.now() - uptime * 1000 : 0;
 }
 
-/** When the newest Docker daemon of this machine was started; undefined where that cannot be seen. */
-async function daemonStartedAtMs(): Promise<number | undefined> {
+/**
+ * When the daemon behind the socket was started: of those whose open files may be seen the one that listens there, else the
+ * newest of this machine; undefined where no process can be seen.
+ */
+async function daemonStartedAtMs(socketPath: string): Promise<number | undefined> {
+  const sockets = await socketsAt(socketPath);
   let newest: number | undefined;
-  try {
-    for await (const { name } of Deno.readDir("/proc")) {
-      if (!/^\d+$/.test(name)) continue;
-      const stat = await Deno.readTextFile(`/proc/${name}/stat`).catch(() => "");
-      if (!stat.includes("(dockerd)")) continue;
-      const ticks = Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19]);
-      newest = Math.max(newest ?? 0, await bootedAtMs() + ticks * 10);
-    }
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
+  for (const pid of await daemons()) {
+    const isListening = await holds(pid, sockets);
+    if (isListening === false) continue;
+    const startedAtMs = await processStartedAtMs(pid);
+    if (isListening === true) return startedAtMs;
+    if (startedAtMs !== undefined) newest = Math.max(newest ?? 0, startedAtMs);
   }
   return newest;
 }
+
+async function daemons(): Promise<readonly string[]> {
+  const found: string[] = [];
+  try {
+    for await (const { name } of Deno.readDir("/proc")) {
+      const program = /^\d+$/.test(name) ? await readOrEmpty(`/proc/${name}/comm`) : "";
+      if (program.trim() === "dockerd") found.push(name);
+    }
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error; // no /proc here
+  }
+  return found;
+}
+
+/** `socket:[inode]` of everything that is bound to the path. */
+async function socketsAt(path: string): Promise<ReadonlySet<string>> {
+  const rows = (await readOrEmpty("/proc/net/unix")).split("\n").map((line) => line.trim().split(/\s+/));
+  return new Set(rows.filter((fields) => fields[7] === path).map((fields) => `socket:[${fields[6]}]`));
+}
+
+/** Undefined when its open files may not be seen. */
+async function holds(pid: string, sockets: ReadonlySet<string>): Promise<boolean | undefined> {
+  try {
+    for await (const { name } of Deno.readDir(`/proc/${pid}/fd`)) {
+      const target = await Deno.readLink(`/proc/${pid}/fd/${name}`).catch(() => "");
+      if (sockets.has(target)) return true;
+    }
+    return false;
+  } catch {
+    return undefined;
+  }
+}
+
+async function processStartedAtMs(pid: string): Promise<number | undefined> {
+  const stat = await readOrEmpty(`/proc/${pid}/stat`);
+  const ticks = Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19]);
+  return stat === "" ? undefined : await bootedAtMs() + ticks * 10;
+}
+
+const readOrEmpty = (path: string): Promise<string> => Deno.readTextFile(path).catch(() => "");

@@ -29,7 +29,7 @@ Deno.test("an exit is what the daemon says, unless something else ended the cont
 });
 
 Deno.test("an end that somebody saw is the task's own; one while the daemon was away is not", async () => {
-  const seen = { isWitnessed: true, lostAtMs: undefined, isLiveRestored: false };
+  const seen = { isWitnessed: true, lostAtMs: undefined, isLiveRestored: false, socketPath: "/nowhere" };
   assertEquals(await isCutShort(STATE, seen), false);
   assertEquals(await isCutShort(STATE, { ...seen, lostAtMs: Date.now() - 1_500 }), true);
   assertEquals(await isCutShort(STATE, { ...seen, lostAtMs: Date.now() + 60_000 }), false);
@@ -42,7 +42,7 @@ Deno.test("an end that somebody saw is the task's own; one while the daemon was 
 
 Deno.test("an end that nobody saw was a shutdown's when the machine has been started since", async () => {
   const before = { ...STATE, StartedAt: "2001-01-01T00:00:00Z", FinishedAt: "2001-01-01T00:01:00Z" };
-  const seen = { isWitnessed: false, lostAtMs: undefined, isLiveRestored: true };
+  const seen = { isWitnessed: false, lostAtMs: undefined, isLiveRestored: true, socketPath: "/nowhere" };
   assertEquals(await isCutShort(before, seen), true);
   assertEquals(await isCutShort(STATE, seen), false);
 });

@@ -101,7 +101,10 @@ export class Watch {
         if (state.Running) continue;
         return {
           state,
-          isCutShort: await isCutShort(state, { isWitnessed: isSeen, lostAtMs, isLiveRestored }),
+          isCutShort: await isCutShort(state, {
+            ...{ isWitnessed: isSeen, lostAtMs, isLiveRestored },
+            socketPath: this.#daemon.client.socketPath,
+          }),
         };
       } catch (error) {
         if (isMissing(error)) return undefined;
