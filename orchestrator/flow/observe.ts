@@ -126,7 +126,8 @@ export class Observe {
     const isLast = jobRow.job.completedCount + 1 >= jobRow.job.spec.count;
     const counted = stepJob(jobRow.job, { kind: "partition_completed" }, this.#options.store.nowMs());
     const current = { row: jobRow.row, job: counted };
-    if (!isLast) {
+    // After the end a late result is counted, and the end stays.
+    if (!isLast || JOB_TERMINAL.has(counted.phase)) {
       this.#options.store.jobs.update(current);
       // The one that it replaced, or that replaced it, may still be at work.
       if (execution.attempt > 0 || wasLost) this.#evaluate(current);
