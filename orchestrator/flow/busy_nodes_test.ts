@@ -29,8 +29,8 @@ Deno.test("a node that refuses for want of room, whatever its home counts, is as
     plan();
     refuseAll();
     plan();
+    assert.ok(made() - madeFirst < 40, `${made() - madeFirst} executions within ${atMs} ms`);
   }
-  assert.ok(made() - madeFirst < 40, `${made() - madeFirst} executions in an hour`);
   assert.ok(entries() - entriesFirst < 200, `${entries() - entriesFirst} ledger entries in an hour`);
 });
 

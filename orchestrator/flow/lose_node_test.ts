@@ -48,6 +48,16 @@ Deno.test("a record that cannot be read keeps no other from being given up, and 
   assert.deepEqual(plan().map(({ desired }) => desired), ["stop", "stop", "stop", "stop"]);
 });
 
+Deno.test("what runs of a job that cannot be read is given up with the others", async () => {
+  const { lose, report, held, store, phase } = await aHome({ count: 2 });
+  report("running");
+  store.jobs.forgetSpecs();
+  const { database } = store;
+  database.transaction(() => database.run("UPDATE job_versions SET body = replace(body, 'wasm', 'wasn')"));
+  lose();
+  assert.deepEqual([phase(), held()], ["lost", NO_RESOURCES]);
+});
+
 Deno.test("an execution of a job that cannot be read gives its room back all the same", async () => {
   const { report, held, store, jobId, phase, pass } = await aHome({
     task: aTask({ timeouts: { executionMs: 0, queueMs: 0, totalMs: 1_000 } }),
