@@ -82,8 +82,8 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     const publishers = [localPublisher];
     const engines = options.engines ?? await openEngines(options.docker, nodeId);
     let offered = await probe(engines);
-    for (const { type, reason, hint } of offered.absent) {
-      log.warn(`The engine "${type}" is not available: ${reason}`, { hint });
+    for (const { type, reason, hint, isNotSetUp } of offered.absent) {
+      log[isNotSetUp ? "debug" : "warn"](`The engine "${type}" is not available: ${reason}`, { hint });
     }
     machine.keepReserve();
     const factsOf = ({ usable, absent }: Probed) =>
@@ -172,7 +172,12 @@ async function openEngines(docker: AgentOptions["docker"], nodeId: NodeId): Prom
 
 interface Probed {
   readonly usable: readonly string[];
-  readonly absent: readonly { readonly type: string; readonly reason: string; readonly hint: string }[];
+  readonly absent: readonly {
+    readonly type: string;
+    readonly reason: string;
+    readonly hint: string;
+    readonly isNotSetUp: boolean;
+  }[];
 }
 
 /** Which engines can be used now, and why the others cannot. */
@@ -183,7 +188,10 @@ async function probe(engines: readonly Engine[]): Promise<Probed> {
   return {
     usable: answers.flatMap((answer) => answer.isAvailable ? [answer.type] : []),
     absent: answers.flatMap((answer) =>
-      answer.isAvailable ? [] : [{ type: answer.type, reason: answer.reason, hint: answer.hint }]
+      answer.isAvailable ? [] : [{
+        ...{ type: answer.type, reason: answer.reason, hint: answer.hint },
+        isNotSetUp: answer.isNotSetUp === true,
+      }]
     ),
   };
 }

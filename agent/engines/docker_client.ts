@@ -89,6 +89,11 @@ export class DockerClient {
     return response.body ?? new ReadableStream({ start: (controller) => controller.close() });
   }
 
+  /** Whether there is a socket at all. */
+  async isThere(): Promise<boolean> {
+    return await Deno.stat(this.socketPath).then(() => true, () => false);
+  }
+
   /** Whether a new connection is taken: a daemon that shuts down still answers old ones. */
   async isListening(): Promise<boolean> {
     try {

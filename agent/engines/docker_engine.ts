@@ -83,7 +83,8 @@ class DockerEngine implements Engine {
       return { isAvailable: true, version: `docker ${Version}` };
     } catch (error) {
       const { message, hint = "" } = asAppError(error, "unavailable");
-      return { isAvailable: false, reason: message, hint };
+      const isNotSetUp = !await this.#client.isThere();
+      return { isAvailable: false, reason: message, hint, isNotSetUp };
     }
   }
 

@@ -69,7 +69,13 @@ export interface StartOptions {
 /** Whether the engine can be used here, and why not. */
 export type EngineProbe =
   | { readonly isAvailable: true; readonly version: string }
-  | { readonly isAvailable: false; readonly reason: string; readonly hint: string };
+  | {
+    readonly isAvailable: false;
+    readonly reason: string;
+    readonly hint: string;
+    /** It was never set up here: nothing that the node's owner needs to be warned of. */
+    readonly isNotSetUp?: boolean;
+  };
 
 /** Runs tasks. All methods may be called at any time, in any order, more than once. */
 export interface Engine {
