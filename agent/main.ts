@@ -2,7 +2,7 @@
 import type { Bus } from "../shared/bus/bus.ts";
 import type { Clock } from "../shared/clock.ts";
 import { AppError } from "../shared/errors.ts";
-import { Database } from "../shared/ledger/database.ts";
+import { Database, type DatabaseOptions } from "../shared/ledger/database.ts";
 import type { Log } from "../shared/log.ts";
 import { type IdSource, newNodeId, NodeId } from "../shared/model/ids.ts";
 import type { NodeFacts, NodeLoad } from "../shared/model/node.ts";
@@ -72,7 +72,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const { dataDir, bus, clock, ids, log } = options;
   Deno.mkdirSync(dataDir, { recursive: true, mode: 0o700 });
   const machine = openMachine(dataDir);
-  const database = openStore(`${dataDir}/agent.db`);
+  const database = Database.open(storeIn(dataDir));
   try {
     const nodeId = ownNodeId(database, { wanted: options.nodeId, ids });
     const workspace = new Folders(`${dataDir}/executions`, { readOutput: readOutputPage });
@@ -138,8 +138,17 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   }
 }
 
-function openStore(path: string): Database {
-  return Database.open({ path, migrations: AGENT_MIGRATIONS, applicationId: AGENT_APPLICATION_ID });
+/** Tries the store, so that one that cannot be used is told before anything is written. Errors: those of the start. */
+export function checkAgentStore(dataDir: string, nodeId: NodeId): void {
+  Database.check(storeIn(dataDir), (database) => findNodeId(database, nodeId));
+}
+
+function storeIn(dataDir: string): DatabaseOptions {
+  return {
+    path: `${dataDir}/agent.db`,
+    migrations: AGENT_MIGRATIONS,
+    applicationId: AGENT_APPLICATION_ID,
+  };
 }
 
 /** The journal belongs to one node for ever: its peers know its numbers. */
@@ -147,8 +156,16 @@ function ownNodeId(
   database: Database,
   { wanted, ids }: { wanted: NodeId | undefined; ids: IdSource },
 ): NodeId {
-  const journal = new Journal(database);
-  const known = journal.findMeta("node_id", NodeId);
+  const known = findNodeId(database, wanted);
+  if (known !== undefined) return known;
+  const fresh = wanted ?? newNodeId(ids);
+  database.transaction(() => new Journal(database).putMeta("node_id", fresh));
+  return fresh;
+}
+
+/** Errors: `store` when it is not the wanted one. */
+function findNodeId(database: Database, wanted: NodeId | undefined): NodeId | undefined {
+  const known = new Journal(database).findMeta("node_id", NodeId);
   if (known !== undefined && known !== (wanted ?? known)) {
     throw new AppError(
       "store",
@@ -158,10 +175,7 @@ function ownNodeId(
       },
     );
   }
-  if (known !== undefined) return known;
-  const fresh = wanted ?? newNodeId(ids);
-  database.transaction(() => journal.putMeta("node_id", fresh));
-  return fresh;
+  return known;
 }
 
 /** All that this build has. */

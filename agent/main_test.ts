@@ -6,7 +6,7 @@ import type { NodeId } from "../shared/model/ids.ts";
 import { systemIds } from "../shared/random.ts";
 import { supervise } from "../shared/supervise.ts";
 import { anOrder, aTask, SimulatedEngine, SimulatedHome } from "../tests/support/agent_fixture.ts";
-import { type AgentOptions, startAgent } from "./main.ts";
+import { type AgentOptions, checkAgentStore, startAgent } from "./main.ts";
 
 const HOME = "n-hub/orchestrator";
 
@@ -84,5 +84,7 @@ Deno.test("a data folder that is in use, or another node's, is refused with what
     await assert.rejects(startAgent(optionsOf(folder)), { code: "in_use" });
     await agent.close();
     await assert.rejects(startAgent(optionsOf(folder, { nodeId: "n-2" as NodeId })), { code: "store" });
+    assert.throws(() => checkAgentStore(folder, "n-2" as NodeId), { code: "store" });
+    checkAgentStore(folder, "n-1" as NodeId);
     await (await startAgent(optionsOf(folder))).close();
   }));

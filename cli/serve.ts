@@ -1,6 +1,12 @@
 /** Composes a node of both roles in this process, joined by the embedded bus, and runs it until it is told to end. */
-import { startAgent } from "../agent/main.ts";
-import { checkAddress, type RunningOrchestrator, startApi, startOrchestrator } from "../orchestrator/main.ts";
+import { checkAgentStore, startAgent } from "../agent/main.ts";
+import {
+  checkAddress,
+  checkOrchestratorStore,
+  type RunningOrchestrator,
+  startApi,
+  startOrchestrator,
+} from "../orchestrator/main.ts";
 import { openEmbeddedBus } from "../shared/bus/embedded_bus.ts";
 import { systemClock } from "../shared/clock.ts";
 import { openDiskGuard } from "../shared/disk.ts";
@@ -65,6 +71,9 @@ async function startNode(
     ? stderrSink
     : started.use(openFileSink({ path: config.logFile, maxBytes: LOG_BYTES, keep: LOGS_KEPT }));
   checkAddress(config.listen);
+  const folders = { orchestrator: `${config.dataDir}/orchestrator`, agent: `${config.dataDir}/agent` };
+  checkOrchestratorStore(folders.orchestrator);
+  checkAgentStore(folders.agent, folder.nodeId);
   const log = openLog({ level: config.logLevel, format: config.logFormat, sink, wallMs: () => Date.now() });
 
   const bus = openEmbeddedBus();
@@ -74,7 +83,7 @@ async function startNode(
   const refuses = openDiskGuard({ folder: config.dataDir, uptimeMs: systemClock.uptimeMs });
   const orchestrator = startOrchestrator({
     ...ports,
-    folder: `${config.dataDir}/orchestrator`,
+    folder: folders.orchestrator,
     self,
     refuses,
     retention: config.retention,
@@ -82,7 +91,7 @@ async function startNode(
   started.defer(() => orchestrator.close());
   const agent = await startAgent({
     ...ports,
-    dataDir: `${config.dataDir}/agent`,
+    dataDir: folders.agent,
     nodeId: folder.nodeId,
     home: self,
     allowPaths: config.allowPaths,

@@ -2,7 +2,7 @@
 import type { Bus } from "../shared/bus/bus.ts";
 import type { Clock } from "../shared/clock.ts";
 import { AppError } from "../shared/errors.ts";
-import { Database } from "../shared/ledger/database.ts";
+import { Database, type DatabaseOptions } from "../shared/ledger/database.ts";
 import type { Log } from "../shared/log.ts";
 import type { IdSource, NodeId } from "../shared/model/ids.ts";
 import { supervise, type Supervised } from "../shared/supervise.ts";
@@ -39,15 +39,20 @@ export interface RunningOrchestrator {
   close(): Promise<void>;
 }
 
+/** Tries the store, so that one that cannot be used is told before anything is written. Errors: those of the start. */
+export function checkOrchestratorStore(folder: string): void {
+  Database.check(storeIn(folder));
+}
+
+function storeIn(folder: string): DatabaseOptions {
+  return { path: `${folder}/orchestrator.db`, migrations: MIGRATIONS, applicationId: APPLICATION_ID };
+}
+
 /** Opens the store, starts to listen and runs the stages. */
 export function startOrchestrator(options: OrchestratorOptions): RunningOrchestrator {
   const { folder, self, bus, clock, ids, log, refuses, retention, onBug } = options;
   Deno.mkdirSync(folder, { recursive: true, mode: 0o750 });
-  const database = Database.open({
-    path: `${folder}/orchestrator.db`,
-    migrations: MIGRATIONS,
-    applicationId: APPLICATION_ID,
-  });
+  const database = Database.open(storeIn(folder));
   const running = new Map<string, Supervised>();
   const program = composeOrchestrator({
     self,

@@ -78,7 +78,28 @@ export class Database {
     }
   }
 
-  #migrate({ migrations, applicationId, path }: DatabaseOptions): void {
+  /**
+   * Whether `open` would take the file, without a change to what it holds; `read` may look further. No file is fine.
+   * Errors: those of `open`.
+   */
+  static check(options: DatabaseOptions, read: (database: Database) => void = () => {}): void {
+    if (!isThere(options.path)) return;
+    try {
+      const sqlite = new DatabaseSync(options.path);
+      try {
+        sqlite.exec("PRAGMA locking_mode = EXCLUSIVE; BEGIN IMMEDIATE; ROLLBACK");
+        const database = new Database(sqlite, options.path);
+        if (database.#formatOf(options) > 0) read(database);
+      } finally {
+        sqlite.close();
+      }
+    } catch (error) {
+      throw recognise(error, options.path);
+    }
+  }
+
+  /** How many migrations it has had. Errors: `store` when it is none of ours, or of a newer version. */
+  #formatOf({ migrations, applicationId, path }: DatabaseOptions): number {
     const found = Number(this.get("PRAGMA application_id")?.application_id ?? 0);
     const version = Number(this.get("PRAGMA user_version")?.user_version ?? 0);
     const isEmpty = version === 0 && this.get("SELECT 1 AS one FROM sqlite_schema LIMIT 1") === undefined;
@@ -97,7 +118,12 @@ export class Database {
         },
       );
     }
-    for (let next = version; next < migrations.length; next++) {
+    return version;
+  }
+
+  #migrate(options: DatabaseOptions): void {
+    const { migrations, applicationId } = options;
+    for (let next = this.#formatOf(options); next < migrations.length; next++) {
       this.transaction(() => {
         this.#sqlite.exec(migrations[next]!);
         this.#sqlite.exec(`PRAGMA user_version = ${next + 1}; PRAGMA application_id = ${applicationId};`);
@@ -257,6 +283,16 @@ export class Database {
     } catch (error) {
       throw recognise(error, this.#path);
     }
+  }
+}
+
+function isThere(path: string): boolean {
+  try {
+    Deno.statSync(path);
+    return true;
+  } catch (error) {
+    // Whatever else is wrong with it, opening tells better.
+    return !(error instanceof Deno.errors.NotFound);
   }
 }
 

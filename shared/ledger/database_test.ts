@@ -118,6 +118,28 @@ Deno.test("a file of another kind, a damaged file and a folder without rights ar
     assert.throws(() => Database.open({ path: `${path}/nowhere/x.db`, ...OPTIONS }), hasCode("store"));
   }));
 
+Deno.test("a check refuses what opening would, and changes neither what is fine nor what is not", () =>
+  withFile((path) => {
+    Database.check({ path, ...OPTIONS });
+    assert.throws(() => Deno.statSync(path), Deno.errors.NotFound);
+    Database.open({ path, ...OPTIONS }).close();
+    const before = Deno.readFileSync(path);
+    Database.check({ path, ...OPTIONS, migrations: [...OPTIONS.migrations, "CREATE TABLE u (a)"] });
+    assert.throws(() => Database.check({ path, ...OPTIONS, migrations: [] }), hasCode("store"));
+    assert.throws(() => Database.check({ path, ...OPTIONS, applicationId: 8 }), hasCode("store"));
+    assert.throws(
+      () => Database.check({ path, ...OPTIONS }, (database) => void database.get("SELECT * FROM nowhere")),
+      /no such table/,
+    );
+    assert.deepEqual(Deno.readFileSync(path), before);
+    {
+      using _open = Database.open({ path, ...OPTIONS });
+      assert.throws(() => Database.check({ path, ...OPTIONS }), hasCode("in_use"));
+    }
+    Deno.writeFileSync(path, crypto.getRandomValues(new Uint8Array(4096)));
+    assert.throws(() => Database.check({ path, ...OPTIONS }), hasCode("store"));
+  }));
+
 Deno.test("a store has one process at a time", () =>
   withFile((path) => {
     using _first = Database.open({ path, ...OPTIONS });
