@@ -40,15 +40,12 @@ export type DockerVersion = z.infer<typeof Version>;
 /** Talks to one daemon. Connections are made as they are needed, so that a daemon may come and go. */
 export class DockerClient {
   readonly socketPath: string;
-  readonly #client: Deno.HttpClient;
+  /** Made when it is first needed: on a machine without Docker, never. */
+  #client: Deno.HttpClient | undefined;
   #prefix: Promise<string> | undefined;
 
   constructor(socketPath: string) {
     this.socketPath = socketPath;
-    this.#client = Deno.createHttpClient({
-      proxy: { transport: "unix", path: socketPath },
-      poolIdleTimeout: 2_000,
-    });
   }
 
   /** Errors: `unavailable` when no daemon answers, `unsupported` when it is too old or too new. */
@@ -105,7 +102,7 @@ export class DockerClient {
   }
 
   close(): void {
-    this.#client.close();
+    this.#client?.close();
   }
 
   async #json<Schema extends z.ZodType>(
@@ -145,6 +142,10 @@ export class DockerClient {
       url.searchParams.set(name, typeof value === "object" ? JSON.stringify(value) : String(value));
     }
     const isTar = body instanceof Uint8Array;
+    this.#client ??= Deno.createHttpClient({
+      proxy: { transport: "unix", path: this.socketPath },
+      poolIdleTimeout: 2_000,
+    });
     let response: Response;
     try {
       response = await fetch(url, {

@@ -64,6 +64,14 @@ class DockerEngine implements Engine {
   }
 
   async probe(): Promise<EngineProbe> {
+    if (!await this.#client.isThere()) {
+      return {
+        isAvailable: false,
+        reason: `There is no Docker Engine at "${this.#options.socketPath}"`,
+        hint: "Install and start one, or say with --docker-socket where it is.",
+        isNotSetUp: true,
+      };
+    }
     try {
       const { Version, ApiVersion, Os } = await this.#client.version(AbortSignal.timeout(5_000));
       if (Os !== "linux") {
@@ -83,8 +91,7 @@ class DockerEngine implements Engine {
       return { isAvailable: true, version: `docker ${Version}` };
     } catch (error) {
       const { message, hint = "" } = asAppError(error, "unavailable");
-      const isNotSetUp = !await this.#client.isThere();
-      return { isAvailable: false, reason: message, hint, isNotSetUp };
+      return { isAvailable: false, reason: message, hint };
     }
   }
 
@@ -146,12 +153,14 @@ class DockerEngine implements Engine {
   }
 
   async list(folders: ReadonlyMap<string, string>): Promise<readonly EngineHeld[]> {
+    const started = [...folders].filter(([, folder]) => readRecord(folder) !== undefined);
+    if (started.length === 0 && !await this.#client.isThere()) return [];
     let listed: z.infer<typeof Listed>;
     try {
       listed = await this.#listOwn();
     } catch (error) {
       if (!(error instanceof AppError) || error.code !== "unavailable") throw error;
-      return await this.#adoptUnseen(folders);
+      return await this.#adoptUnseen(folders, started);
     }
     const found: EngineHeld[] = [];
     for (const { Id, State, Labels } of listed) {
@@ -166,14 +175,16 @@ class DockerEngine implements Engine {
   }
 
   /** The daemon is away: what was started counts as running until the daemon tells otherwise. */
-  async #adoptUnseen(folders: ReadonlyMap<string, string>): Promise<readonly EngineHeld[]> {
+  async #adoptUnseen(
+    folders: ReadonlyMap<string, string>,
+    started: readonly (readonly [executionId: string, folder: string])[],
+  ): Promise<readonly EngineHeld[]> {
     this.#inBackground(this.#daemon.retry(async () => {
       for (const { Id, Labels } of await this.#listOwn()) {
         const executionId = Labels[LABELS.execution] ?? "";
         if (!folders.has(executionId) && !this.#held.has(executionId)) await this.#daemon.remove(Id);
       }
     }));
-    const started = [...folders].filter(([, folder]) => readRecord(folder) !== undefined);
     return await Promise.all(
       started.map(([executionId, folder]) => this.#adopt(executionId, { folder, isRunning: true })),
     );
