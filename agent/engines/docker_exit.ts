@@ -23,6 +23,8 @@ export type ContainerState = z.infer<typeof ContainerState>;
 const KILLED = 128 + 9;
 /** Clocks of one machine, and the time that it takes to notice. */
 const NOTICE_MS = 2_000;
+/** A daemon that has just been started may take so long to take note of what ended while it was away. */
+const RESTORE_MS = 30_000;
 
 /**
  * Whether the container's end says nothing, even when its code is 0: a shutdown of the daemon or of the machine ended it, or it
@@ -39,7 +41,7 @@ export async function isCutShort(
   if (await bootedAtMs() > startedAtMs) return true;
   const daemonAtMs = await daemonStartedAtMs(seen.socketPath);
   if (daemonAtMs === undefined || daemonAtMs < startedAtMs) return false;
-  return !seen.isLiveRestored || finishedAtMs < daemonAtMs + NOTICE_MS;
+  return !seen.isLiveRestored || finishedAtMs < daemonAtMs + RESTORE_MS;
 }
 
 /** How the task ended. */
