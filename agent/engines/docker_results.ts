@@ -1,7 +1,9 @@
 /** Result folders of a container, by the daemon's archives: whatever user wrote them, the agent can read its copy. */
 import { z } from "zod";
 import { AppError } from "../../shared/errors.ts";
+import { tarEntries } from "../../shared/tar.ts";
 import type { Mount } from "./engine.ts";
+import { syncBelow } from "./sync_below.ts";
 import { type DockerClient, isMissing } from "./docker_client.ts";
 
 /** Bounds of one copy. */
@@ -62,8 +64,8 @@ async function putFolders(
 }
 
 /**
- * Copies the result folders out of a container. Plain files and folders only: links, devices and sockets are left out.
- * Errors: `disk_exceeded` beyond the bounds, `disk_full`, `unavailable`.
+ * Copies the result folders out of a container, onto the disk: once it is done, the container may go. Plain files and
+ * folders only: links, devices and sockets are left out. Errors: `disk_exceeded` beyond the bounds, `disk_full`, `unavailable`.
  */
 export async function copyResults(
   client: DockerClient,
@@ -73,9 +75,12 @@ export async function copyResults(
 ): Promise<void> {
   const left = { ...bounds };
   for (const { target, hostPath } of results) {
-    await Deno.remove(hostPath, { recursive: true }).catch(() => {});
+    // What an earlier try has left is not this one's.
     await Deno.mkdir(hostPath, { recursive: true, mode: 0o755 });
+    await Deno.remove(hostPath, { recursive: true });
+    await Deno.mkdir(hostPath, { mode: 0o755 });
     await copyOne(client, containerId, { target, hostPath, left });
+    syncBelow(hostPath);
   }
 }
 
@@ -95,32 +100,18 @@ async function copyOne(
     if (isMissing(error)) return; // the task removed its own folder
     throw error;
   }
-  const { createTarDecoder } = await import("modern-tar");
-  for await (const { header, body } of stream.pipeThrough(createTarDecoder({ strict: true }))) {
-    const path = innerPath(header.name);
-    const type = header.type ?? "file";
-    left.bytesMax -= type === "file" ? header.size : 0;
+  for await (const { path, type, ...entry } of tarEntries(stream)) {
+    left.bytesMax -= type === "file" ? entry.sizeBytes : 0;
     if (left.bytesMax < 0 || --left.filesMax < 0) throw exceeded();
-    if (type === "directory" && path !== "") {
-      await Deno.mkdir(`${hostPath}/${path}`, { recursive: true, mode: 0o755 });
-    } else if (type === "file" && path !== "") {
-      await Deno.mkdir(`${hostPath}/${path}`.replace(/\/[^/]*$/, ""), { recursive: true, mode: 0o755 });
-      await Deno.writeFile(`${hostPath}/${path}`, body, {
-        mode: ((header.mode ?? 0) & 0o111) === 0 ? 0o644 : 0o755,
-      });
-      continue;
+    // Every name begins with that of the folder that was asked for.
+    const inner = path?.split("/").slice(1).join("/") ?? "";
+    if (inner === "") continue;
+    const inHost = `${hostPath}/${inner}`;
+    if (type === "directory") await Deno.mkdir(inHost, { recursive: true, mode: 0o755 });
+    else if (type === "file") {
+      await entry.writeTo(inHost, { mode: (entry.mode & 0o111) === 0 ? 0o644 : 0o755 });
     }
-    await body.cancel();
   }
-}
-
-/** The path below the folder that was asked for, which comes first in every name. */
-function innerPath(name: string): string {
-  const parts = name.split("/").filter((part) => part !== "" && part !== ".");
-  if (parts.includes("..") || /\0/.test(name)) {
-    throw new AppError("io", `Cannot copy results: "${name}" leads out of their folder`);
-  }
-  return parts.slice(1).join("/");
 }
 
 function exceeded(): AppError {

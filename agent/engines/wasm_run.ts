@@ -4,6 +4,7 @@ import { AppError, type ErrorCode } from "../../shared/errors.ts";
 import { LIMITS } from "../../shared/limits.ts";
 import type { EngineExit, EngineTask } from "./engine.ts";
 import type { LogWriter } from "./log_files.ts";
+import { syncBelow } from "./sync_below.ts";
 import type { ModuleCache } from "./wasm_cache.ts";
 import { MEMORY_DEFAULT_BYTES, TRAP_FRAMES_MAX, WASM_PAGE_BYTES } from "./wasm_limits.ts";
 import { type LoadedModule, ModuleLoader } from "./wasm_load.ts";
@@ -222,14 +223,4 @@ export function failedBy(error: unknown): EngineExit {
  * writable mounts are synced when they are closed. */
 function syncFolders(task: EngineTask): void {
   for (const mount of task.results) syncBelow(mount.hostPath);
-}
-
-function syncBelow(hostPath: string): void {
-  const info = Deno.lstatSync(hostPath);
-  if (!info.isFile && !info.isDirectory) return;
-  if (info.isDirectory) {
-    for (const entry of Deno.readDirSync(hostPath)) syncBelow(`${hostPath}/${entry.name}`);
-  }
-  using file = Deno.openSync(hostPath);
-  file.syncSync();
 }
