@@ -2,6 +2,7 @@
 import { join, resolve } from "node:path";
 import { AppError, EXIT } from "../shared/errors.ts";
 import { quote } from "../shared/spec/problems.ts";
+import { innerPath } from "../shared/tar.ts";
 import { type Call, defineCommand } from "./command.ts";
 import { type Client, openClient } from "./client.ts";
 import { duration, text, toggle } from "./flags.ts";
@@ -11,7 +12,7 @@ import { download } from "./result_fetch.ts";
 import { findResults, type Result, select, type Selection } from "./result_find.ts";
 import { mergeResults, type PartitionFolder } from "./result_merge.ts";
 import { openWork, putIntoPlace, refuseTaken, RESULT_NAMES } from "./result_place.ts";
-import { innerPath, unpack } from "./result_unpack.ts";
+import { unpack } from "./result_unpack.ts";
 import type { Terminal } from "./terminal.ts";
 import { readJob, recordAt } from "./wire.ts";
 import { amountOfBytes, plural, ranges, short } from "./words.ts";
@@ -63,6 +64,12 @@ const LANES = 4;
 async function run({ operands, flags, settings, terminal }: Call<typeof FLAGS>): Promise<number> {
   const [id = "", ...rest] = operands[0]!.split("/");
   const path = innerPath(rest.join("/"));
+  if (path === undefined) {
+    throw new AppError(
+      "forbidden",
+      `Cannot fetch ${quote(operands[0]!)}: the path must stay below the job's results`,
+    );
+  }
   const client = await openClient(settings);
   using interrupt = onInterrupt();
   const timeoutMs = flags.timeout ?? flags.downloadTimeoutSecs;

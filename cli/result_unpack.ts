@@ -1,7 +1,8 @@
 /** Unpacking results: nothing is written outside the folder, whatever the archive says. */
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { AppError } from "../shared/errors.ts";
 import { quote } from "../shared/spec/problems.ts";
+import { tarEntries } from "../shared/tar.ts";
 import { reasonOf } from "./file_errors.ts";
 
 /** What was written. */
@@ -21,30 +22,23 @@ export async function unpack(
   archive: string,
   { folder, wanted }: { folder: string; wanted: (path: string) => boolean },
 ): Promise<Unpacked> {
-  const { createTarDecoder } = await import("modern-tar");
   let [fileCount, sizeBytes, skippedCount] = [0, 0, 0];
   await Deno.mkdir(folder, { recursive: true });
   const file = await Deno.open(archive);
-  const entries = file.readable.pipeThrough(
+  const tar = file.readable.pipeThrough(
     new DecompressionStream("gzip") as TransformStream<Uint8Array, Uint8Array>,
-  )
-    .pipeThrough(createTarDecoder({ strict: true }));
+  );
   try {
-    for await (const { header, body } of entries) {
-      const path = innerPath(header.name);
-      const isKept = path !== "" && wanted(path);
-      const type = header.type ?? "file";
-      if (isKept && type === "directory") await Deno.mkdir(join(folder, path), { recursive: true });
-      else if (isKept && type === "file") {
-        await Deno.mkdir(dirname(join(folder, path)), { recursive: true });
+    for await (const { path, name, type, ...entry } of tarEntries(tar)) {
+      if (path === undefined) throw leadsOut(name);
+      if (path === "" || !wanted(path)) continue;
+      if (type === "directory") await Deno.mkdir(join(folder, path), { recursive: true });
+      else if (type === "file") {
         // Only its owner's rights and whether it can be run are taken over.
-        const mode = 0o644 | ((header.mode ?? 0) & 0o111);
-        await Deno.writeFile(join(folder, path), body, { mode });
+        await entry.writeTo(join(folder, path), { mode: 0o644 | (entry.mode & 0o111) });
         fileCount++;
-        sizeBytes += header.size;
-        continue;
-      } else if (isKept) skippedCount++;
-      await body.cancel();
+        sizeBytes += entry.sizeBytes;
+      } else skippedCount++;
     }
   } catch (error) {
     if (error instanceof AppError) throw error;
@@ -56,12 +50,8 @@ export async function unpack(
   return { fileCount, sizeBytes, skippedCount };
 }
 
-/** The path below the folder; empty for the folder itself. Throws `forbidden` when it leads out. */
-export function innerPath(name: string): string {
-  const parts = name.split("/").filter((part) => part !== "" && part !== ".");
-  const leadsOut = name.startsWith("/") || parts.includes("..") || /[\\\0]/.test(name);
-  if (!leadsOut) return parts.join("/");
-  throw new AppError(
+function leadsOut(name: string): AppError {
+  return new AppError(
     "forbidden",
     `Cannot unpack the results: the path ${quote(name)} leads out of their folder`,
     {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { packTar } from "modern-tar";
 import { AppError } from "../shared/errors.ts";
-import { innerPath, unpack } from "./result_unpack.ts";
+import { unpack } from "./result_unpack.ts";
 
 type Entry = Parameters<typeof packTar>[0][number];
 
@@ -92,8 +92,3 @@ Deno.test("unpack() tells a broken archive from a whole one", () =>
       (error: unknown) => error instanceof AppError && error.code === "io",
     );
   }));
-
-Deno.test("innerPath() is relative, without dots and doubled slashes", () => {
-  assert.equal(innerPath("./a//b/./c/"), "a/b/c");
-  assert.equal(innerPath("."), "");
-});

@@ -1,5 +1,6 @@
 /** The daemon behind the client: what the engine asks of it more than once, and patience while it is away. */
 import { z } from "zod";
+import { pause, systemClock } from "../../shared/clock.ts";
 import { AppError } from "../../shared/errors.ts";
 import { type DockerClient, isConflict, isMissing } from "./docker_client.ts";
 import { ContainerState } from "./docker_exit.ts";
@@ -91,22 +92,8 @@ export class Daemon {
       } catch (error) {
         const isAway = error instanceof AppError && error.code === "unavailable";
         if (!isAway || this.closing.aborted) throw error;
-        await pause(pauseMs, this.closing);
+        await pause(systemClock, pauseMs, this.closing);
       }
     }
   }
-}
-
-/** Ends early, without an error, when the signal aborts. */
-export function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) return resolve();
-    const timer = setTimeout(done, ms);
-    function done() {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", done);
-      resolve();
-    }
-    signal.addEventListener("abort", done, { once: true });
-  });
 }

@@ -4,6 +4,7 @@
  */
 import { z } from "zod";
 import { AppError, asAppError } from "../../shared/errors.ts";
+import { orAborted } from "../../shared/abort.ts";
 import type { Failure } from "../core/outcome.ts";
 import { compareVersions, DockerClient, DockerRefusal, isConflict, isMissing } from "./docker_client.ts";
 import { containerName, containerOf, LABELS } from "./docker_container.ts";
@@ -124,16 +125,7 @@ class DockerEngine implements Engine {
   async wait(executionId: string, signal?: AbortSignal): Promise<EngineExit> {
     const held = this.#held.get(executionId);
     if (held === undefined) return goneExit("The engine knows nothing of the execution");
-    if (signal === undefined) return await held.exited.promise;
-    signal.throwIfAborted();
-    const aborted = Promise.withResolvers<never>();
-    const onAbort = () => aborted.reject(signal.reason);
-    signal.addEventListener("abort", onAbort, { once: true });
-    try {
-      return await Promise.race([held.exited.promise, aborted.promise]);
-    } finally {
-      signal.removeEventListener("abort", onAbort);
-    }
+    return await orAborted(held.exited.promise, signal);
   }
 
   async stop(executionId: string, { graceMs }: { graceMs: number }): Promise<void> {

@@ -1,8 +1,9 @@
 /** One container from its start to its end: its output, its disk, its exit, its results; through restarts of the daemon. */
 import { z } from "zod";
+import { pause, systemClock } from "../../shared/clock.ts";
 import { asAppError } from "../../shared/errors.ts";
 import { isConflict, isMissing } from "./docker_client.ts";
-import { type Daemon, pause } from "./docker_daemon.ts";
+import type { Daemon } from "./docker_daemon.ts";
 import { type ContainerState, exitOf, goneExit, isCutShort } from "./docker_exit.ts";
 import { ContainerOutput } from "./docker_output.ts";
 import type { HeldTask } from "./docker_record.ts";
@@ -131,15 +132,15 @@ export class Watch {
   }
 
   async #follow(output: ContainerOutput, signal: AbortSignal): Promise<void> {
-    await pause(FOLLOW_AFTER_MS, signal);
+    await pause(systemClock, FOLLOW_AFTER_MS, signal);
     while (!signal.aborted) {
       try {
         await output.take(this.#daemon.client, this.#options.id, { isFollowing: true, signal });
         // It ended, or the daemon went away.
-        await pause(FOLLOW_AGAIN_MS, signal);
+        await pause(systemClock, FOLLOW_AGAIN_MS, signal);
       } catch (error) {
         if (signal.aborted || isMissing(error)) return;
-        await pause(FOLLOW_FAILED_MS, signal);
+        await pause(systemClock, FOLLOW_FAILED_MS, signal);
       }
     }
   }
@@ -148,7 +149,11 @@ export class Watch {
   async #watchDisk(signal: AbortSignal): Promise<void> {
     const { id, task: { diskBytes } } = this.#options;
     if (diskBytes === 0) return;
-    for (await pause(DISK_LOOK_MS, signal); !signal.aborted; await pause(DISK_LOOK_MS, signal)) {
+    for (
+      await pause(systemClock, DISK_LOOK_MS, signal);
+      !signal.aborted;
+      await pause(systemClock, DISK_LOOK_MS, signal)
+    ) {
       try {
         const { SizeRw } = await this.#daemon.inspect(id, { withSize: true, signal });
         if (SizeRw === undefined || SizeRw <= diskBytes) continue;

@@ -7,6 +7,7 @@
  * the identity of their process, waits for them by looking at that file, and kills no process but the one it names.
  */
 import { AppError } from "../../shared/errors.ts";
+import { orAborted } from "../../shared/abort.ts";
 import type { Engine, EngineExit, EngineHeld, EngineProbe, EngineTask } from "./engine.ts";
 import { type ProcessIdentity, readState, writeExit } from "./execution_file.ts";
 import { endLogs } from "./log_files.ts";
@@ -100,16 +101,7 @@ class WasmEngine implements Engine {
   async wait(executionId: string, signal?: AbortSignal): Promise<EngineExit> {
     const held = this.#held.get(executionId);
     if (held === undefined) return interrupted("The engine knows nothing of the execution");
-    if (signal === undefined) return await held.exited.promise;
-    signal.throwIfAborted();
-    const { promise, reject } = Promise.withResolvers<never>();
-    const onAbort = () => reject(signal.reason);
-    signal.addEventListener("abort", onAbort, { once: true });
-    try {
-      return await Promise.race([held.exited.promise, promise]);
-    } finally {
-      signal.removeEventListener("abort", onAbort);
-    }
+    return await orAborted(held.exited.promise, signal);
   }
 
   async stop(executionId: string, _options: { graceMs: number }): Promise<void> {

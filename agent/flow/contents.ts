@@ -1,13 +1,12 @@
 /** Pulls contents that orders name by digest from their home: in pieces, resumable, verified, once for everybody. */
 import type { Bus } from "../../shared/bus/bus.ts";
-import type { Clock } from "../../shared/clock.ts";
+import { type Clock, pause } from "../../shared/clock.ts";
 import { AppError, asAppError } from "../../shared/errors.ts";
 import { LIMITS } from "../../shared/limits.ts";
 import { decodeAnswer, encodeMessage } from "../../shared/wire/envelope.ts";
 import type { PeerId } from "../../shared/wire/messages.ts";
 import { serveSubject } from "../../shared/wire/subjects.ts";
 import type { ContentStore } from "../host/host.ts";
-import { pause } from "./pause.ts";
 
 const REQUEST_MS = 30_000;
 const PAUSE_MS = 500;

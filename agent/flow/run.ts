@@ -2,7 +2,7 @@
  * RUN and PUBLISH: grants room, performs what was decided, and collects what comes of it. One tick decides on all
  * that happened since the last and writes it in one transaction.
  */
-import type { Clock } from "../../shared/clock.ts";
+import { type Clock, pause } from "../../shared/clock.ts";
 import { AppError, asAppError } from "../../shared/errors.ts";
 import { invariant } from "../../shared/invariant.ts";
 import type { Log } from "../../shared/log.ts";
@@ -17,7 +17,6 @@ import type { Input } from "../inputs/input.ts";
 import { type Publisher, PUBLISHES_NOTHING } from "../publishers/publisher.ts";
 import type { Executions, Live } from "./executions.ts";
 import { engineTask } from "./engine_task.ts";
-import { pause } from "./pause.ts";
 
 /** Ports that run executions. */
 export interface RunOptions {

@@ -1,10 +1,9 @@
 /** Answers for output: what there is from a cursor on, or a wait for more. */
-import type { Clock } from "../../shared/clock.ts";
+import { type Clock, pause } from "../../shared/clock.ts";
 import { LIMITS } from "../../shared/limits.ts";
 import type { ExecutionId } from "../../shared/model/ids.ts";
 import type { LogAnswer } from "../../shared/wire/messages.ts";
 import type { Workspace } from "../host/host.ts";
-import { pause } from "./pause.ts";
 
 /** Where output is, and how long to wait for it. */
 export interface TailOptions {

@@ -3,6 +3,7 @@
  * Links, devices and the like are refused.
  */
 import { AppError, asAppError } from "../../shared/errors.ts";
+import { tarEntries } from "../../shared/tar.ts";
 
 /** Bounds of an archive once unpacked. */
 export interface ArchiveBounds {
@@ -15,39 +16,28 @@ const ENTRY_BYTES = 2048;
 
 /** Into a folder that is there and empty. Errors: `input_failed`, saying what is wrong with the archive. */
 export async function unpackTarGz(archivePath: string, folder: string, bounds: ArchiveBounds): Promise<void> {
-  const { createTarDecoder } = await import("modern-tar");
   const file = await Deno.open(archivePath);
-  const entries = file.readable
+  const tar = file.readable
     .pipeThrough(new DecompressionStream("gzip") as TransformStream<Uint8Array, Uint8Array>)
-    .pipeThrough(bounded(bounds.bytesMax + bounds.filesMax * ENTRY_BYTES, bounds))
-    .pipeThrough(createTarDecoder({ strict: true }));
+    .pipeThrough(bounded(bounds.bytesMax + bounds.filesMax * ENTRY_BYTES, bounds));
   let [fileCount, totalBytes] = [0, 0];
   try {
-    for await (const { header, body } of entries) {
-      const type = header.type ?? "file";
-      const path = innerPath(header.name);
-      totalBytes += header.size;
+    for await (const { path, name, type, ...entry } of tarEntries(tar)) {
+      if (path === undefined) throw refused(`the name "${name.slice(0, 100)}" leads out of it`);
+      totalBytes += entry.sizeBytes;
       if (++fileCount > bounds.filesMax) throw refused(`it must have at most ${bounds.filesMax} files`);
       if (totalBytes > bounds.bytesMax) throw tooLarge(bounds);
       if (type !== "file" && type !== "directory") {
         throw refused(`"${path}" must be a file or a folder, it is a ${type}`);
       }
-      if (path === "") await body.cancel();
-      else if (type === "directory") await Deno.mkdir(`${folder}/${path}`, { recursive: true, mode: 0o755 });
-      else await writeEntry(`${folder}/${path}`, body, ((header.mode ?? 0) & 0o100) !== 0);
+      if (path === "") continue;
+      const hostPath = `${folder}/${path}`;
+      if (type === "directory") await Deno.mkdir(hostPath, { recursive: true, mode: 0o755 });
+      else await entry.writeTo(hostPath, { mode: (entry.mode & 0o100) === 0 ? 0o644 : 0o755 });
     }
   } catch (error) {
     throw asKnown(error);
   }
-}
-
-async function writeEntry(
-  path: string,
-  body: ReadableStream<Uint8Array>,
-  isExecutable: boolean,
-): Promise<void> {
-  await Deno.mkdir(path.slice(0, path.lastIndexOf("/")), { recursive: true, mode: 0o755 });
-  await Deno.writeFile(path, body, { mode: isExecutable ? 0o755 : 0o644 });
 }
 
 /** Breaks off a stream that is longer than an archive within its bounds can be. */
@@ -60,14 +50,6 @@ function bounded(bytesMax: number, bounds: ArchiveBounds): TransformStream<Uint8
       else controller.enqueue(chunk);
     },
   });
-}
-
-function innerPath(name: string): string {
-  const parts = name.split("/").filter((part) => part !== "" && part !== ".");
-  if (name.startsWith("/") || parts.includes("..") || /[\\\0]/.test(name) || name.length > 4096) {
-    throw refused(`the name "${name.slice(0, 100)}" leads out of it`);
-  }
-  return parts.join("/");
 }
 
 function asKnown(error: unknown): AppError {
