@@ -4,6 +4,7 @@
  *
  * Things are kept in $SKERRY_TOOLS_CACHE, by default ${XDG_CACHE_HOME:-$HOME/.cache}/skerry/tools.
  */
+import { exists } from "../shared/disk.ts";
 
 const BACALHAU = "1.9.3";
 
@@ -27,16 +28,6 @@ async function run(command: string, args: string[], options: Deno.CommandOptions
     if (error instanceof Deno.errors.NotFound) {
       return { isOk: false, text: "", errorText: `${command} is not here` };
     }
-    throw error;
-  }
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await Deno.stat(path);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
     throw error;
   }
 }

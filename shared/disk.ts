@@ -9,6 +9,17 @@ export function freeBytes(folder: string): number {
   return Number(bavail) * Number(bsize);
 }
 
+/** Whether something is at the path. Errors of the system but "not found" are thrown. */
+export async function exists(path: string): Promise<boolean> {
+  try {
+    await Deno.stat(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
+
 /** How long one look at the disk is good for. */
 const LOOK_MS = 1000;
 

@@ -3,6 +3,7 @@
  * library: see the decision record about it.
  */
 import { z } from "zod";
+import { exists } from "../../shared/disk.ts";
 import { AppError } from "../../shared/errors.ts";
 
 /** The newest version of the API that this code was written for; an older daemon is spoken to in its own. */
@@ -86,9 +87,9 @@ export class DockerClient {
     return response.body ?? new ReadableStream({ start: (controller) => controller.close() });
   }
 
-  /** Whether there is a socket at all. */
+  /** Whether there is a socket at all; where one may not look, the next call tells more. */
   async isThere(): Promise<boolean> {
-    return await Deno.stat(this.socketPath).then(() => true, () => false);
+    return await exists(this.socketPath).catch(() => true);
   }
 
   /** Whether a new connection is taken: a daemon that shuts down still answers old ones. */

@@ -1,4 +1,5 @@
 /** Content by digest: what specs carry that is too large for a row. Written before the job that refers to it. */
+import { exists } from "../../shared/disk.ts";
 import { LIMITS } from "../../shared/limits.ts";
 import { AppError } from "../../shared/errors.ts";
 
@@ -83,15 +84,5 @@ async function removeFile(path: string): Promise<void> {
     await Deno.remove(path);
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await Deno.stat(path);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
   }
 }

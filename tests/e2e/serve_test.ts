@@ -1,5 +1,6 @@
 /** A node as an operator runs it: its settings, its ready line, its log, its end and its next start. */
 import assert from "node:assert/strict";
+import { exists } from "../../shared/disk.ts";
 import { VERSION } from "../../shared/version.ts";
 import { type NodeProcess, skerry, skerryCommand, startNodeProcess } from "../support/node_process.ts";
 import { tinyJob } from "../support/tiny_module.ts";
@@ -255,16 +256,6 @@ Deno.test("a node that is told to end while it starts ends in order", () =>
     assert.equal((await child.status).code, 0);
     assert.ok(await exists(`${dataDir}/agent/agent.db`));
   }));
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await Deno.stat(path);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
-}
 
 Deno.test("the node's log level keeps lesser lines out", async () => {
   const node = await startNodeProcess({ flags: ["--log-level", "error"] });
