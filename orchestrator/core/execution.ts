@@ -12,7 +12,13 @@ import type { Report } from "../../shared/model/report.ts";
 
 /** What can happen to an execution at its home. */
 export type ExecutionEvent =
-  | { readonly kind: "reported"; readonly report: Report; readonly isPartitionTaken: boolean }
+  | {
+    readonly kind: "reported";
+    readonly report: Report;
+    readonly isPartitionTaken: boolean;
+    /** How long ago it was written; 0 unless given. */
+    readonly ageMs?: number;
+  }
   | { readonly kind: "stop_wanted"; readonly message: string }
   | { readonly kind: "lost"; readonly message: string; readonly hint: string };
 
@@ -41,14 +47,20 @@ export const mayRun = (phase: ExecutionPhase): boolean => isLive(phase) || phase
 /** The highest revision wins. Only `lost` may still be corrected once an execution has ended. */
 function onReport(
   execution: Execution,
-  { report, isPartitionTaken }: Extract<ExecutionEvent, { kind: "reported" }>,
+  { report, isPartitionTaken, ageMs = 0 }: Extract<ExecutionEvent, { kind: "reported" }>,
   nowMs: number,
 ): Execution {
   if (report.revision <= execution.reportRevision) return execution;
   if (EXECUTION_TERMINAL.has(execution.phase) && execution.phase !== "lost") {
     return execution;
   }
-  const { revision, executionId: _, ...observed } = report;
+  const { revision, executionId: _, health, ...told } = report;
+  // A report is the whole observed state: what it does not tell of is no longer so.
+  const observed: Partial<Execution> = {
+    ...NOT_TOLD,
+    ...told,
+    ...(health && { health: { ...timeless(health), sinceAtMs: nowMs - ageMs - health.forMs } }),
+  };
   if (report.phase === "completed" && isPartitionTaken) {
     return changed(execution, {
       ...observed,
@@ -61,6 +73,20 @@ function onReport(
   }
   return changed(execution, { ...observed, reportRevision: revision }, nowMs);
 }
+
+const NOT_TOLD: Partial<Execution> = {
+  code: undefined,
+  message: undefined,
+  hint: undefined,
+  health: undefined,
+  restarts: undefined,
+  lastExit: undefined,
+};
+
+const timeless = ({ status, message }: NonNullable<Report["health"]>) => ({
+  status,
+  ...(message !== undefined && { message }),
+});
 
 function changed(execution: Execution, change: Partial<Execution>, nowMs: number): Execution {
   return { ...execution, ...change, revision: execution.revision + 1, modifiedAtMs: nowMs };

@@ -73,3 +73,22 @@ Deno.test("a second result of a partition is recorded and not accepted", () => {
   assert.deepEqual([after.phase, after.result, after.code], ["stopped", undefined, "stopped"]);
   assert.match(after.message ?? "", /partition 4/);
 });
+
+Deno.test("health is of the home's time, and what a report no longer tells of is gone", () => {
+  const running = step(
+    anExecution(),
+    {
+      ...reported("running", {
+        health: { status: "healthy", forMs: 300 },
+        restarts: 2,
+        lastExit: { code: "program_failed", message: "Program exited with code 1", exitCode: 1 },
+      }),
+      ageMs: 200,
+    } as ExecutionEvent,
+    10_000,
+  );
+  assert.deepEqual(running.health, { status: "healthy", sinceAtMs: 9_500 });
+  assert.deepEqual([running.restarts, running.lastExit?.exitCode], [2, 1]);
+  const ended = step(running, reported("stopped", { revision: 6, code: "stopped" }), 11_000);
+  assert.deepEqual([ended.health, ended.restarts, ended.lastExit], [undefined, undefined, undefined]);
+});

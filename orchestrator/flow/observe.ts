@@ -43,7 +43,7 @@ export class Observe {
     const nodeId = nodeOf(from) as NodeId;
     switch (entry.kind) {
       case "report":
-        return this.#report(nodeId, Report.safeParse(entry.body).data);
+        return this.#report(nodeId, Report.safeParse(entry.body).data, entry.ageMs);
       case "happened":
         return this.#happened(from, entry);
       case "node":
@@ -51,7 +51,7 @@ export class Observe {
     }
   }
 
-  #report(nodeId: NodeId, report: Report | undefined): void {
+  #report(nodeId: NodeId, report: Report | undefined, ageMs: number): void {
     const { store } = this.#options;
     const found = report && store.executions.find(report.executionId);
     if (report === undefined || found === undefined || found.execution.nodeId !== nodeId) return;
@@ -62,7 +62,11 @@ export class Observe {
         jobVersion: execution.jobVersion,
         partition: execution.partition,
       });
-    const after = stepExecution(execution, { kind: "reported", report, isPartitionTaken }, store.nowMs());
+    const after = stepExecution(
+      execution,
+      { kind: "reported", report, isPartitionTaken, ageMs },
+      store.nowMs(),
+    );
     if (after === execution) return;
     store.executions.update(after);
     this.#changeRoom({ before: execution, after });

@@ -56,6 +56,7 @@ export function formatExecution(
     Phase: execution.phase,
     ...(execution.code && { ErrorCode: execution.code }),
     ...(execution.hint && { Hint: execution.hint }),
+    ...liveDetails(execution),
   };
   return {
     ID: execution.id,
@@ -96,6 +97,17 @@ export function formatExecution(
     Attempt: execution.attempt,
     Explanation: execution.explanation,
     ...ageOf(execution.modifiedAtMs, nowMs),
+  };
+}
+
+/** What its agent tells of an execution beyond Bacalhau's fields: texts, as all details are. */
+function liveDetails({ health, restarts, lastExit }: Execution): Record<string, string> {
+  return {
+    ...(health && { Health: health.status, HealthSince: toRfc3339(health.sinceAtMs) }),
+    ...(health?.message !== undefined && { HealthMessage: health.message }),
+    ...(restarts !== undefined && { Restarts: String(restarts) }),
+    ...(lastExit && { LastExit: lastExit.message, LastExitReason: lastExit.code }),
+    ...(lastExit?.exitCode !== undefined && { LastExitCode: String(lastExit.exitCode) }),
   };
 }
 

@@ -48,6 +48,21 @@ export const Explanation = z.object({
 });
 export type Explanation = Readonly<z.infer<typeof Explanation>>;
 
+/**
+ * Whether a running execution does its work, as its agent finds out: by how long it has run, and by the check of its job.
+ * `unknown`: not yet.
+ */
+export const HealthStatus = z.enum(["unknown", "healthy", "unhealthy"]);
+export type HealthStatus = z.infer<typeof HealthStatus>;
+
+/** How a run of an execution ended that its node has started again, or is about to. */
+export const LastExit = z.object({
+  code: z.string(),
+  message: z.string(),
+  exitCode: z.number().int().optional(),
+});
+export type LastExit = Readonly<z.infer<typeof LastExit>>;
+
 /** Desired by the home, observed by the agent: one writer each. */
 export const Execution = z.object({
   id: ExecutionId,
@@ -72,6 +87,18 @@ export const Execution = z.object({
   code: z.string().optional(),
   message: z.string().optional(),
   hint: z.string().optional(),
+  /** Only of one that runs, and only where its agent watches that: of types without an end, and where the job has a check. */
+  health: z.object({
+    status: HealthStatus,
+    /** Unix time of the home. */
+    sinceAtMs: z.number(),
+    /** What the last check that failed said. */
+    message: z.string().optional(),
+  }).optional(),
+  /** How often its node has started the task again in place; absent: never. */
+  restarts: z.number().int().positive().optional(),
+  /** Of the run before the present one. */
+  lastExit: LastExit.optional(),
   output: RunOutput.optional(),
   result: PublishedResult.optional(),
   revision: z.number().int().positive(),

@@ -1,6 +1,6 @@
 /** Agent → home: what is. */
 import { z } from "zod";
-import { ExecutionPhase } from "./execution.ts";
+import { ExecutionPhase, HealthStatus, LastExit } from "./execution.ts";
 import { ExecutionId } from "./ids.ts";
 import { PublishedResult, RunOutput } from "./result.ts";
 
@@ -12,6 +12,11 @@ export const Report = z.object({
   code: z.string().optional(),
   message: z.string().optional(),
   hint: z.string().optional(),
+  /** `forMs`: how long it has been so when the report was written. */
+  health: z.object({ status: HealthStatus, forMs: z.number().nonnegative(), message: z.string().optional() })
+    .optional(),
+  restarts: z.number().int().positive().optional(),
+  lastExit: LastExit.optional(),
   output: RunOutput.optional(),
   result: PublishedResult.optional(),
 });
