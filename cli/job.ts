@@ -2,6 +2,7 @@
 import type { Noun } from "./command.ts";
 import { DESCRIBE } from "./job_describe.ts";
 import { EXECUTIONS } from "./job_executions.ts";
+import { EXPLAIN } from "./job_explain.ts";
 import { GET } from "./job_get.ts";
 import { HISTORY } from "./job_history.ts";
 import { LIST } from "./job_list.ts";
@@ -16,5 +17,19 @@ import { WAIT } from "./job_wait.ts";
 export const JOB: Noun = {
   name: "job",
   summary: "Run, watch, stop and fetch jobs",
-  commands: [RUN, LIST, DESCRIBE, EXECUTIONS, HISTORY, LOGS, WAIT, GET, STOP, RERUN, VERSIONS, VALIDATE],
+  commands: [
+    RUN,
+    LIST,
+    DESCRIBE,
+    EXPLAIN,
+    EXECUTIONS,
+    HISTORY,
+    LOGS,
+    WAIT,
+    GET,
+    STOP,
+    RERUN,
+    VERSIONS,
+    VALIDATE,
+  ],
 };

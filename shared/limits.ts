@@ -68,6 +68,14 @@ export const LIMITS = {
   chunkBytes: 256 * KIB,
   /** Placements of one plan: keeps a scheduling tick near 20 ms. The evaluation stays due for the rest. */
   placementsPerPlan: 200,
+  /** Nodes that are judged for an explanation before others have their turn: a few ms. */
+  nodesJudgedPerStep: 1000,
+  /** Reasons that an explanation tells one by one. The others are counted by filter. */
+  reasonsShownMax: 20,
+  /** Executions of each kind that an explanation tells one by one. The others are counted. */
+  executionsExplainedMax: 50,
+  /** Executions that a plan looks for a place for. The others are counted. */
+  plannedMax: 2000,
   /** Evaluations worked on in one tick, in one transaction. */
   evaluationsPerTick: 64,
   /** Deadlines acted on in one transaction: keeps a tick short. */

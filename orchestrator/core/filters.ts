@@ -21,6 +21,8 @@ export interface Filter {
   readonly name: string;
   /** A lasting rejection means that the node could never run the task as both are now. */
   readonly isLasting: boolean;
+  /** What would change the answer, for `job explain`; a general sentence stands in for it. */
+  readonly remedy?: string;
   /** The reason, in words for users; undefined when the node passes. */
   readonly rejects: (need: Need, view: NodeView) => string | undefined;
 }
@@ -33,23 +35,27 @@ export const FILTERS: readonly Filter[] = [
   {
     name: "membership",
     isLasting: false,
+    remedy: "Approve the node",
     rejects: (_, { node }) =>
       node.membership === "approved" ? undefined : `is not approved (${node.membership})`,
   },
   {
     name: "engine",
     isLasting: true,
+    remedy: "Set the engine up on the node, or use another in the job",
     rejects: ({ engine }, { node }) => lacks(engine, node.facts.engines, node.facts.absent),
   },
   {
     name: "publisher",
     isLasting: true,
+    remedy: "Use another publisher in the job, or set this one up on the node",
     rejects: ({ publisher }, { node }) =>
       publisher === undefined ? undefined : lacks(publisher, node.facts.publishers, node.facts.absent),
   },
   {
     name: "inputs",
     isLasting: true,
+    remedy: "Use another kind of input in the job, or set this one up on the node",
     rejects({ inputs }, { node }) {
       for (const input of inputs) {
         const reason = lacks(input, node.facts.inputs, node.facts.absent);
@@ -60,6 +66,7 @@ export const FILTERS: readonly Filter[] = [
   {
     name: "constraints",
     isLasting: true,
+    remedy: "Change the constraints of the job, or the labels of the node",
     rejects({ constraints }, { node }) {
       const failed = constraints.find((constraint) =>
         !isWish(constraint) && !matches(constraint, node.facts.labels)
@@ -73,6 +80,7 @@ export const FILTERS: readonly Filter[] = [
   {
     name: "size",
     isLasting: true,
+    remedy: "Ask for less, or give the node more (--cpu, --memory, --disk, --gpu)",
     rejects({ resources }, { node }) {
       if (fits(resources, node.facts.capacity)) return undefined;
       return DIMENSIONS.filter((dimension) => resources[dimension] > node.facts.capacity[dimension])
@@ -86,11 +94,13 @@ export const FILTERS: readonly Filter[] = [
   {
     name: "connection",
     isLasting: false,
+    remedy: "The node comes back: see whether it runs and reaches its server",
     rejects: (_, { node }) => node.connection === "connected" ? undefined : "is not connected",
   },
   {
     name: "admission",
     isLasting: false,
+    remedy: "It takes work again by itself as soon as the reason is gone",
     rejects: (_, { node }) => node.load?.refuses,
   },
 ];

@@ -47,6 +47,12 @@ export class BusyNodes {
     if (node !== undefined) projection.putNode({ ...node, load: { ...node.load ?? NO_LOAD, refuses: why } });
   }
 
+  /** How long the node is left alone at least; undefined when it is not. */
+  pauseLeftMs(nodeId: NodeId): number | undefined {
+    const busy = this.#busy.get(nodeId);
+    return busy?.extraCount === 0 ? Math.max(0, busy.untilMs - this.#store.clock.uptimeMs()) : undefined;
+  }
+
   /** The load that a sign of life told, as it is to be believed. Lets a node that has room have orders again. */
   believe(nodeId: NodeId, load: NodeLoad | undefined): NodeLoad | undefined {
     const busy = this.#busy.get(nodeId);

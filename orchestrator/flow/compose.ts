@@ -21,6 +21,7 @@ import { Store } from "../store/store.ts";
 import { BusyNodes } from "./busy_nodes.ts";
 import type { Desk } from "./desk.ts";
 import { snapshotFor } from "./dispatch.ts";
+import { explainJob } from "./explain.ts";
 import { KeepContents } from "./keep_contents.ts";
 import { loseNode } from "./lose_node.ts";
 import { Observe } from "./observe.ts";
@@ -127,7 +128,7 @@ export function composeOrchestrator(ports: OrchestratorPorts): ComposedOrchestra
   };
   const undo: (() => void)[] = [];
   return {
-    desk: openDesk({ store, submit, bus, deadlines, nudgeSchedule: nudgeTurn }),
+    desk: openDesk({ store, submit, bus, deadlines, busy, nudgeSchedule: nudgeTurn }),
     store,
     stages: [{ name: "turn", tick: turn }, watchNodes, sweep, keepContents, retain],
     open() {
@@ -156,11 +157,12 @@ async function answerContent(contents: Contents, bytes: Uint8Array): Promise<Uin
 }
 
 function openDesk(
-  { store, submit, bus, deadlines, nudgeSchedule }: {
+  { store, submit, bus, deadlines, busy, nudgeSchedule }: {
     store: Store;
     submit: Submit;
     bus: Bus;
     deadlines: Deadlines;
+    busy: BusyNodes;
     nudgeSchedule: () => void;
   },
 ): Desk {
@@ -175,6 +177,7 @@ function openDesk(
       new Promise((resolve) =>
         resolve(rerunJob({ store, deadlines, nudgeTurn: nudgeSchedule }, { id, ...options }))
       ),
+    explain: (id, query) => explainJob({ store, deadlines, busy }, { id, query }),
     changed: (id, { signal, onlyEnd = false }) =>
       new Promise((resolve) => {
         if (signal.aborted) return resolve();

@@ -2,6 +2,7 @@
 import type { EvaluationId, ExecutionId, JobId } from "../../shared/model/ids.ts";
 import type { JobSpec } from "../../shared/model/job.ts";
 import type { Queries } from "../store/queries.ts";
+import type { ExplainQuery, JobExplanation } from "./explain.ts";
 
 /** A job to be. */
 export interface Submission {
@@ -58,6 +59,8 @@ export interface Desk {
     id: JobId,
     options: { version?: number; reason: string },
   ): Promise<{ evaluationId: EvaluationId; version: number }>;
+  /** Why it waits, or where it was put. The job must be there. */
+  explain(id: JobId, query: ExplainQuery): Promise<JobExplanation>;
   /** Resolves at the next commit that touches the job (`onlyEnd`: that ends it, or follows its end), or when aborted. */
   changed(id: JobId, options: { signal: AbortSignal; onlyEnd?: boolean }): Promise<void>;
   /** The execution's output in order; ends when it has ended (following) or when all kept output was read. */

@@ -12,6 +12,7 @@ import { authRoutes } from "./auth.ts";
 import type { About, Door, Route } from "./door.ts";
 import { answerError, unknownRoute } from "./errors.ts";
 import { executionRoutes } from "./executions.ts";
+import { explainRoutes } from "./explain.ts";
 import { checkOrigin, ownNames, refuseVersion } from "./guards.ts";
 import { historyRoutes } from "./history.ts";
 import { jobRoutes } from "./jobs.ts";
@@ -62,6 +63,7 @@ export function createApp(options: AppOptions): App {
   };
   const routes: Route[] = [
     ...jobRoutes(door, answers),
+    ...explainRoutes(door, answers),
     ...executionRoutes(door, answers),
     ...historyRoutes(door, answers),
     ...resultRoutes(door, answers),

@@ -1,6 +1,7 @@
 /** The API's document, made from the routes themselves. Its library is loaded when the document is first asked for. */
 import { z } from "zod";
 import type { Route } from "./door.ts";
+import * as explainShapes from "./explain_shapes.ts";
 import * as shapes from "./shapes.ts";
 
 const DESCRIPTION =
@@ -36,7 +37,7 @@ const refOf = (name: string) => `#/components/schemas/${name}`;
 function namedSchemas(): { schemas: Record<string, JsonSchema>; refTo: (shape: z.ZodType) => JsonSchema } {
   const registry = z.registry<{ id: string }>();
   const names = new Map<z.ZodType, string>();
-  for (const [name, shape] of Object.entries(shapes)) {
+  for (const [name, shape] of Object.entries({ ...shapes, ...explainShapes })) {
     registry.add(shape, { id: name });
     names.set(shape, name);
   }

@@ -37,6 +37,12 @@ export class Evaluations {
     return row === undefined ? undefined : toEvaluation(row);
   }
 
+  /** Since when the job is to be evaluated, Unix ms. */
+  since(jobRow: number): number | undefined {
+    const row = this.#database.get("SELECT created_at_ms FROM evaluations WHERE job_row = ?", jobRow);
+    return row === undefined ? undefined : Number(row.created_at_ms);
+  }
+
   delete(jobRow: number): void {
     this.#database.run("DELETE FROM evaluations WHERE job_row = ?", jobRow);
   }

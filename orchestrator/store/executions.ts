@@ -152,6 +152,46 @@ export class Executions {
     ).flatMap((row) => this.#read(row)?.execution ?? []);
   }
 
+  /** How many executions of a job are live, in all its versions, and how many of a version ended without a result. */
+  countsOf(jobRow: number, jobVersion: number): { live: number; unsuccessful: number } {
+    const live =
+      `SELECT count(*) AS n FROM executions INDEXED BY executions_live WHERE job_row = ? AND ${LIVE}`;
+    const failed =
+      `SELECT count(*) AS n FROM executions INDEXED BY executions_failed WHERE job_row = ? AND job_version = ? AND ${FAILED}`;
+    return {
+      live: Number(this.#database.get(live, jobRow)!.n),
+      unsuccessful: Number(this.#database.get(failed, jobRow, jobVersion)!.n),
+    };
+  }
+
+  /** Some of each: live ones of any version, those of a version that ended last without a result, completed ones of it. */
+  someOf(
+    jobRow: number,
+    { jobVersion, limit }: { jobVersion: number; limit: number },
+  ): Record<"live" | "unsuccessful" | "completed", readonly Execution[]> {
+    const read = (sql: string, ...values: number[]) =>
+      this.#database.all(
+        `SELECT id, job_row, body FROM executions INDEXED BY ${sql} LIMIT ?`,
+        ...values,
+        limit,
+      )
+        .flatMap((row) => this.#read(row)?.execution ?? []);
+    const ofVersion = "WHERE job_row = ? AND job_version = ?";
+    return {
+      live: read(`executions_live WHERE job_row = ? AND ${LIVE}`, jobRow),
+      unsuccessful: read(
+        `executions_failed ${ofVersion} AND ${FAILED} ORDER BY row DESC`,
+        jobRow,
+        jobVersion,
+      ),
+      completed: read(
+        `executions_job ${ofVersion} AND phase = 'completed' ORDER BY partition, attempt`,
+        jobRow,
+        jobVersion,
+      ),
+    };
+  }
+
   /** Whether an execution of the job may be running that nobody asked to stop: live, or lost. */
   mayRunOf(jobRow: number): boolean {
     return OPEN.some(({ index, phases }) =>

@@ -12,6 +12,15 @@ export interface Waiter {
   readonly priority: number;
 }
 
+/** Where a job stands among those that are to be evaluated. */
+export interface Standing {
+  /** `blocked`: nothing is done until room or a node appears. */
+  readonly status: "due" | "blocked";
+  readonly aheadCount: number;
+  /** The first rows of them, in their order. */
+  readonly ahead: readonly number[];
+}
+
 /** Jobs that need the same of a node: when the first finds no room, neither do the others. */
 interface Group {
   /** By priority, then by age. */
@@ -112,6 +121,29 @@ export class Waiting {
       if (first !== undefined && (best === undefined || priority > best.priority)) best = first;
     }
     return best;
+  }
+
+  /** Undefined when it is not to be evaluated. Names at most so many that are ahead. */
+  standing({ jobRow, priority }: Waiter, namedMax: number): Standing | undefined {
+    const own = this.#due.get(priority);
+    const ahead: number[] = [];
+    if (own?.has(jobRow)) {
+      const higher = [...this.#due.keys()].filter((one) => one > priority).sort((a, b) => b - a);
+      for (const one of higher) ahead.push(...this.#due.get(one)!.keys());
+      for (const row of own.keys()) {
+        if (row === jobRow) break;
+        ahead.push(row);
+      }
+      return { status: "due", aheadCount: ahead.length, ahead: ahead.slice(0, namedMax) };
+    }
+    const waiters = this.#groups.get(this.#groupOf.get(jobRow) ?? "")?.waiters;
+    if (waiters === undefined) return undefined;
+    const aheadCount = waiters.findIndex((one) => one.jobRow === jobRow);
+    return {
+      status: "blocked",
+      aheadCount,
+      ahead: waiters.slice(0, Math.min(aheadCount, namedMax)).map((it) => it.jobRow),
+    };
   }
 
   get dueCount(): number {

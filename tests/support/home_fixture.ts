@@ -11,6 +11,7 @@ import type { Report } from "../../shared/model/report.ts";
 import { NO_RESOURCES } from "../../shared/model/resources.ts";
 import { seededIds } from "../../shared/random.ts";
 import { BusyNodes } from "../../orchestrator/flow/busy_nodes.ts";
+import { explainJob, type ExplainQuery } from "../../orchestrator/flow/explain.ts";
 import { KeepContents } from "../../orchestrator/flow/keep_contents.ts";
 import { loseNode } from "../../orchestrator/flow/lose_node.ts";
 import { Observe } from "../../orchestrator/flow/observe.ts";
@@ -88,6 +89,16 @@ export async function aHome(change: Partial<JobSpec> = {}) {
       store.projection.putNode({ ...node, connection: isConnected ? "connected" : "disconnected" });
     },
     stop: () => stopJob({ store, deadlines, nudgeSchedule: nothing }, { id: jobId, reason: "enough" }),
+    explain: (query: ExplainQuery = { limit: 10 }, id = jobId) =>
+      explainJob({ store, deadlines, busy }, { id, query }),
+    /** Another job, planned as far as that goes. */
+    submit: async (more: Partial<JobSpec>) => {
+      const other = submit.submit({ spec: aSpec(more), contents: new Map() });
+      await Promise.resolve();
+      submit.tick();
+      plan();
+      return (await other).jobId;
+    },
     /** Time goes by, and what is due happens. */
     pass: (ms: number) => {
       nowMs += ms;

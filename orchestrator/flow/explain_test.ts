@@ -1,0 +1,104 @@
+import assert from "node:assert/strict";
+import type { NodeId } from "../../shared/model/ids.ts";
+import { aNode, aTask, someResources } from "../../tests/support/builders.ts";
+import { aHome, NODE } from "../../tests/support/home_fixture.ts";
+
+/** All of the node's four cores. */
+const large = { task: aTask({ resources: someResources({ cpuMillis: 4000 }) }) };
+
+Deno.test("a job that was placed says where, and waits for nothing", async () => {
+  const home = await aHome();
+  const it = await home.explain();
+  assert.equal(it.waiting, undefined);
+  assert.deepEqual(it.executions.map(({ execution }) => [execution.nodeId, execution.partition]), [[
+    NODE,
+    0,
+  ]]);
+  assert.deepEqual([it.liveCount, it.unsuccessfulCount], [1, 0]);
+  assert.deepEqual([it.nodes!.knownCount, it.nodes!.fitCount], [1, 1]);
+});
+
+Deno.test("a job without room says since when, what is ahead of it, when it is looked at, and when it gives up", async () => {
+  const home = await aHome(large);
+  const first = await home.submit({ ...large, name: "first" });
+  home.pass(5_000);
+  const task = aTask({
+    resources: large.task.resources,
+    timeouts: { executionMs: 0, queueMs: 60_000, totalMs: 0 },
+  });
+  const second = await home.submit({ task });
+  const urgent = await home.submit({ ...large, priority: 5 });
+  home.pass(10_000);
+  const { waiting, nodes } = await home.explain({ limit: 10 }, second);
+  assert.deepEqual(
+    { ...waiting, ahead: waiting!.ahead.map(({ id }) => id) },
+    {
+      ...{ sinceMs: 6_000, slotCount: 1, partitions: [0], status: "blocked" },
+      ...{ aheadCount: 2, ahead: [urgent, first], queueLeftMs: 50_000 },
+    },
+  );
+  assert.deepEqual(nodes!.groups.map(({ verdict, reason }) => [verdict, reason!.filter]), [["full", "room"]]);
+});
+
+Deno.test("partitions that are missing are named, also while others run", async () => {
+  const home = await aHome({ count: 3, task: aTask({ resources: someResources({ cpuMillis: 3000 }) }) });
+  home.report("running");
+  const { waiting, liveCount } = await home.explain();
+  assert.deepEqual([liveCount, waiting!.slotCount, waiting!.partitions], [1, 2, [1, 2]]);
+});
+
+Deno.test("a node that refused it is told with its reason, and the attempt is kept", async () => {
+  const home = await aHome({ retry: { attempts: 0, lostAttempts: 3 } });
+  home.report("refused", home.executionId, {
+    code: "input_refused",
+    message: "this node does not have /srv",
+  });
+  const it = await home.explain();
+  assert.deepEqual(it.items.map(({ verdict, reasons }) => [verdict, reasons[0]!.text]), [
+    ["refused", "has refused it: does not have /srv"],
+  ]);
+  assert.deepEqual([it.unsuccessfulCount, it.executions[0]!.execution.phase], [1, "refused"]);
+});
+
+Deno.test("a node that is left alone because it refused for want of room says for how long", async () => {
+  const home = await aHome();
+  home.report("refused", home.executionId, { code: "exhausted", message: "its queue is full" });
+  const it = await home.explain();
+  assert.deepEqual(it.items.map(({ verdict, reasons }) => [verdict, reasons[0]!.text]), [
+    ["not_now", "its queue is full"],
+  ]);
+  assert.equal(it.items[0]!.pauseLeftMs, 1_000);
+});
+
+Deno.test("a job that has ended says how and where, and asks for nothing", async () => {
+  const home = await aHome();
+  home.report("completed");
+  const it = await home.explain();
+  assert.deepEqual([it.job.phase, it.waiting, it.liveCount], ["completed", undefined, 0]);
+  assert.deepEqual(it.executions.map(({ execution }) => execution.phase), ["completed"]);
+});
+
+Deno.test("nodes come page by page, each once, and are counted on the first page only", async () => {
+  const home = await aHome();
+  const known = home.store.projection;
+  for (let at = 1; at < 25; at++) known.putNode(aNode({ id: `n-${String(at).padStart(2, "0")}` as NodeId }));
+  const seen: string[] = [];
+  let after: NodeId | undefined;
+  do {
+    const it = await home.explain({ limit: 10, after });
+    assert.equal(it.nodes?.knownCount, after === undefined ? 25 : undefined);
+    seen.push(...it.items.map(({ nodeId }) => nodeId));
+    after = it.next;
+  } while (after !== undefined);
+  assert.deepEqual(seen, known.nodes.map(({ node }) => node.facts.id));
+  assert.deepEqual((await home.explain({ limit: 0 })).items, []);
+});
+
+Deno.test("explaining writes nothing", async () => {
+  const home = await aHome(large);
+  const other = await home.submit(large);
+  const changes = () => home.store.database.get("SELECT total_changes() AS n")!.n;
+  const before = changes();
+  await home.explain({ limit: 10 }, other);
+  assert.equal(changes(), before);
+});
