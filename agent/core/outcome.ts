@@ -1,5 +1,7 @@
 /** What an engine's exit means to the job: completed, failed or stopped. */
 import type { ErrorCode } from "../../shared/errors.ts";
+import { isEndless } from "../../shared/model/job.ts";
+import type { RunOrder } from "../../shared/model/order.ts";
 
 /** Why something failed or was refused: what is told to the user. */
 export interface Failure {
@@ -31,9 +33,18 @@ export const NO_EXIT_CODE = -1;
  * The outcome of a task that ended by itself. Without `successExitCodes` every exit code completes it: Bacalhau's
  * meaning. A task that somebody else ended was interrupted.
  */
-export function outcomeOf(exit: Exit, successExitCodes: readonly number[] | undefined): Outcome {
+export function outcomeOf(exit: Exit, order: Pick<RunOrder, "successExitCodes" | "jobType">): Outcome {
+  const { successExitCodes } = order;
   switch (exit.kind) {
     case "exited":
+      if (isEndless(order.jobType)) {
+        return {
+          kind: "failed",
+          code: "program_failed",
+          message: `execution completed unexpectedly with exit code ${exit.exitCode}`,
+          hint: "It is started again after a pause: look at its logs",
+        };
+      }
       if (successExitCodes === undefined || successExitCodes.includes(exit.exitCode)) {
         return { kind: "completed" };
       }

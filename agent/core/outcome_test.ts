@@ -1,13 +1,24 @@
 import assert from "node:assert/strict";
 import { formatSeconds, interrupted, outcomeOf, outcomeOfStopping } from "./outcome.ts";
 
+const ANY = { jobType: "batch" } as const;
+const SOME = { jobType: "batch" as const, successExitCodes: [0, 3] };
+
+Deno.test("a task of a job without an end that ends has failed, whatever its exit code", () => {
+  for (const jobType of ["service", "daemon"] as const) {
+    const outcome = outcomeOf({ kind: "exited", exitCode: 0 }, { jobType, successExitCodes: [0] });
+    assert.ok(outcome.kind === "failed" && outcome.code === "program_failed");
+    assert.equal(outcome.message, "execution completed unexpectedly with exit code 0");
+  }
+});
+
 Deno.test("every exit code completes an execution whose job names none", () => {
-  assert.deepEqual(outcomeOf({ kind: "exited", exitCode: 7 }, undefined), { kind: "completed" });
+  assert.deepEqual(outcomeOf({ kind: "exited", exitCode: 7 }, ANY), { kind: "completed" });
 });
 
 Deno.test("an exit code that the job does not accept fails it, and says so", () => {
-  assert.deepEqual(outcomeOf({ kind: "exited", exitCode: 0 }, [0, 3]), { kind: "completed" });
-  const outcome = outcomeOf({ kind: "exited", exitCode: 7 }, [0, 3]);
+  assert.deepEqual(outcomeOf({ kind: "exited", exitCode: 0 }, SOME), { kind: "completed" });
+  const outcome = outcomeOf({ kind: "exited", exitCode: 7 }, SOME);
   assert.equal(outcome.kind, "failed");
   assert.ok(outcome.kind === "failed" && outcome.code === "program_failed");
   assert.equal(outcome.message, "Program exited with code 7");
@@ -22,7 +33,7 @@ Deno.test("a task that the engine failed keeps the engine's reason", () => {
     hint: "Look",
     exitCode: 1,
   } as const;
-  assert.deepEqual(outcomeOf(exit, undefined), {
+  assert.deepEqual(outcomeOf(exit, ANY), {
     kind: "failed",
     code: "module_trapped",
     message: "It trapped",
@@ -31,7 +42,7 @@ Deno.test("a task that the engine failed keeps the engine's reason", () => {
 });
 
 Deno.test("a task that somebody else ended was interrupted", () => {
-  const outcome = outcomeOf({ kind: "stopped" }, undefined);
+  const outcome = outcomeOf({ kind: "stopped" }, ANY);
   assert.deepEqual(outcome, interrupted("The task was ended from outside"));
 });
 

@@ -13,16 +13,16 @@ export type Held =
 export function recover(
   state: ExecutionState,
   held: Held | undefined,
-  { successExitCodes, runsOnce }: Pick<RunOrder, "successExitCodes" | "runsOnce">,
+  order: Pick<RunOrder, "successExitCodes" | "jobType" | "runsOnce">,
 ): ExecutionEvent | undefined {
   if (state.phase === "ended") return undefined;
   if (held === undefined) {
     // A power cut takes the traces of a start with it.
-    if (state.phase === "preparing" && runsOnce) return { type: "start_failed", failure: MAY_HAVE_RUN };
+    if (state.phase === "preparing" && order.runsOnce) return { type: "start_failed", failure: MAY_HAVE_RUN };
     return { type: "recovered", held: "nothing" };
   }
   if (held.isRunning) return { type: "recovered", held: "running" };
-  return { type: "exited", outcome: outcomeOf(held.exit, successExitCodes), output: held.output };
+  return { type: "exited", outcome: outcomeOf(held.exit, order), output: held.output };
 }
 
 const MAY_HAVE_RUN: Failure = {

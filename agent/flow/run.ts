@@ -205,7 +205,7 @@ export class Run {
 
   #pushExit(live: Live, exit: Exit): void {
     const output = this.#previewOf(live.id, exit);
-    const outcome = outcomeOf(exit, live.order.successExitCodes);
+    const outcome = outcomeOf(exit, live.order);
     this.push(live.id, { type: "exited", outcome, output });
   }
 

@@ -23,6 +23,8 @@ export interface Exclusion {
 /** One execution that is wanted. */
 export interface Slot {
   readonly partition: number;
+  /** The only node that it may go to. */
+  readonly nodeId?: NodeId;
   readonly attempt: number;
   readonly previousId?: ExecutionId;
   /** Nodes that refused this partition, each once: never again. */

@@ -21,5 +21,5 @@ export function loseNode(store: Store, nodeId: NodeId, { message }: { message: s
     store.record(found, events.executionStopped(message), { executionId: lost.id });
     store.evaluate(found, "node_leave");
   }
-  store.waiting.open();
+  store.waiting.nodesChanged();
 }

@@ -16,7 +16,7 @@ import { blame } from "../core/retry.ts";
 import type { JobRow } from "../store/jobs.ts";
 import type { Store } from "../store/store.ts";
 import type { BusyNodes } from "./busy_nodes.ts";
-import { endWait } from "./queue_deadline.ts";
+import { clearDeadlines, endWait } from "./job_deadlines.ts";
 
 /** What observing works on. */
 export interface ObserveOptions {
@@ -81,7 +81,10 @@ export class Observe {
     const hasEnded = isLive(before.phase) && !isLive(after.phase);
     if (hasEnded && after.phase === "refused" && blame(after) === "busy") this.#options.busy.refused(after);
     const hasLeftFullQueue = wasFull && hasNotBegun(before.phase) && !hasNotBegun(after.phase);
-    if (hasEnded || hasLeftFullQueue) this.#roomIsFree();
+    if (hasEnded || hasLeftFullQueue) {
+      this.#options.store.waiting.roomFreed(after.nodeId);
+      this.#nudge();
+    }
   }
 
   /** What the change means to the job. */
@@ -127,31 +130,28 @@ export class Observe {
 
   #completed(jobRow: JobRow, execution: Execution, { wasLost }: { wasLost: boolean }): void {
     if (execution.jobVersion !== jobRow.job.version) return;
-    const isLast = jobRow.job.completedCount + 1 >= jobRow.job.spec.count;
+    const isLast = jobRow.job.spec.type === "batch" && jobRow.job.completedCount + 1 >= jobRow.job.spec.count;
     const counted = stepJob(jobRow.job, { kind: "partition_completed" }, this.#options.store.nowMs());
     const current = { row: jobRow.row, job: counted };
     // After the end a late result is counted, and the end stays.
     if (!isLast || JOB_TERMINAL.has(counted.phase)) {
       this.#options.store.jobs.update(current);
-      // The one that it replaced, or that replaced it, may still be at work.
-      if (execution.attempt > 0 || wasLost) this.#evaluate(current);
+      // The one that it replaced, or that replaced it, may still be at work; other types are over by their executions.
+      if (execution.attempt > 0 || wasLost || jobRow.job.spec.type !== "batch") this.#evaluate(current);
       return;
     }
     // Nothing is left to plan: the end needs no evaluation, unless executions of it are still at work.
     const ended = this.#change(current, { kind: "completed" }, events.jobState("completed"));
-    for (const kind of ["total", "queue"]) this.#options.deadlines.clear(ended.job.id, kind);
+    clearDeadlines(this.#options.deadlines, ended.job);
     if (this.#options.store.executions.mayRunOf(ended.row)) this.#evaluate(ended);
-  }
-
-  /** What waits for room is worth another look. */
-  #roomIsFree(): void {
-    const { store, nudgeSchedule } = this.#options;
-    store.waiting.open();
-    store.database.afterCommit(nudgeSchedule);
   }
 
   #evaluate(jobRow: JobRow): void {
     this.#options.store.evaluate(jobRow, "execution_ended");
+    this.#nudge();
+  }
+
+  #nudge(): void {
     this.#options.store.database.afterCommit(this.#options.nudgeSchedule);
   }
 
@@ -193,6 +193,7 @@ export class Observe {
     };
     store.nodes.put(node);
     store.projection.putNode(node, store.executions.placedOn(nodeId));
-    this.#roomIsFree();
+    store.waiting.nodesChanged();
+    this.#nudge();
   }
 }

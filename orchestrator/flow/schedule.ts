@@ -2,35 +2,32 @@
  * PLAN and PLACE: works on evaluations. A tick reads, decides and commits without an `await` in between; executions,
  * explanations and orders are one transaction. Bounded: what a tick leaves stays due.
  */
-import type { Deadlines } from "../../shared/ledger/deadlines.ts";
 import { LIMITS } from "../../shared/limits.ts";
-import type { Execution } from "../../shared/model/execution.ts";
 import { isLive } from "../../shared/model/execution.ts";
-import { type EvaluationId, newExecutionId, type NodeId } from "../../shared/model/ids.ts";
-import { JOB_TERMINAL } from "../../shared/model/job.ts";
+import type { NodeId } from "../../shared/model/ids.ts";
+import { isEndless, isPerNode, JOB_TERMINAL } from "../../shared/model/job.ts";
 import * as events from "../core/events.ts";
-import { step as stepExecution } from "../core/execution.ts";
 import { needOf } from "../core/filters.ts";
 import { type JobEvent, step as stepJob } from "../core/job.ts";
-import { place, type Placement, type Slot } from "../core/place.ts";
-import { type OpenExecution, reconcile } from "../core/reconcile.ts";
-import type { Refusal } from "../core/refusal.ts";
+import { place, type Slot } from "../core/place.ts";
+import { placePinned } from "../core/place_pinned.ts";
+import type { OpenExecution, Plan } from "../core/reconcile.ts";
+import { type Refusal, STARTS_BY_ITSELF } from "../core/refusal.ts";
 import { jobAt, type JobRow } from "../store/jobs.ts";
-import type { Store } from "../store/store.ts";
-import { groupKey, type Waiter } from "../store/waiting.ts";
-import { orderRun, orderStop, type Send } from "./dispatch.ts";
-import { beginWait } from "./queue_deadline.ts";
+import { groupKey, type Waiter, type Wakes } from "../store/waiting.ts";
+import { Enact, type EnactOptions } from "./enact.ts";
+import { beginWait } from "./job_deadlines.ts";
+import { type Having, having, planOf } from "./look.ts";
 
-/** What scheduling works on. */
-export interface ScheduleOptions {
-  readonly store: Store;
-  readonly deadlines: Deadlines;
-  readonly send: Send;
+/** One job under evaluation. */
+interface Case extends Having {
+  readonly jobRow: JobRow;
+  readonly waiter: Waiter;
+  readonly plan: Plan;
 }
 
-/** Why what is left of a job waits, and with whom. */
+/** Why what is left of a job waits. */
 interface Wait {
-  readonly key: string;
   readonly refusal: Refusal;
   /** Other executions of the job are live. */
   readonly isAtWork: boolean;
@@ -38,10 +35,12 @@ interface Wait {
 
 /** Plans and places. */
 export class Schedule {
-  readonly #options: ScheduleOptions;
+  readonly #options: EnactOptions;
+  readonly #enact: Enact;
 
-  constructor(options: ScheduleOptions) {
+  constructor(options: EnactOptions) {
     this.#options = options;
+    this.#enact = new Enact(options);
   }
 
   /** Works on a bounded number of evaluations; answers whether more are due. */
@@ -76,57 +75,46 @@ export class Schedule {
 
   /** Answers how many executions it placed. */
   #evaluate(waiter: Waiter, placementsMax: number): number {
-    const { store } = this.#options;
+    const { store, deadlines } = this.#options;
     const jobRow = store.jobs.get(waiter.jobRow);
     if (jobRow.job.version > 1) this.#stopOlderVersions(jobRow);
-    const { open, nextPartition } = store.executions.openOf(jobRow.row, jobRow.job.version);
-    const { spec, phase, completedCount } = jobRow.job;
-    const plan = reconcile({
-      type: spec.type,
-      count: spec.count,
-      retry: spec.retry,
-      phase,
-      nextPartition,
-      completedCount,
-      open,
-    });
-    for (const { id, message } of plan.stops) this.#stop(jobRow, id, message);
+    const { id, spec } = jobRow.job;
+    const { nodes } = store.projection;
+    const has = having(store, jobRow);
+    const plan = planOf(jobRow.job, { ...has, nodes, nowMs: store.nowMs() });
+    for (const { id, message } of plan.stops) this.#enact.stop(jobRow, id, message);
     if (plan.outcome !== undefined) {
-      this.#end(jobRow, { kind: plan.outcome.phase, ...plan.outcome } as JobEvent);
+      this.#enact.end(jobRow, { kind: plan.outcome.phase, ...plan.outcome } as JobEvent);
     }
+    deadlines.clear(id, "again");
+    if (plan.againInMs !== undefined) deadlines.set(id, "again", plan.againInMs);
+    const one = { jobRow, waiter, plan, ...has };
     if (plan.slots.length === 0) {
-      this.#done(waiter);
+      this.#rest(one, new Set());
       return 0;
     }
-    return this.#placeSlots(jobRow, { waiter, slots: plan.slots, open, placementsMax });
+    const isPinned = isPerNode(spec.type) && plan.slots[0]!.nodeId !== undefined;
+    return isPinned ? this.#placePinned(one, placementsMax) : this.#placeAnywhere(one, placementsMax);
   }
 
   /** What runs of an earlier version makes way. */
   #stopOlderVersions(jobRow: JobRow): void {
     for (const { id, jobVersion } of this.#options.store.executions.liveOf(jobRow.row)) {
-      if (jobVersion < jobRow.job.version) this.#stop(jobRow, id, OLDER_VERSION);
+      if (jobVersion < jobRow.job.version) this.#enact.stop(jobRow, id, OLDER_VERSION);
     }
   }
 
-  #placeSlots(
-    jobRow: JobRow,
-    options: {
-      waiter: Waiter;
-      slots: readonly Slot[];
-      open: readonly OpenExecution[];
-      placementsMax: number;
-    },
-  ): number {
+  #placeAnywhere(one: Case, placementsMax: number): number {
     const { store } = this.#options;
-    const { waiter, slots, open, placementsMax } = options;
+    const { jobRow, waiter, plan, open } = one;
     const { spec } = jobRow.job;
     const key = groupKey(spec);
     const ahead = store.waiting.aheadOf(waiter, key);
     if (ahead !== undefined) {
-      this.#block(jobRow, waiter, { key, refusal: ahead, isAtWork: hasLive(open) });
+      this.#block(one, { key, refusal: ahead, isAtWork: hasLive(open) });
       return 0;
     }
-    const bounded = slots.slice(0, placementsMax);
+    const bounded = plan.slots.slice(0, placementsMax);
     const { placements, refusal } = place({
       need: needOf(spec),
       spread: spec.spread,
@@ -134,74 +122,46 @@ export class Schedule {
       nodes: store.projection.nodes,
       sameJob: countByNode(open),
     });
-    const evaluationId = store.evaluations.find(jobRow.row)!.id as EvaluationId;
-    for (const placement of placements) this.#make(jobRow, placement, evaluationId);
+    this.#enact.place(jobRow, placements);
     const isAtWork = placements.length > 0 || hasLive(open);
-    if (refusal !== undefined) this.#refuse(jobRow, waiter, { key, refusal, isAtWork });
-    else if (bounded.length === slots.length) this.#done(waiter);
+    if (refusal !== undefined) this.#refuse(one, { key, refusal, isAtWork });
+    else if (bounded.length === plan.slots.length) this.#rest(one, new Set());
     return placements.length;
   }
 
-  #make(jobRow: JobRow, { slot, nodeId, explanation }: Placement, evaluationId: EvaluationId): void {
-    const { store, send } = this.#options;
-    const { job, row } = jobRow;
-    const nowMs = store.nowMs();
-    const execution: Execution = {
-      id: newExecutionId(store.ids),
-      jobId: job.id,
-      jobVersion: job.version,
-      namespace: job.spec.namespace,
-      nodeId,
-      evaluationId,
-      partition: slot.partition,
-      attempt: slot.attempt,
-      previousId: slot.previousId,
-      resources: job.spec.task.resources,
-      explanation,
-      desired: "run",
-      phase: "placed",
-      reportRevision: 0,
-      revision: 1,
-      createdAtMs: nowMs,
-      modifiedAtMs: nowMs,
-    };
-    store.executions.insert({ jobRow: row, execution });
-    if (slot.attempt > 0) beginWait(this.#options.deadlines, job);
-    if (slot.previousId !== undefined) this.#linkPrevious(slot.previousId, execution);
-    store.projection.follow(undefined, execution);
-    store.record(jobRow, events.executionRequested(nodeId, explanation), { executionId: execution.id });
-    orderRun(send, job, execution);
-  }
-
-  #linkPrevious(previousId: string, { id }: Execution): void {
-    const previous = this.#options.store.executions.find(previousId)!.execution;
-    this.#options.store.executions.update({ ...previous, nextId: id, revision: previous.revision + 1 });
-  }
-
-  #stop(jobRow: JobRow, id: string, message: string): void {
-    const { store, send } = this.#options;
-    const found = store.damaged.read(`execution ${id}`, () => store.executions.find(id)!);
-    if (found === undefined) return;
-    const { execution } = found;
-    const stopped = stepExecution(execution, { kind: "stop_wanted", message }, store.nowMs());
-    if (stopped === execution) return;
-    store.executions.update(stopped);
-    store.record(jobRow, events.executionStopped(message), {
-      executionId: id,
-      jobVersion: execution.jobVersion,
+  /** Each goes to the node that it names, or waits for it. */
+  #placePinned(one: Case, placementsMax: number): number {
+    const { projection } = this.#options.store;
+    const { jobRow, plan, open, nextPartition } = one;
+    const bounded = plan.slots.slice(0, placementsMax) as (Slot & { nodeId: NodeId })[];
+    const { placements, refusal, waitsFor } = placePinned({
+      need: needOf(jobRow.job.spec),
+      slots: bounded,
+      nextPartition,
+      nodesKnown: projection.nodes.length,
+      find: (id) => projection.find(id),
     });
-    orderStop(send, stopped);
+    this.#enact.place(jobRow, placements);
+    if (refusal !== undefined) {
+      this.#showWaiting(jobRow, { refusal, isAtWork: placements.length > 0 || hasLive(open) });
+    }
+    if (bounded.length === plan.slots.length) this.#rest(one, new Set(waitsFor));
+    return placements.length;
   }
 
   /** No node ever, and no queue time-out: the job fails. Otherwise it waits, and says why. */
-  #refuse(jobRow: JobRow, waiter: Waiter, wait: Wait): void {
+  #refuse(one: Case, wait: Wait & { key: string }): void {
     const { store } = this.#options;
+    const { jobRow } = one;
+    const { spec, version } = jobRow.job;
     const { refusal } = wait;
-    if (!refusal.isLasting || jobRow.job.spec.task.timeouts.queueMs > 0) {
-      this.#block(jobRow, waiter, wait);
+    // A service that has run waits for a node for ever; one that could not even begin was asked for wrongly.
+    const hasRun = isEndless(spec.type) && store.executions.nextPartition(jobRow.row, version) > 0;
+    if (!refusal.isLasting || hasRun || spec.task.timeouts.queueMs > 0) {
+      this.#block(one, wait);
       return;
     }
-    this.#end(jobRow, {
+    this.#enact.end(jobRow, {
       kind: "failed",
       code: "not_enough_nodes",
       message: refusal.message,
@@ -211,28 +171,46 @@ export class Schedule {
     store.evaluate(jobRow, "job_stop");
   }
 
-  #block(jobRow: JobRow, waiter: Waiter, { key, refusal, isAtWork }: Wait): void {
-    const { store } = this.#options;
-    const evaluation = store.evaluations.find(jobRow.row)!;
-    if (evaluation.status !== "blocked") {
-      store.evaluations.put({ ...evaluation, status: "blocked", nowMs: store.nowMs() });
-    }
-    store.waiting.putBlocked(waiter, key, refusal);
-    beginWait(this.#options.deadlines, jobRow.job);
-    const { message, hint } = refusal;
-    const waiting = stepJob(jobRow.job, { kind: "waiting", message, hint, isAtWork }, store.nowMs());
-    if (waiting === jobRow.job) return;
-    store.jobs.update({ row: jobRow.row, job: waiting });
-    store.record(jobRow, events.jobQueued(message));
+  #block({ jobRow, waiter }: Case, wait: Wait & { key: string }): void {
+    this.#stay(jobRow);
+    this.#options.store.waiting.putBlocked(waiter, wait.key, wait.refusal);
+    this.#showWaiting(jobRow, wait);
   }
 
-  #end(jobRow: JobRow, event: JobEvent): void {
-    const { store, deadlines } = this.#options;
-    const ended = stepJob(jobRow.job, event, store.nowMs());
-    if (ended === jobRow.job || !JOB_TERMINAL.has(ended.phase)) return;
-    store.jobs.update({ row: jobRow.row, job: ended });
-    store.record({ row: jobRow.row, job: ended }, events.jobState(ended.phase, ended));
-    for (const kind of ["total", "queue"]) deadlines.clear(ended.id, kind);
+  /** Its evaluation stays: there is more to come. */
+  #stay({ row }: JobRow): void {
+    const { store } = this.#options;
+    const evaluation = store.evaluations.find(row)!;
+    if (evaluation.status === "blocked") return;
+    store.evaluations.put({ ...evaluation, status: "blocked", nowMs: store.nowMs() });
+  }
+
+  #showWaiting({ row, job }: JobRow, { refusal, isAtWork }: Wait): void {
+    const { store } = this.#options;
+    beginWait(this.#options.deadlines, job);
+    const { message, hint } = refusal;
+    const waiting = stepJob(job, { kind: "waiting", message, hint, isAtWork }, store.nowMs());
+    if (waiting === job) return;
+    store.jobs.update({ row, job: waiting });
+    store.record({ row, job: waiting }, events.jobQueued(message));
+  }
+
+  /**
+   * Nothing more can be done now. What has one execution for each node looks again whenever nodes come or change, and when
+   * there is room on one that it waits for; what pauses when its time has come.
+   */
+  #rest({ jobRow, waiter, plan, open }: Case, room: Wakes["room"]): void {
+    const { store } = this.#options;
+    const { job } = jobRow;
+    const { type, count } = job.spec;
+    const nodes = isPerNode(type);
+    const isPausing = plan.againInMs !== undefined || (type === "service" && count === 0);
+    const isOver = JOB_TERMINAL.has(job.phase) || plan.outcome !== undefined;
+    if (isOver || !(nodes || isPausing)) return this.#done(waiter);
+    this.#stay(jobRow);
+    store.waiting.standBy(waiter, { nodes, room });
+    const hasNoNode = type === "daemon" && open.length === 0 && plan.slots.length === 0;
+    if (hasNoNode) this.#showWaiting(jobRow, { refusal: NO_NODE_YET, isAtWork: false });
   }
 
   #done(waiter: Waiter): void {
@@ -242,6 +220,11 @@ export class Schedule {
   }
 }
 
+const NO_NODE_YET: Refusal = {
+  isLasting: false,
+  message: "no node matches the daemon yet",
+  hint: `${STARTS_BY_ITSELF} one joins that does`,
+};
 const OLDER_VERSION = "Execution stop requested because job has been updated";
 
 const hasLive = (open: readonly OpenExecution[]): boolean => open.some(({ phase }) => isLive(phase));

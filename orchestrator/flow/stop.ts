@@ -5,6 +5,7 @@ import type { EvaluationId, JobId } from "../../shared/model/ids.ts";
 import * as events from "../core/events.ts";
 import { step } from "../core/job.ts";
 import type { Store } from "../store/store.ts";
+import { clearDeadlines } from "./job_deadlines.ts";
 
 /** Errors: `not_found`; `conflict` when the job has completed or failed. No evaluation when it was stopped already. */
 export function stopJob(
@@ -30,7 +31,7 @@ export function stopJob(
     store.jobs.update(stopped);
     store.record(stopped, events.jobStopRequested(reason));
     store.record(stopped, events.jobState("stopped", { message: reason }));
-    for (const kind of ["total", "queue"]) deadlines.clear(id, kind);
+    clearDeadlines(deadlines, job);
     return store.evaluate(stopped, "job_stop");
   });
   nudgeSchedule();

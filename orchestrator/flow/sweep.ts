@@ -9,7 +9,7 @@ import { STARTS_BY_ITSELF } from "../core/refusal.ts";
 import type { JobRow } from "../store/jobs.ts";
 import type { Store } from "../store/store.ts";
 import { loseNode } from "./lose_node.ts";
-import { isWaiting } from "./queue_deadline.ts";
+import { clearDeadlines, isWaiting } from "./job_deadlines.ts";
 
 /** What the sweep works on. */
 export interface SweepOptions {
@@ -45,15 +45,23 @@ export class Sweep {
 
   #apply({ about, kind }: Due): void {
     const { store } = this.#options;
-    if (kind === "lost") {
-      return loseNode(store, about as NodeId, {
-        message: "Execution lost because node has disappeared",
-      });
-    }
+    if (kind === "lost") return this.#giveUp(about as NodeId);
     const found = store.jobs.find(about as JobId);
     if (found === undefined || JOB_TERMINAL.has(found.job.phase)) return;
     if (kind === "total") this.#timeOut(found);
     if (kind === "queue") this.#leaveQueue(found);
+    if (kind === "again") store.evaluate(found, "execution_ended");
+  }
+
+  #giveUp(id: NodeId): void {
+    const { store } = this.#options;
+    const view = store.projection.find(id);
+    if (view !== undefined) {
+      const node = { ...view.node, isGivenUp: true };
+      store.nodes.put(node);
+      store.projection.putNode(node);
+    }
+    loseNode(store, id, { message: "Execution lost because node has disappeared" });
   }
 
   #timeOut(found: JobRow): void {
@@ -91,7 +99,7 @@ export class Sweep {
     const failed = { row: found.row, job };
     store.jobs.update(failed);
     store.record(failed, events.jobState("failed", why));
-    for (const kind of ["total", "queue"]) deadlines.clear(job.id, kind);
+    clearDeadlines(deadlines, job);
     store.evaluate(failed, "job_timeout");
   }
 }

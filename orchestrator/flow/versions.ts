@@ -9,7 +9,7 @@ import { jobRerun } from "../core/events.ts";
 import { nextVersion } from "../core/job.ts";
 import { hashOfSpec, type JobRow } from "../store/jobs.ts";
 import type { Store } from "../store/store.ts";
-import { beginWait } from "./queue_deadline.ts";
+import { beginWait, clearDeadlines } from "./job_deadlines.ts";
 
 /** What versions are made with. */
 export interface VersionOptions {
@@ -25,7 +25,7 @@ export function writeVersion(
 ): EvaluationId {
   store.jobs.putVersion({ row, job }, specHash);
   store.record({ row, job }, event);
-  for (const kind of ["total", "queue"]) deadlines.clear(job.id, kind);
+  clearDeadlines(deadlines, job);
   beginTimeouts(deadlines, job);
   return store.evaluate({ row, job }, trigger) as EvaluationId;
 }

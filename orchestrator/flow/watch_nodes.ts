@@ -60,7 +60,8 @@ export class WatchNodes {
       ...known,
       load: busy.believe(id, load) ?? known.load,
       seenAtMs: nowMs,
-      ...(isBack && { connection: "connected", connectedAtMs: nowMs, disconnectedAtMs: undefined }),
+      ...(isBack &&
+        { connection: "connected", connectedAtMs: nowMs, disconnectedAtMs: undefined, isGivenUp: undefined }),
     };
     store.projection.putNode(node);
     if (isBack) {
@@ -68,8 +69,10 @@ export class WatchNodes {
       deadlines.clear(id, "lost");
     }
     const mayQueue = isQueueFull(view) && !isQueueFull(store.projection.find(id)!);
-    if (isBack || mayQueue || hasMoreRoom(known, node)) {
-      store.waiting.open();
+    const hasRoom = mayQueue || hasMoreRoom(known, node);
+    if (isBack) store.waiting.nodesChanged();
+    else if (hasRoom) store.waiting.roomFreed(id);
+    if (isBack || hasRoom) {
       store.database.afterCommit(nudgeSchedule);
     }
   }

@@ -125,6 +125,16 @@ export class Executions {
     return last === null || last === undefined ? 0 : Number(last) + 1;
   }
 
+  /** Nodes that have had an execution of the version. */
+  nodesOf(jobRow: number, jobVersion: number): ReadonlySet<NodeId> {
+    const rows = this.#database.all(
+      "SELECT DISTINCT node_id FROM executions WHERE job_row = ? AND job_version = ?",
+      jobRow,
+      jobVersion,
+    );
+    return new Set(rows.map(({ node_id }) => node_id as NodeId));
+  }
+
   /** What reconcile needs to know of a version's executions. */
   openOf(jobRow: number, jobVersion: number): { open: readonly OpenExecution[]; nextPartition: number } {
     const nextPartition = this.nextPartition(jobRow, jobVersion);
@@ -140,6 +150,22 @@ export class Executions {
         jobRow,
         jobVersion,
       )
+    );
+    return { open: rows.map(toOpen), nextPartition };
+  }
+
+  /** The same of a version without an end: those that may run, and the latest of each partition. */
+  latestOf(jobRow: number, jobVersion: number): { open: readonly OpenExecution[]; nextPartition: number } {
+    const nextPartition = this.nextPartition(jobRow, jobVersion);
+    const rows = this.#database.all(
+      `SELECT id, node_id, partition, attempt, phase, desired, CASE WHEN ${LIVE} THEN NULL ELSE body END AS body,
+         0 AS superseded
+       FROM executions WHERE job_row = ? AND job_version = ? AND (${LIVE} OR (phase = 'lost' AND desired = 'run')
+         OR NOT EXISTS (SELECT 1 FROM executions later WHERE later.job_row = executions.job_row
+           AND later.job_version = executions.job_version AND later.partition = executions.partition
+           AND later.attempt > executions.attempt))`,
+      jobRow,
+      jobVersion,
     );
     return { open: rows.map(toOpen), nextPartition };
   }
@@ -333,6 +359,8 @@ function toOpen(row: SqlRow): OpenExecution {
     attempt: Number(row.attempt),
     phase,
     desired: row.desired === "stop" ? "stop" : "run",
+    createdAtMs: ended?.createdAtMs ?? 0,
+    modifiedAtMs: ended?.modifiedAtMs ?? 0,
     code: ended?.code,
     message: ended?.message,
     hint: ended?.hint,

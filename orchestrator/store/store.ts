@@ -62,12 +62,15 @@ export class Store {
       if (status === "due") this.waiting.putDue(waiter);
       else this.#putBlocked(waiter);
     }
-    this.waiting.open();
+    this.waiting.nodesChanged();
   }
 
   #putBlocked(waiter: Waiter): void {
     const found = this.damaged.read(jobAt(waiter.jobRow), () => this.jobs.get(waiter.jobRow));
-    if (found !== undefined) this.waiting.putBlocked(waiter, groupKey(found.job.spec), undefined);
+    if (found === undefined) return;
+    // Others wait for what is their own, or stand by: they look for it again.
+    if (found.job.spec.type === "batch") this.waiting.putBlocked(waiter, groupKey(found.job.spec), undefined);
+    else this.waiting.putDue(waiter);
   }
 
   /** One transaction over rows and memory: both change, or neither. */

@@ -1,8 +1,10 @@
 /**
- * Which jobs are to be evaluated, in memory: those that are due, and those that wait for room, grouped by what they
- * need, so that freed capacity wakes the first of each group and nobody polls. Rebuilt from the evaluations' rows.
+ * Which jobs are to be evaluated, in memory: those that are due; those that wait for room, grouped by what they need, so
+ * that freed capacity wakes the first of each group and nobody polls; and those that stand by, each for its own nodes.
+ * Rebuilt from the evaluations' rows.
  */
-import { JobSpec } from "../../shared/model/job.ts";
+import type { NodeId } from "../../shared/model/ids.ts";
+import type { JobSpec } from "../../shared/model/job.ts";
 import { needOf } from "../core/filters.ts";
 import type { Refusal } from "../core/refusal.ts";
 
@@ -30,6 +32,14 @@ interface Group {
   refusal: Refusal | undefined;
 }
 
+/** What one that stands by is woken by, besides its own deadlines and executions. */
+export interface Wakes {
+  /** A node came, went or changed. */
+  readonly nodes: boolean;
+  /** Room on one of these. */
+  readonly room: ReadonlySet<NodeId>;
+}
+
 /** Same needs, same key. */
 export function groupKey(spec: JobSpec): string {
   const need = needOf(spec);
@@ -52,6 +62,7 @@ export class Waiting {
   readonly #due = new Map<number, Map<number, Waiter>>();
   readonly #groups = new Map<string, Group>();
   readonly #groupOf = new Map<number, string>();
+  readonly #standing = new Map<number, { readonly waiter: Waiter; readonly wakes: Wakes }>();
 
   /** Due now. */
   putDue(waiter: Waiter): void {
@@ -67,6 +78,7 @@ export class Waiting {
   /** Waits for room from now on. */
   putBlocked(waiter: Waiter, key: string, refusal: Refusal | undefined): void {
     this.#takeDue(waiter.jobRow);
+    this.#standing.delete(waiter.jobRow);
     let group = this.#groups.get(key);
     if (group === undefined) {
       this.#groups.set(key, group = { waiters: [], isOpen: false, refusal: undefined });
@@ -80,9 +92,16 @@ export class Waiting {
     group.isOpen = false;
   }
 
+  /** Waits for something of its own from now on: nobody waits behind it. */
+  standBy(waiter: Waiter, wakes: Wakes): void {
+    this.remove(waiter.jobRow);
+    this.#standing.set(waiter.jobRow, { waiter, wakes });
+  }
+
   remove(jobRow: number): void {
     this.#takeDue(jobRow);
     this.#leave(jobRow);
+    this.#standing.delete(jobRow);
   }
 
   #leave(jobRow: number): void {
@@ -94,9 +113,19 @@ export class Waiting {
     if (waiters.length === 0) this.#groups.delete(key);
   }
 
-  /** Room or a node appeared: the first of every group is worth another look. */
-  open(): void {
+  /** Room appeared on a node: the first of every group is worth another look, and who stands by for that node. */
+  roomFreed(nodeId: NodeId): void {
+    this.#wake(({ room }) => room.has(nodeId));
+  }
+
+  /** A node came, went or changed, or nobody knows what did. */
+  nodesChanged(): void {
+    this.#wake(({ nodes, room }) => nodes || room.size > 0);
+  }
+
+  #wake(concerns: (wakes: Wakes) => boolean): void {
     for (const group of this.#groups.values()) group.isOpen = true;
+    for (const { waiter, wakes } of this.#standing.values()) if (concerns(wakes)) this.putDue(waiter);
   }
 
   /** What the jobs ahead of this one in its group were told; undefined when nobody is ahead. */
@@ -151,13 +180,14 @@ export class Waiting {
   }
 
   get blockedCount(): number {
-    return this.#groupOf.size;
+    return this.#groupOf.size + this.#standing.size;
   }
 
   clear(): void {
     this.#due.clear();
     this.#groups.clear();
     this.#groupOf.clear();
+    this.#standing.clear();
   }
 }
 

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { NodeId } from "../../shared/model/ids.ts";
 import { Waiting } from "./waiting.ts";
 
 const waiter = (jobRow: number, priority = 0) => ({ jobRow, priority });
@@ -20,7 +21,7 @@ Deno.test("blocked jobs rest until something opens, and then the first of each g
   for (const row of [2, 1, 3]) waiting.putBlocked(waiter(row), "small", refusal);
   waiting.putBlocked(waiter(9), "large", refusal);
   assert.equal(waiting.next(), undefined);
-  waiting.open();
+  waiting.nodesChanged();
   assert.deepEqual(waiting.next(), waiter(1));
   waiting.putBlocked(waiter(1), "small", refusal);
   assert.deepEqual(waiting.next(), waiter(9), "the group that found no room is closed, the other is not");
@@ -32,7 +33,7 @@ Deno.test("a job due behind others of its group is told what they were told", ()
   assert.equal(waiting.aheadOf(waiter(2), "small"), refusal);
   assert.equal(waiting.aheadOf(waiter(2, 9), "small"), undefined, "a higher priority is not behind");
   assert.equal(waiting.aheadOf(waiter(2), "large"), undefined);
-  waiting.open();
+  waiting.nodesChanged();
   assert.equal(waiting.aheadOf(waiter(2), "small"), undefined, "room may have come");
 });
 
@@ -41,7 +42,25 @@ Deno.test("a removed job waits nowhere", () => {
   waiting.putBlocked(waiter(1), "small", refusal);
   waiting.putDue(waiter(1));
   waiting.remove(1);
-  waiting.open();
+  waiting.nodesChanged();
   assert.equal(waiting.next(), undefined);
   assert.deepEqual([waiting.dueCount, waiting.blockedCount], [0, 0]);
+});
+
+Deno.test("who stands by is woken by what concerns it, and nobody waits behind it", () => {
+  const waiting = new Waiting();
+  const [one, other] = ["n-1" as NodeId, "n-2" as NodeId];
+  waiting.standBy(waiter(1), { nodes: false, room: new Set([one]) });
+  waiting.standBy(waiter(2), { nodes: true, room: new Set() });
+  waiting.standBy(waiter(3), { nodes: false, room: new Set() });
+  waiting.roomFreed(other);
+  assert.equal(waiting.next(), undefined);
+  waiting.roomFreed(one);
+  assert.deepEqual(waiting.next(), waiter(1));
+  waiting.remove(1);
+  waiting.nodesChanged();
+  assert.deepEqual(waiting.next(), waiter(2));
+  waiting.standBy(waiter(2), { nodes: true, room: new Set() });
+  assert.equal(waiting.next(), undefined);
+  assert.deepEqual([waiting.dueCount, waiting.blockedCount], [0, 2]);
 });

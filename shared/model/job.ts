@@ -48,9 +48,18 @@ export const Task = z.object({
 });
 export type Task = Readonly<z.infer<typeof Task>>;
 
-/** The types whose life this version knows; reconcile has one branch for each. */
-export const JobType = z.enum(["batch"]);
+/**
+ * The lives that a job can have; reconcile has one branch for each. `batch`: each partition once. `ops`: once on every node
+ * that matches when it is submitted. `service`: the count kept up for ever. `daemon`: one on every node that matches, also
+ * on those that join later.
+ */
+export const JobType = z.enum(["batch", "ops", "service", "daemon"]);
 export type JobType = z.infer<typeof JobType>;
+
+/** Whether a job of the type goes on until somebody stops it: its tasks are not meant to end. */
+export const isEndless = (type: JobType): boolean => type === "service" || type === "daemon";
+/** Whether nodes, and not a count, say how many executions a job of the type has. */
+export const isPerNode = (type: JobType): boolean => type === "ops" || type === "daemon";
 
 /** What happens when an execution did not end well. */
 export const RetryPolicy = z.object({
@@ -68,7 +77,7 @@ export const JobSpec = z.object({
   type: JobType,
   /** Higher goes first; ≥ 0. */
   priority: z.number().int(),
-  /** Number of partitions. */
+  /** Number of partitions; 0 for types that have one for each node. */
   count: z.number().int().nonnegative(),
   constraints: z.array(Constraint),
   /** Label keys over whose values the executions are spread, such as `rack`. */

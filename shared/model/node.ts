@@ -43,6 +43,8 @@ export const Node = z.object({
   connection: z.enum(["connected", "disconnected"]),
   connectedAtMs: z.number(),
   disconnectedAtMs: z.number().optional(),
+  /** Silent for so long that what it held was given up; until it is back. */
+  isGivenUp: z.boolean().optional(),
   /** Unix time of the last sign of life; its age is shown with everything about the node. */
   seenAtMs: z.number(),
 });

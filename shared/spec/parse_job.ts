@@ -1,7 +1,7 @@
 /** Job specs at the door: Bacalhau's names in, the model out, or one error that tells everything that is wrong. */
 import { LIMITS } from "../limits.ts";
 import { looksLikeId } from "../model/ids.ts";
-import type { JobSpec, RetryPolicy, Typed } from "../model/job.ts";
+import { isEndless, isPerNode, type JobSpec, JobType, type RetryPolicy, type Typed } from "../model/job.ts";
 import { NO_RESOURCES, type Resources } from "../model/resources.ts";
 import { Contents } from "./content.ts";
 import { readFields } from "./fields.ts";
@@ -87,16 +87,16 @@ function read(value: unknown, options: ParseJobOptions & { problems: Problems })
   const written = readFields(WrittenJobSchema, firstTaskOnly(value, warnings), { path: [], problems });
   if (!written) return undefined;
   warnOfOwned(written, warnings);
-  checkType(written, problems);
+  const type = typeOf(written, problems);
   const { meta, ...extras } = readExtras(written, warnings, problems);
   const contents = new Contents();
   const task = parseTask(written.Tasks[0]!, { problems, contents, defaults, warnings });
   const spec: JobSpec = {
     name: written.Name || nameFrom(written.ID),
     namespace: written.Namespace?.trim() || "default",
-    type: "batch",
+    type,
     priority: written.Priority || defaults.priority,
-    count: written.Count ?? 1,
+    count: isPerNode(type) ? 0 : written.Count ?? 1,
     constraints: (written.Constraints ?? []).map(({ Key, Operator, Values }) => ({
       key: Key,
       operator: Operator,
@@ -110,6 +110,7 @@ function read(value: unknown, options: ParseJobOptions & { problems: Problems })
   checkKeys(meta, ["Meta"], problems);
   checkKeys(spec.labels, ["Labels"], problems);
   checkJob(spec, problems);
+  checkLife(spec, written, problems);
   checkSize(spec, problems);
   return { spec, contents: contents.byDigest, warnings };
 }
@@ -156,15 +157,38 @@ function isZero(value: unknown): boolean {
   return Object.values(value).every((field) => isZero(field) || field === "Undefined");
 }
 
-function checkType({ Type: type }: WrittenJob, problems: Problems): void {
+function typeOf({ Type: type }: WrittenJob, problems: Problems): JobType {
   const written = type?.trim().toLowerCase() ?? "";
-  if (written === "" || written === "batch") return;
-  const isLater = ["ops", "service", "daemon"].includes(written);
-  problems.add(
-    ["Type"],
-    isLater ? 'must be "batch", the only type that this version runs' : 'must be "batch"',
-    type,
-  );
+  if (written === "") return "batch";
+  const known = JobType.options.find((one) => one === written);
+  if (known === undefined) problems.add(["Type"], `must be one of ${JobType.options.join(", ")}`, type);
+  return known ?? "batch";
+}
+
+/** What a life has no use for: asked for all the same, something else was meant. */
+function checkLife({ type, task }: JobSpec, { Count: count }: WrittenJob, problems: Problems): void {
+  if (isPerNode(type) && (count ?? 0) > 1) {
+    problems.add(
+      ["Count"],
+      `must not be given for a job of type ${type}: it runs once on every node that matches`,
+      count,
+    );
+  }
+  if (!isEndless(type)) return;
+  for (
+    const [field, ms] of [["TotalTimeout", task.timeouts.totalMs], [
+      "ExecutionTimeout",
+      task.timeouts.executionMs,
+    ]] as const
+  ) {
+    if (ms > 0) {
+      problems.add(
+        ["Tasks", 0, "Timeouts", field],
+        `must not be given for a job of type ${type}, which has no end`,
+        ms / 1000,
+      );
+    }
+  }
 }
 
 /** Fields of Skerry's own, which travel in `Meta` where a client knows Bacalhau's fields only. */

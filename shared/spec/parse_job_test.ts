@@ -276,8 +276,12 @@ const REFUSED: readonly (readonly [what: string, value: unknown, why: RegExp])[]
   ["a list", [], /it must be an object/],
   ["no tasks", {}, /Tasks must be a list with one task, and is missing/],
   ["an empty list of tasks", { Tasks: [] }, /Tasks must be a list with one task/],
-  ["another type", job({ Type: "service" }), /Type must be "batch", the only type that this version runs/],
-  ["an unknown type", job({ Type: "cron" }), /Type must be "batch", current value is "cron"/],
+  ["an unknown type", job({ Type: "cron" }), /Type must be one of batch, ops, service, daemon, .*"cron"/],
+  [
+    "a count for every node",
+    job({ Type: "daemon", Count: 2 }),
+    /Count must not be given for a job of type daemon/,
+  ],
   ["a field twice", { ...job(), name: "x" }, /Name must be given once, and is there in two casings/],
   [
     "control characters in a name",

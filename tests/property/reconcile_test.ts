@@ -24,6 +24,9 @@ const CODES = ["program_failed", "node_lost", "interrupted", "refused", "exhaust
 function inputOf({ count, retry, phase, executions }: State): ReconcileInput {
   const done = new Set(executions.filter((it) => it.phase === "completed").map(({ partition }) => partition));
   return {
+    nodes: [],
+    beenOn: new Set(),
+    nowMs: 0,
     type: "batch",
     phase,
     count,
@@ -42,6 +45,8 @@ function apply(state: State, plan: Plan): void {
   }
   for (const { partition, attempt } of plan.slots) {
     state.executions.push({
+      createdAtMs: 0,
+      modifiedAtMs: 0,
       ...{ partition, attempt, phase: "placed", desired: "run" },
       id: `e-${state.executions.length}` as ExecutionId,
       nodeId: "n-0" as NodeId,

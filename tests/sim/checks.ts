@@ -8,7 +8,7 @@ import type { ComposedOrchestrator } from "../../orchestrator/flow/compose.ts";
 import { decodeBody } from "../../shared/ledger/body.ts";
 import type { SqlValue } from "../../shared/ledger/database.ts";
 import { type Execution, EXECUTION_TERMINAL, isLive } from "../../shared/model/execution.ts";
-import { type Job, JOB_TERMINAL } from "../../shared/model/job.ts";
+import { isEndless, isPerNode, type Job, JOB_TERMINAL } from "../../shared/model/job.ts";
 import type { RunOrder } from "../../shared/model/order.ts";
 import { DIMENSIONS, fits } from "../../shared/model/resources.ts";
 import { NOTHING_PLACED } from "../../orchestrator/core/node.ts";
@@ -157,7 +157,8 @@ export class Checks {
       "at most one result per partition is accepted",
       () => `partition ${partition}: ${completed.map((row) => row.id)}`,
     );
-    this.that(partition < spec.count, "never more partitions than asked", () => `${id}: ${partition}`);
+    const partitionsMax = isPerNode(spec.type) ? this.#nodes().length : spec.count;
+    this.that(partition < partitionsMax, "never more partitions than asked", () => `${id}: ${partition}`);
     const live = rows.filter((row) => isLive(row.phase) && !this.everLost.has(row.id));
     this.that(
       live.length <= 1,
@@ -166,7 +167,7 @@ export class Checks {
     );
     const costing = rows.filter((row) => isLive(row.phase) || blame(row) !== "busy").length;
     this.that(
-      costing <= 1 + spec.retry.attempts + spec.retry.lostAttempts,
+      isEndless(spec.type) || costing <= 1 + spec.retry.attempts + spec.retry.lostAttempts,
       "never more attempts than allowed",
       () =>
         `partition ${partition}: ${rows.map((row) => `${row.phase} ${row.code}`)}, ${
@@ -207,6 +208,9 @@ export class Checks {
     if (job.phase === "stopped" || job.phase === "queued") {
       this.that(Boolean(job.message), "every wait and stop has a reason", () => JSON.stringify(job));
     }
+    const asked = isPerNode(job.spec.type)
+      ? this.#home!.store.executions.nextPartition(row, job.version)
+      : job.spec.count;
     const done = Number(
       this.#home!.store.database.get(
         `SELECT count(DISTINCT partition) AS n FROM executions
@@ -216,12 +220,12 @@ export class Checks {
       )!.n,
     );
     this.that(
-      job.completedCount === done && done <= job.spec.count,
+      job.completedCount === done && done <= asked,
       "a job counts each result once",
       () => `${job.id} counts ${job.completedCount}, has ${done} of ${job.spec.count}`,
     );
     this.that(
-      job.phase !== "completed" || done === job.spec.count,
+      job.phase !== "completed" || done === asked,
       "completed means all partitions",
       () => `${job.id} has ${done} of ${job.spec.count}`,
     );

@@ -1,5 +1,5 @@
 /** What users do in one run: jobs of every kind, submissions again after a lost reply, stops. */
-import type { JobSpec } from "../../shared/model/job.ts";
+import { isEndless, isPerNode, type JobSpec } from "../../shared/model/job.ts";
 import type { JobId } from "../../shared/model/ids.ts";
 import { AppError } from "../../shared/errors.ts";
 import { aSpec, aTask } from "../support/builders.ts";
@@ -54,10 +54,12 @@ export function drawSpec(
       target: "/in",
     }]
     : [];
+  const type = dice.chance(0.2) ? dice.pick(["ops", "service", "daemon"] as const) : "batch";
   const spec = aSpec({
+    type,
     name: dice.chance(0.15) ? dice.pick(["etl", "backup"]) : "",
     priority: dice.pick([0, 0, 0, 10, 50]),
-    count: dice.pick([0, 1, 1, 1, 2, 3, 4, 8]),
+    count: isPerNode(type) ? 0 : dice.pick([0, 1, 1, 1, 2, 3, 4, 8]),
     constraints: dice.chance(0.15)
       ? [{ key: "number", operator: dice.pick(["=", "!="]), values: [String(dice.whole(0, nodeCount))] }]
       : [],
@@ -81,9 +83,9 @@ export function drawSpec(
         gpuCount: 0,
       },
       timeouts: {
-        executionMs: dice.chance(0.3) ? dice.pick([500, 30_000, 300_000]) : 0,
+        executionMs: dice.chance(0.3) && !isEndless(type) ? dice.pick([500, 30_000, 300_000]) : 0,
         queueMs: dice.chance(0.2) ? dice.pick([5_000, 120_000]) : 0,
-        totalMs: dice.chance(0.2) ? dice.pick([20_000, 600_000]) : 0,
+        totalMs: dice.chance(0.2) && !isEndless(type) ? dice.pick([20_000, 600_000]) : 0,
       },
     }),
   });
@@ -168,6 +170,13 @@ export class Users {
       return;
     }
     this.#options.timeline.at(this.#options.dice.whole(100, 20_000), () => this.#try(wish));
+  }
+
+  /** A second job of the wish, which its user finds in the list. */
+  another(wish: Wish, jobId: JobId): Wish {
+    const other = { ...wish, jobId, isStopped: false };
+    this.wishes.push(other);
+    return other;
   }
 
   /** Runs the job again, if it may. */

@@ -1,5 +1,6 @@
 /** One run: a world drawn from a seed, faults and work for a while, then peace until everything has come to rest. */
 import type { NodeId } from "../../shared/model/ids.ts";
+import { isEndless } from "../../shared/model/job.ts";
 import { someFacts } from "../support/builders.ts";
 import type { Bug } from "./bugs.ts";
 import { Checks, type Violation } from "./checks.ts";
@@ -157,12 +158,16 @@ function planWork(
 function stopHanging({ home }: World, users: Users): void {
   const jobs = home.program?.store.jobs.scan({ after: 0, isReversed: false, limit: 1_000, isLive: true }) ??
     [];
-  const isEndless = ({ temper, spec }: Wish) => temper.hangs > 0 && spec.task.timeouts.executionMs === 0;
+  const goesOn = ({ temper, spec }: Wish) =>
+    isEndless(spec.type) || (temper.hangs > 0 && spec.task.timeouts.executionMs === 0);
   for (const { job } of jobs) {
     const wish = users.wishes.find(({ spec }) => spec.labels.wish === job.spec.labels.wish)!;
     wish.jobId ??= job.id;
-    if (isEndless(wish)) users.stop(wish);
+    if (!goesOn(wish)) continue;
+    // A submission whose answer was lost may have become another job before.
+    if (wish.jobId === job.id) users.stop(wish);
+    else users.stop(users.another(wish, job.id));
   }
   // Those that nobody has answered yet.
-  for (const wish of users.wishes) if (isEndless(wish) && wish.jobId === undefined) users.stop(wish);
+  for (const wish of users.wishes) if (goesOn(wish) && wish.jobId === undefined) users.stop(wish);
 }

@@ -1,0 +1,85 @@
+/** Slots that name their node: jobs with one execution for each node. A slot whose node has no room waits for it. */
+import type { NodeId } from "../../shared/model/ids.ts";
+import { add } from "../../shared/model/resources.ts";
+import { type Need, rejection } from "./filters.ts";
+import { heldForOthers, type NodeView } from "./node.ts";
+import type { Placement, PlaceResult, Slot } from "./place.ts";
+import { hasRoomAtAll, scores } from "./rankers.ts";
+import { notEnoughNodes } from "./refusal.ts";
+
+/** What pinned placement looks at. */
+export interface PlacePinnedInput {
+  readonly need: Need;
+  /** Each with another node. */
+  readonly slots: readonly (Slot & { readonly nodeId: NodeId })[];
+  /** The first free number of a partition: those that are new are numbered as they find their place. */
+  readonly nextPartition: number;
+  readonly nodesKnown: number;
+  readonly find: (id: NodeId) => NodeView | undefined;
+}
+
+/** As for slots that may go anywhere, and the nodes that the rest waits for. */
+export interface PlacePinnedResult extends PlaceResult {
+  readonly waitsFor: readonly NodeId[];
+}
+
+/**
+ * Nodes that a job is for, in the order given: approved, and nothing lasting speaks against them. One that was given up after
+ * a long silence is waited for by a job without an end only.
+ */
+export function matching(
+  need: Need,
+  nodes: readonly NodeView[],
+  { isEndless }: { isEndless: boolean },
+): readonly NodeId[] {
+  return nodes.filter((view) => {
+    const { membership, isGivenUp = false } = view.node;
+    if (membership !== "approved" || (isGivenUp && !isEndless)) return false;
+    const no = rejection(need, view);
+    return no === undefined || !no.filter.isLasting;
+  }).map(({ node }) => node.facts.id);
+}
+
+/** Places what fits on its node. Cost: one look at each slot's node. */
+export function placePinned(
+  { need, slots, nextPartition, nodesKnown, find }: PlacePinnedInput,
+): PlacePinnedResult {
+  let next = nextPartition;
+  const placements: Placement[] = [];
+  const waitsFor: NodeId[] = [];
+  const rejected: { nodeId: NodeId; reason: string; isLasting: boolean }[] = [];
+  const busy: NodeId[] = [];
+  for (const slot of slots) {
+    const { nodeId } = slot;
+    const view = find(nodeId);
+    const reason = view === undefined ? "is not known any more" : rejection(need, view)?.reason;
+    const candidate = view && candidateOf(view);
+    if (reason === undefined && hasRoomAtAll(need, candidate!)) {
+      const explanation = { nodesKnown, nodesFit: 1, rejectedBy: {}, scores: scores(need, candidate!) };
+      const isNew = slot.partition >= nextPartition;
+      placements.push({ slot: isNew ? { ...slot, partition: next++ } : slot, nodeId, explanation });
+      continue;
+    }
+    waitsFor.push(nodeId);
+    // Whatever speaks against it now, the job is for this node: it waits.
+    if (reason !== undefined) rejected.push({ nodeId, reason, isLasting: false });
+    else busy.push(nodeId);
+  }
+  if (waitsFor.length === 0) return { placements, waitsFor };
+  const requestedCount = waitsFor.length;
+  const refusal = notEnoughNodes({ requestedCount, nodesKnown, rejected, refused: [], busy });
+  return { placements, waitsFor, refusal };
+}
+
+function candidateOf(view: NodeView) {
+  const { facts } = view.node;
+  return {
+    capacity: facts.capacity,
+    queueCapacity: facts.queueCapacity,
+    labels: facts.labels,
+    used: add(view.allocated, heldForOthers(view)),
+    sameJobCount: 0,
+    waitingCount: view.waitingCount,
+    ...(view.waitingMax !== undefined && { waitingMax: view.waitingMax }),
+  };
+}

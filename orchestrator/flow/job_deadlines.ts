@@ -1,0 +1,44 @@
+/**
+ * What of a job has a time. The queue time-out runs while something of the job waits, and begins anew when something waits
+ * again.
+ */
+import type { Deadlines } from "../../shared/ledger/deadlines.ts";
+import { hasNotBegun } from "../../shared/model/execution.ts";
+import { isEndless, type Job } from "../../shared/model/job.ts";
+import type { JobRow } from "../store/jobs.ts";
+import type { Store } from "../store/store.ts";
+import { nodesFor } from "./look.ts";
+
+/** Kinds of deadlines that a job may have: its time-outs, and the end of a pause. None outlives it. */
+const JOB_DEADLINES = ["total", "queue", "again"] as const;
+
+/** Nothing of the job has a time any more. Inside the caller's transaction. */
+export function clearDeadlines(deadlines: Deadlines, { id }: Job): void {
+  for (const kind of JOB_DEADLINES) deadlines.clear(id, kind);
+}
+
+/** Something of the job waits: one that runs already keeps its time. Inside the caller's transaction. */
+export function beginWait(deadlines: Deadlines, { id, spec }: Job): void {
+  const { queueMs } = spec.task.timeouts;
+  if (queueMs > 0) deadlines.set(id, "queue", queueMs);
+}
+
+/** The time ends once nothing of the job waits any more. Inside the caller's transaction. */
+export function endWait(store: Store, deadlines: Deadlines, jobRow: JobRow): void {
+  const { id, spec } = jobRow.job;
+  if (spec.task.timeouts.queueMs > 0 && !isWaiting(store, jobRow)) deadlines.clear(id, "queue");
+}
+
+/** Whether a partition has no place yet, or stands in the queue of a node; of a job without an end, whether all do. */
+export function isWaiting(store: Store, { row, job }: JobRow): boolean {
+  if (isEndless(job.spec.type)) return store.executions.liveOf(row).every(({ phase }) => hasNotBegun(phase));
+  if (job.spec.type !== "ops" && store.evaluations.find(row) !== undefined) return true;
+  const { open, nextPartition } = store.executions.openOf(row, job.version);
+  const isQueued = open.some(({ phase }) => hasNotBegun(phase));
+  if (job.spec.type === "ops") {
+    const nodes = nodesFor(job.spec, store.projection.nodes);
+    const beenOn = store.executions.nodesOf(row, job.version);
+    return isQueued || nextPartition === 0 || nodes.some((id) => !beenOn.has(id));
+  }
+  return isQueued || nextPartition < job.spec.count;
+}
