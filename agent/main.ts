@@ -86,9 +86,10 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       log[isNotSetUp ? "debug" : "warn"](`The engine "${type}" is not available: ${reason}`, { hint });
     }
     machine.keepReserve();
-    const factsOf = ({ usable, absent }: Probed) =>
+    const factsOf = ({ usable, platforms, absent }: Probed) =>
       nodeFacts(nodeId, machine, options.settings ?? {}, {
         engines: usable,
+        ...(platforms.length > 0 && { platforms }),
         inputs: inputs.flatMap(({ types }) => types),
         publishers: publishers.map(({ type }) => type),
         absent: Object.fromEntries(absent.map(({ type, reason }) => [type, reason])),
@@ -186,6 +187,7 @@ async function openEngines(docker: AgentOptions["docker"], nodeId: NodeId): Prom
 
 interface Probed {
   readonly usable: readonly string[];
+  readonly platforms: readonly string[];
   readonly absent: readonly {
     readonly type: string;
     readonly reason: string;
@@ -201,6 +203,7 @@ async function probe(engines: readonly Engine[]): Promise<Probed> {
   );
   return {
     usable: answers.flatMap((answer) => answer.isAvailable ? [answer.type] : []),
+    platforms: answers.flatMap((answer) => answer.isAvailable ? answer.platforms ?? [] : []),
     absent: answers.flatMap((answer) =>
       answer.isAvailable ? [] : [{
         ...{ type: answer.type, reason: answer.reason, hint: answer.hint },

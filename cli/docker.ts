@@ -1,6 +1,6 @@
 /** `skerry docker run` */
 import { type Call, defineCommand, type Noun } from "./command.ts";
-import { list, text } from "./flags.ts";
+import { list, text, toggle } from "./flags.ts";
 import { JOB_FLAGS, jobOf, withoutEmpty } from "./job_flags.ts";
 import { FORMAT_FLAGS } from "./output.ts";
 import { checkJob, RUN_FLAGS, runJob } from "./submit.ts";
@@ -18,6 +18,11 @@ const FLAGS = {
     placeholder: "NAME",
     summary: "Capability beyond those of the profile, if the node gives it",
   }),
+  platform: text({
+    placeholder: "OS/ARCH",
+    summary: "Only nodes that run containers of this platform, such as linux/arm64",
+  }),
+  init: toggle({ summary: "A small init as process 1: it passes signals on and reaps what is left behind" }),
   pull: text({ placeholder: "POLICY", summary: "When the image is fetched: missing, always or never" }),
   ...RUN_FLAGS,
   ...FORMAT_FLAGS,
@@ -65,6 +70,8 @@ async function run(call: Call<typeof FLAGS>): Promise<number> {
     User: flags.user,
     Profile: flags.profile,
     Capabilities: flags.capAdd.length ? flags.capAdd : undefined,
+    Platform: flags.platform,
+    Init: flags.init || undefined,
     Pull: flags.pull,
   });
   const wire = await jobOf(flags, { settings, engine: { Type: "docker", Params: params }, inputs: [] });

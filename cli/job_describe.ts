@@ -140,6 +140,7 @@ function facts(
     ["Hint", job.state === "completed" ? "" : job.hint],
     ["Created", `${age(job.createdAtMs, nowMs)} (${moment(job.createdAtMs)})`],
     ["Runs", `${textAt(recordAt(task, "Engine"), "Type") ?? "unknown"}, ${plural(job.count, "partition")}`],
+    ["Image", [...new Set(current.map(({ image }) => image))].filter((it) => it !== "").join("\n")],
     ["Partitions", counts],
     ["Exit codes", exitLines(job, badExits(job, current)).join("\n")],
     [

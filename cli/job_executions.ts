@@ -53,6 +53,7 @@ export const EXECUTIONS = defineCommand({
         { title: "DESIRED", cell: ({ desired }) => desired, isWide: true },
         { title: "CREATED AT", cell: ({ createdAtMs }) => moment(createdAtMs), isWide: true },
         { title: "REPLACES", cell: ({ previousId }) => previousId ? short(previousId) : "-", isWide: true },
+        { title: "IMAGE", cell: ({ image }) => image || "-", isWide: true },
         {
           title: "EXIT",
           cell: ({ exitCode }) => exitCode === undefined ? "-" : String(exitCode),

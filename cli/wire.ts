@@ -38,6 +38,8 @@ export interface ExecutionView {
   readonly stderr: string;
   /** Whether there was more output than is told here. */
   readonly isTruncated: boolean;
+  /** What the name of its image stood for; empty for modules, and before it is known. */
+  readonly image: string;
   readonly previousId: string;
   readonly nextId: string;
   readonly createdAtMs: number;
@@ -139,6 +141,7 @@ export function readExecution(value: unknown): ExecutionView {
   const observed = recordAt(value, "ComputeState");
   const desired = recordAt(value, "DesiredState");
   const output = recordAt(value, "RunOutput");
+  const image = recordAt(value, "Image");
   // Skerry tells its own phase beside Bacalhau's coarser number.
   const state = textAt(recordAt(observed, "Details"), "Phase") ?? stateOf(observed, EXECUTION_STATES);
   return {
@@ -154,6 +157,7 @@ export function readExecution(value: unknown): ExecutionView {
     stdout: textAt(output, "Stdout") ?? "",
     stderr: textAt(output, "stderr") ?? textAt(output, "Stderr") ?? "",
     isTruncated: output.StdoutTruncated === true || output.StderrTruncated === true,
+    image: textAt(image, "Digest") ?? textAt(image, "ID") ?? "",
     previousId: textAt(value, "PreviousExecution") ?? "",
     nextId: textAt(value, "NextExecution") ?? "",
     createdAtMs: msAt(value, "CreateTime"),

@@ -59,6 +59,7 @@ export function containerOf(
       CapAdd: granted.capabilities,
       SecurityOpt: ["no-new-privileges"],
       Privileged: false,
+      ...(params.hasInit && { Init: true }),
       ReadonlyRootfs: isStrict,
       ...(isStrict &&
         {

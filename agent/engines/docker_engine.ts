@@ -5,12 +5,13 @@
 import { z } from "zod";
 import { AppError, asAppError } from "../../shared/errors.ts";
 import { orAborted } from "../../shared/abort.ts";
+import { platformOf } from "../../shared/model/image.ts";
 import type { Failure } from "../core/outcome.ts";
 import { compareVersions, DockerClient, DockerRefusal, isConflict, isMissing } from "./docker_client.ts";
 import { containerName, containerOf, LABELS } from "./docker_container.ts";
 import { Daemon } from "./docker_daemon.ts";
 import { goneExit, startFailure } from "./docker_exit.ts";
-import { ensureImage } from "./docker_images.ts";
+import { ensureImage, type Image, OWN_PLATFORM } from "./docker_images.ts";
 import { type DockerParams, parseDockerParams } from "./docker_params.ts";
 import { type DockerPolicy, grantBy, type Granted } from "./docker_policy.ts";
 import { type HeldTask, nothingKnown, readRecord, writeRecord } from "./docker_record.ts";
@@ -74,7 +75,7 @@ class DockerEngine implements Engine {
       };
     }
     try {
-      const { Version, ApiVersion, Os } = await this.#client.version(AbortSignal.timeout(5_000));
+      const { Version, ApiVersion, Os, Arch } = await this.#client.version(AbortSignal.timeout(5_000));
       if (Os !== "linux") {
         return {
           isAvailable: false,
@@ -89,7 +90,11 @@ class DockerEngine implements Engine {
           hint: "Upgrade it to 20.10 or newer.",
         };
       }
-      return { isAvailable: true, version: `docker ${Version}` };
+      return {
+        isAvailable: true,
+        version: `docker ${Version}`,
+        platforms: [platformOf(`${Os}/${Arch}`)],
+      };
     } catch (error) {
       const { message, hint = "" } = asAppError(error, "unavailable");
       return { isAvailable: false, reason: message, hint };
@@ -98,8 +103,9 @@ class DockerEngine implements Engine {
 
   refuses({ params, network }: Pick<EngineTask, "params" | "network">): Failure | undefined {
     try {
-      const granted = grantBy(this.#options.policy, { params: parseDockerParams(params), network });
-      return "code" in granted ? granted : undefined;
+      const parsed = parseDockerParams(params);
+      const granted = grantBy(this.#options.policy, { params: parsed, network });
+      return "code" in granted ? granted : wrongPlatform(parsed);
     } catch (error) {
       const { code, message, hint } = asAppError(error);
       return { code, message, hint };
@@ -231,8 +237,10 @@ class DockerEngine implements Engine {
     const onProgress = options.onProgress ?? (() => {});
     const image = await ensureImage(this.#client, params.image, {
       policy: granted.pull,
+      pinned: task.image,
       signal: options.signal,
       onProgress,
+      onImage: options.onImage ?? (() => {}),
     });
     const body = containerOf(task, params, granted, {
       nodeId: this.#options.nodeId,
@@ -250,7 +258,7 @@ class DockerEngine implements Engine {
     ) {
       return;
     }
-    onProgress(`Started a container of the image ${image.digest ?? image.id}`);
+    onProgress(startedWith(image));
     this.#inBackground(this.#watch(held, { isWitnessed: isNew }));
   }
 
@@ -349,4 +357,21 @@ class DockerEngine implements Engine {
     const done = work.catch(() => {}).then(() => void this.#background.delete(done));
     this.#background.add(done);
   }
+}
+
+/** For the history: what ran, and whether it can be had again. */
+function startedWith({ digest, id }: Image): string {
+  const started = `Started a container of the image ${digest ?? id}`;
+  if (digest !== undefined) return started;
+  return `${started}: no registry has it under this name, so another attempt runs whatever its node has`;
+}
+
+/** The platform that the task names is not this one's. */
+function wrongPlatform({ platform, image }: DockerParams): Failure | undefined {
+  if (platform === undefined || platform === OWN_PLATFORM) return undefined;
+  return {
+    code: "platform_mismatch",
+    message: `this node runs containers of ${OWN_PLATFORM}, the task asks for "${image}" of ${platform}`,
+    hint: "Leave Platform out, or run the job where there are nodes of that platform",
+  };
 }

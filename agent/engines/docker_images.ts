@@ -1,6 +1,7 @@
 /** Images: found on the machine, or fetched from a registry with its progress told. */
 import { z } from "zod";
 import { AppError } from "../../shared/errors.ts";
+import { type ImageFound, platformOf } from "../../shared/model/image.ts";
 import { type DockerClient, DockerRefusal, isMissing } from "./docker_client.ts";
 import { registryAuth } from "./docker_auth.ts";
 import type { PullPolicy } from "./docker_params.ts";
@@ -17,9 +18,9 @@ const Inspected = z.object({
 export interface Image {
   /** Digest of its configuration: the same name may mean another image tomorrow. */
   readonly id: string;
-  readonly os: string;
-  readonly arch: string;
-  /** `name@sha256:…` where it came from a registry. */
+  /** `os/arch`; undefined where the image does not say. */
+  readonly platform: string | undefined;
+  /** `NAME@sha256:…` where its name leads to a registry that has it. */
   readonly digest?: string;
   /** Empty for root. */
   readonly user: string;
@@ -28,20 +29,35 @@ export interface Image {
 /** How an image is had. */
 export interface ImageOptions {
   readonly policy: PullPolicy;
+  /** `NAME@sha256:…`: what the name stands for, whatever it stands for by now. */
+  readonly pinned?: string;
   readonly signal?: AbortSignal;
   /** Called with what to tell the user, not more than every few seconds. */
   readonly onProgress: (message: string) => void;
+  /** Called once it is known what the image is, or for which platforms its registry has it when that is not this one. */
+  readonly onImage: (found: ImageFound) => void;
 }
 
 const PROGRESS_MS = 5_000;
-/** What the daemon calls architectures that Skerry, like Deno, calls otherwise. */
-const ARCHITECTURES: Readonly<Record<string, string>> = { x86_64: "amd64", aarch64: "arm64" };
+
+/** What runs here: the engine is on this machine. */
+export const OWN_PLATFORM: string = platformOf(`linux/${Deno.build.arch}`);
 
 /** The image, fetched if the policy says so. Errors: `image_missing`, `platform_mismatch`, `unavailable`. */
 export async function ensureImage(client: DockerClient, name: string, options: ImageOptions): Promise<Image> {
-  const here = options.policy === "always" ? undefined : await findImage(client, name);
-  if (here !== undefined) return checked(name, here);
+  const image = await findOrPull(client, options.pinned ?? name, options);
+  const { id, digest } = image;
+  options.onImage({ name, id, ...(digest !== undefined && { digest }) });
+  return image;
+}
+
+async function findOrPull(client: DockerClient, name: string, options: ImageOptions): Promise<Image> {
+  // A digest means one image for ever: the registry has nothing newer under it.
+  const isAsked = options.policy === "always" && !name.includes("@");
+  const here = isAsked ? undefined : await findImage(client, name);
+  if (here !== undefined && fitsHere(here)) return here;
   if (options.policy === "never") {
+    if (here !== undefined) throw mismatch(name, [here.platform!]);
     throw new AppError(
       "image_missing",
       `The image "${name}" is not on this node, and the pull policy is never`,
@@ -53,11 +69,14 @@ export async function ensureImage(client: DockerClient, name: string, options: I
   try {
     await pull(client, name, options);
   } catch (error) {
+    if (isMismatch(error)) throw await mismatchOf(client, name, options);
+    // What is here under the name is for another platform, and this one is not to be had.
+    if (here !== undefined) throw mismatch(name, [here.platform!]);
     // A link that is gone must not keep from running what is here.
     const old = isUnreachable(error) ? await findImage(client, name) : undefined;
-    if (old === undefined) throw error;
+    if (old === undefined || !fitsHere(old)) throw error;
     options.onProgress(`Cannot reach the registry: using the image "${name}" that is here`);
-    return checked(name, old);
+    return old;
   }
   const pulled = await findImage(client, name);
   if (pulled === undefined) {
@@ -65,21 +84,19 @@ export async function ensureImage(client: DockerClient, name: string, options: I
       hint: "See whether something prunes images on the node",
     });
   }
-  return checked(name, pulled);
+  if (!fitsHere(pulled)) throw await mismatchOf(client, name, options);
+  return pulled;
 }
 
 /** The image, if it is on the machine. */
 export async function findImage(client: DockerClient, name: string): Promise<Image | undefined> {
   try {
-    const found = await client.get(
-      `/images/${encodeURIComponent(name).replaceAll("%2F", "/")}/json`,
-      Inspected,
-    );
+    const found = await client.get(`/images/${toPath(name)}/json`, Inspected);
+    const isTold = found.Os !== "" && found.Architecture !== "";
     return {
       id: found.Id,
-      os: found.Os,
-      arch: found.Architecture,
-      digest: found.RepoDigests?.[0],
+      platform: isTold ? platformOf(`${found.Os}/${found.Architecture}`) : undefined,
+      digest: digestOf(name, found.RepoDigests ?? []),
       user: found.Config?.User ?? "",
     };
   } catch (error) {
@@ -88,16 +105,64 @@ export async function findImage(client: DockerClient, name: string): Promise<Ima
   }
 }
 
-function checked(name: string, image: Image): Image {
-  const own = ARCHITECTURES[Deno.build.arch] ?? Deno.build.arch;
-  if (image.os !== "" && image.arch !== "" && (image.os !== "linux" || image.arch !== own)) {
-    throw new AppError(
-      "platform_mismatch",
-      `The image "${name}" is for ${image.os}/${image.arch}, this node is linux/${own}`,
-      { hint: "Build or pull the image for this platform, or constrain the job to nodes with its os_arch" },
-    );
+/** Of the names under which an image came from registries, the one that the given name leads to. */
+export function digestOf(name: string, repoDigests: readonly string[]): string | undefined {
+  return repoDigests.find((digest) => repositoryOf(digest) === repositoryOf(name));
+}
+
+/** `docker.io/library/busybox` of `busybox:1@sha256:…`. */
+function repositoryOf(reference: string): string {
+  const bare = reference.replace(/@.*$/, "").replace(/:[^/]+$/, "").replace(/^(index\.)?docker\.io\//, "");
+  const [first = "", ...rest] = bare.split("/");
+  if (rest.length === 0) return `docker.io/library/${bare}`;
+  return /[.:]/.test(first) || first === "localhost" ? bare : `docker.io/${bare}`;
+}
+
+const toPath = (name: string): string => encodeURIComponent(name).replaceAll("%2F", "/");
+
+const fitsHere = ({ platform }: Image): boolean => platform === undefined || platform === OWN_PLATFORM;
+
+const isMismatch = (error: unknown): boolean =>
+  error instanceof AppError && error.code === "platform_mismatch";
+
+/** Asks the registry for which platforms it has the image, and tells it: so that no other node of this one's tries. */
+async function mismatchOf(client: DockerClient, name: string, options: ImageOptions): Promise<AppError> {
+  const platforms = await platformsAt(client, name, options.signal);
+  if (platforms.length > 0) options.onImage({ name, platforms: [...platforms] });
+  return mismatch(name, platforms);
+}
+
+const Distribution = z.object({
+  Platforms: z.array(z.object({ os: z.string(), architecture: z.string() })).nullish(),
+});
+
+/** What the registry has; empty when it cannot be asked. */
+async function platformsAt(
+  client: DockerClient,
+  name: string,
+  signal: AbortSignal | undefined,
+): Promise<readonly string[]> {
+  try {
+    const headers = await registryAuth(name);
+    const { Platforms } = await client.get(`/distribution/${toPath(name)}/json`, Distribution, {
+      headers,
+      signal,
+    });
+    // What builders add beside images, such as attestations, is for no platform.
+    const known = (Platforms ?? []).filter(({ os }) => os !== "" && os !== "unknown");
+    return [...new Set(known.map(({ os, architecture }) => platformOf(`${os}/${architecture}`)))].sort();
+  } catch {
+    return [];
   }
-  return image;
+}
+
+function mismatch(name: string, platforms: readonly string[]): AppError {
+  const has = platforms.length === 0 ? "not for it" : `for ${platforms.join(", ")}`;
+  return new AppError(
+    "platform_mismatch",
+    `this node runs containers of ${OWN_PLATFORM}, the image "${name}" is ${has}`,
+    { hint: "Build the image for this platform, or run the job where there are nodes of the image's" },
+  );
 }
 
 const Progress = z.object({
@@ -127,7 +192,7 @@ async function pull(client: DockerClient, name: string, { signal, onProgress }: 
   };
   try {
     const stream = await client.stream("POST", "/images/create", {
-      query: { fromImage: name, ...(hasTag(name) ? {} : { tag: "latest" }) },
+      query: { fromImage: name, ...(hasTag(name) ? {} : { tag: "latest" }), platform: OWN_PLATFORM },
       headers: await registryAuth(name),
       signal,
     });
@@ -162,15 +227,7 @@ const isUnreachable = (error: unknown): boolean =>
   error instanceof AppError && error.code === "image_unreachable";
 
 function refusedPull(name: string, message: string): AppError {
-  if (/no matching manifest|does not match the specified platform/i.test(message)) {
-    return new AppError(
-      "platform_mismatch",
-      `The image "${name}" is not there for this node's platform: ${message}`,
-      {
-        hint: "Build the image for this platform, or constrain the job to nodes with its os_arch",
-      },
-    );
-  }
+  if (/no matching manifest|does not match the specified platform/i.test(message)) return mismatch(name, []);
   if (UNREACHABLE.test(message)) {
     return new AppError("image_unreachable", `Cannot pull the image "${name}": ${message}`, {
       hint: "The registry cannot be reached from this node; an image that is loaded there is used without it",

@@ -1,5 +1,6 @@
 /** Engine parameters of a `docker` task, as the job spec has them. */
 import { AppError } from "../../shared/errors.ts";
+import { platformOf } from "../../shared/model/image.ts";
 
 /** How much a container is held back. `strict`: no capabilities, a read-only root, not as root. */
 export type Profile = "default" | "strict";
@@ -21,6 +22,10 @@ export interface DockerParams {
   /** Beyond those of the profile, without `CAP_`. */
   readonly capabilities: readonly string[];
   readonly pull?: PullPolicy;
+  /** A small init is process 1, and the program its child. */
+  readonly hasInit: boolean;
+  /** `os/arch` that the image is to be run as; absent: whatever it is for. */
+  readonly platform?: string;
 }
 
 /** Reads the parameters, each key in any casing. Throws `invalid`, naming the field. */
@@ -40,6 +45,8 @@ export function parseDockerParams(params: Readonly<Record<string, unknown>>): Do
     user: userOf(take("User")),
     profile: oneOf("Profile", take("Profile"), ["default", "strict"]),
     capabilities: capabilitiesOf(optionalList("Capabilities", take("Capabilities")) ?? []),
+    hasInit: initOf(take("Init")),
+    platform: platform(take("Platform")),
     pull: oneOf("Pull", take("Pull"), ["missing", "always", "never"]),
   };
   const [unknown] = byName.keys();
@@ -91,6 +98,19 @@ function userOf(value: unknown): string | undefined {
     throw invalid("User must be written as USER or USER:GROUP", value);
   }
   return text;
+}
+
+function initOf(value: unknown): boolean {
+  if (value === undefined || typeof value === "boolean") return value ?? false;
+  throw invalid("Init must be true or false", value);
+}
+
+function platform(value: unknown): string | undefined {
+  if (value === undefined || value === "") return undefined;
+  if (typeof value !== "string" || !/^[a-z0-9]+\/[a-z0-9_]+(\/[a-z0-9]+)?$/i.test(value)) {
+    throw invalid("Platform must be written as OS/ARCH, such as linux/arm64", value);
+  }
+  return platformOf(value);
 }
 
 function capabilitiesOf(list: readonly string[]): readonly string[] {

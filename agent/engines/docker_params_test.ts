@@ -11,6 +11,8 @@ Deno.test("parameters are read in any casing, and empty ones are as if they were
     user: undefined,
     profile: undefined,
     capabilities: [],
+    hasInit: false,
+    platform: undefined,
     pull: undefined,
   });
   const read = parseDockerParams({
@@ -23,10 +25,13 @@ Deno.test("parameters are read in any casing, and empty ones are as if they were
     Profile: "Strict",
     Capabilities: ["cap_net_raw", "SYS_PTRACE"],
     Pull: "always",
+    Platform: "linux/aarch64/v8",
+    Init: true,
   });
   assertEquals(read.entrypoint, undefined);
   assertEquals([read.parameters, read.environment], [["a", ""], ["A=b=c", "B="]]);
   assertEquals([read.user, read.profile, read.pull], ["1000", "strict", "always"]);
+  assertEquals([read.platform, read.hasInit], ["linux/arm64", true]);
   assertEquals(read.capabilities, ["NET_RAW", "SYS_PTRACE"]);
 });
 
@@ -43,6 +48,8 @@ Deno.test("what cannot be right is named", () => {
     [{ Image: "a", Profile: "loose" }, /Profile must be one of default, strict/],
     [{ Image: "a", Pull: "sometimes" }, /Pull must be one of missing, always, never/],
     [{ Image: "a", Capabilities: ["net raw"] }, /Capabilities must be names such as NET_RAW/],
+    [{ Image: "a", Platform: "arm64" }, /Platform must be written as OS\/ARCH/],
+    [{ Image: "a", Init: "yes" }, /Init must be true or false/],
     [{ Image: "a", Privileged: true }, /privileged must not be there/],
   ];
   for (const [params, message] of bad) throws(() => parseDockerParams(params), message);

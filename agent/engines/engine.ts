@@ -4,6 +4,7 @@
  */
 import type { ErrorCode } from "../../shared/errors.ts";
 import type { Failure } from "../core/outcome.ts";
+import type { ImageFound } from "../../shared/model/image.ts";
 import type { Task } from "../../shared/model/job.ts";
 
 /** A folder or file of the host that the task sees at `target`. */
@@ -28,6 +29,8 @@ export interface EngineTask {
   readonly results: readonly Mount[];
   /** File on the host whose content is the task's standard input; none means empty. */
   readonly stdinPath?: string;
+  /** `NAME@sha256:…`: what the name of its image stands for, by an earlier attempt of the same job. */
+  readonly image?: string;
   /** What the task may reach; engines without a network of their own do not look at it. */
   readonly network: Task["network"];
   readonly memoryBytes: number;
@@ -64,11 +67,18 @@ export interface StartOptions {
   readonly signal?: AbortSignal;
   /** A sentence for the user, at most every few seconds: an image being fetched, and which one it is. */
   readonly onProgress?: (message: string) => void;
+  /** What the image of its container is, once that is known, also when it cannot run here. */
+  readonly onImage?: (image: ImageFound) => void;
 }
 
 /** Whether the engine can be used here, and why not. */
 export type EngineProbe =
-  | { readonly isAvailable: true; readonly version: string }
+  | {
+    readonly isAvailable: true;
+    readonly version: string;
+    /** `os/arch` of what it runs, where programs are made for one. */
+    readonly platforms?: readonly string[];
+  }
   | {
     readonly isAvailable: false;
     readonly reason: string;

@@ -27,6 +27,7 @@ export function engineTask(
       target: path,
       isReadOnly: false,
     })),
+    ...(order.image !== undefined && { image: order.image }),
     network: task.network,
     memoryBytes: task.resources.memoryBytes,
     cpuMillis: task.resources.cpuMillis,

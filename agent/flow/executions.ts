@@ -12,6 +12,7 @@ import type { Message } from "../../shared/ledger/outbox.ts";
 import type { Lifetime } from "../../shared/ledger/lifetime.ts";
 import { LIMITS } from "../../shared/limits.ts";
 import type { HistoryEvent } from "../../shared/model/history.ts";
+import type { ImageFound } from "../../shared/model/image.ts";
 import type { ExecutionId } from "../../shared/model/ids.ts";
 import type { NodeLoad } from "../../shared/model/node.ts";
 import { add, NO_RESOURCES, type Resources, subtract } from "../../shared/model/resources.ts";
@@ -38,6 +39,8 @@ export interface Live {
   readonly order: RunOrder;
   readonly state: ExecutionState;
   readonly revision: number;
+  /** What its container's image was found to be. */
+  readonly image?: ImageFound;
 }
 
 interface Kept {
@@ -47,6 +50,7 @@ interface Kept {
   readonly order: RunOrder;
   state: ExecutionState;
   revision: number;
+  image?: ImageFound;
   reported: Report["phase"] | undefined;
   /** Its row has been committed. */
   isStored: boolean;
@@ -200,6 +204,14 @@ export class Executions {
     return isChanged;
   }
 
+  /** Told with whatever is reported of it from now on. */
+  noteImage(id: ExecutionId, image: ImageFound): void {
+    const kept = this.#live.get(id);
+    if (kept === undefined || kept.state.phase === "ended") return;
+    kept.image = image;
+    this.#touch(kept);
+  }
+
   #note(kept: Kept, effect: Effect): void {
     switch (effect.type) {
       case "hold":
@@ -294,7 +306,10 @@ export class Executions {
     this.#writeDeadline(kept, state);
     const phase = phaseOf(state);
     if (isReported && phase !== kept.reported) {
-      this.#options.send(kept.home, reportMessage(toReport(kept.id, revision, state)));
+      this.#options.send(
+        kept.home,
+        reportMessage(toReport({ id: kept.id, revision, state, image: kept.image })),
+      );
     }
     // Written twice in one transaction, each event is told once all the same.
     const told = kept.untold.slice(kept.toldCount);

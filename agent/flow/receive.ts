@@ -14,7 +14,7 @@ import type { Input } from "../inputs/input.ts";
 import { PUBLISHES_NOTHING } from "../publishers/publisher.ts";
 import type { Journal } from "../store/journal.ts";
 import type { Executions } from "./executions.ts";
-import { reportMessage, toReport } from "./report.ts";
+import { type Reported, reportMessage, toReport } from "./report.ts";
 
 /** What an order is judged by. */
 export interface ReceiveOptions {
@@ -64,7 +64,7 @@ export class Receive implements SyncProgram {
 
   snapshot(peer: PeerId): readonly Message[] {
     const reports = this.#options.journal.loadUnconfirmed(peer)
-      .map(({ id, revision, state }) => reportMessage(toReport(id, revision, state)));
+      .map((record) => reportMessage(toReport(record)));
     return [this.#options.factsMessage(), ...reports];
   }
 
@@ -149,14 +149,11 @@ export class Receive implements SyncProgram {
 
   #sendStopped(to: PeerId, id: ExecutionId, message: string): void {
     const outcome = { kind: "stopped", code: "stopped", message } as const;
-    this.#options.send(to, reportMessage(toReport(id, 1, { phase: "ended", outcome })));
+    this.#options.send(to, reportMessage(toReport({ id, revision: 1, state: { phase: "ended", outcome } })));
   }
 
-  #sendReport(
-    to: PeerId,
-    known: { id: ExecutionId; revision: number; state: Parameters<typeof toReport>[2] },
-  ): void {
-    this.#options.send(to, reportMessage(toReport(known.id, known.revision, known.state)));
+  #sendReport(to: PeerId, known: Reported): void {
+    this.#options.send(to, reportMessage(toReport(known)));
   }
 
   /** An order from a newer home: the execution must not wait for ever. */
@@ -171,7 +168,10 @@ export class Receive implements SyncProgram {
       message: "this node does not understand the order",
       hint: "The node runs another version than its home: upgrade the older one",
     } as const;
-    this.#options.send(from, reportMessage(toReport(id, 1, { phase: "ended", outcome })));
+    this.#options.send(
+      from,
+      reportMessage(toReport({ id, revision: 1, state: { phase: "ended", outcome } })),
+    );
   }
 
   /** What its home no longer wants is stopped; what ended may be forgotten. */

@@ -225,3 +225,26 @@ Deno.test("a state that cannot be read is found out from the engine", async () =
   assert.equal(agent.engine.started.length, 1);
   await end();
 });
+
+Deno.test("what an image was found to be is told with every report, also by an agent that was killed meanwhile", async () => {
+  const { agent, end } = await aDurableAgent();
+  const image = { name: "app:1", digest: "app@sha256:0123", id: "sha256:45" };
+  agent.engine.image = image;
+  agent.home.order(anOrder("e-1"));
+  await agent.pass(20);
+  assert.deepEqual(agent.home.reportOf("e-1")?.image, image);
+  await agent.restart({ isKilled: true });
+  agent.engine.end("e-1");
+  await agent.settle();
+  const report = agent.home.reportOf("e-1");
+  assert.deepEqual([report?.phase, report?.image], ["completed", image]);
+  await end();
+});
+
+Deno.test("the digest of an order reaches the engine", async () => {
+  const { agent, end } = await aDurableAgent();
+  agent.home.order(anOrder("e-1", { image: "app@sha256:0123" }));
+  await agent.pass(20);
+  assert.equal(agent.engine.started[0]?.image, "app@sha256:0123");
+  await end();
+});

@@ -1,5 +1,6 @@
 /** REPORT: what an execution's state says to its home. */
 import type { Message } from "../../shared/ledger/outbox.ts";
+import type { ImageFound } from "../../shared/model/image.ts";
 import type { ExecutionId } from "../../shared/model/ids.ts";
 import type { HistoryEvent } from "../../shared/model/history.ts";
 import type { Report } from "../../shared/model/report.ts";
@@ -12,9 +13,17 @@ export function phaseOf(state: ExecutionState): Report["phase"] {
   return state.phase === "ended" ? state.outcome.kind : state.phase;
 }
 
+/** What a report is made of. */
+export interface Reported {
+  readonly id: ExecutionId;
+  readonly revision: number;
+  readonly state: ExecutionState;
+  readonly image?: ImageFound;
+}
+
 /** The whole observed state. */
-export function toReport(id: ExecutionId, revision: number, state: ExecutionState): Report {
-  const report = { executionId: id, revision, phase: phaseOf(state) };
+export function toReport({ id, revision, state, image }: Reported): Report {
+  const report = { executionId: id, revision, phase: phaseOf(state), ...(image && { image }) };
   if (state.phase !== "ended") return report;
   const { outcome, output, result } = state;
   return { ...report, ...(outcome.kind === "completed" ? {} : whyOf(outcome)), output, result };

@@ -168,6 +168,7 @@ export class Run {
       await engine.start(engineTask(order, { folder, inputs, hostEnv: this.#options.hostEnv }), {
         signal,
         onProgress: (message) => this.push(live.id, { type: "progressed", message }),
+        onImage: (image) => this.#options.executions.noteImage(live.id, image),
       });
     } catch (error) {
       return this.push(live.id, { type: "start_failed", failure: failureOf(error, "input_failed") });

@@ -22,6 +22,8 @@ export interface Offered {
   readonly engines: readonly string[];
   readonly inputs: readonly string[];
   readonly publishers: readonly string[];
+  /** `os/arch` of what its engines run, where programs are made for one. */
+  readonly platforms?: readonly string[];
   /** Adapter → why it is not offered. */
   readonly absent: Readonly<Record<string, string>>;
 }
@@ -45,6 +47,7 @@ export function nodeFacts(id: NodeId, machine: Machine, settings: NodeSettings, 
     version: VERSION,
     os: machine.os,
     arch: machine.arch,
+    ...(offered.platforms !== undefined && { platforms: [...offered.platforms].sort() }),
     absent: { ...offered.absent },
   };
 }

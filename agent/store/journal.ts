@@ -8,6 +8,7 @@ import { encodeBody, parseBody } from "../../shared/ledger/body.ts";
 import { Damaged } from "../../shared/ledger/damaged.ts";
 import type { ErrorCode } from "../../shared/errors.ts";
 import type { EvaluationId, ExecutionId, JobId } from "../../shared/model/ids.ts";
+import { ImageFound } from "../../shared/model/image.ts";
 import { NO_RESOURCES } from "../../shared/model/resources.ts";
 import { PublishedResult, RunOutput } from "../../shared/model/result.ts";
 import { Order, type RunOrder } from "../../shared/model/order.ts";
@@ -47,6 +48,7 @@ export interface JournalRecord {
   readonly home: PeerId;
   readonly revision: number;
   readonly state: ExecutionState;
+  readonly image?: ImageFound;
 }
 
 /** An ended execution that its home has recorded. */
@@ -88,12 +90,16 @@ export class Journal {
   #read(row: SqlRow): JournalRecord {
     const id = String(row.id) as ExecutionId;
     const state = this.#damaged.read(`execution ${id}`, () => parseBody(State, row.body) as ExecutionState);
+    const image = row.image === null
+      ? undefined
+      : this.#damaged.read(`image of execution ${id}`, () => parseBody(ImageFound, row.image));
     return {
       row: Number(row.row),
       id,
       home: String(row.home),
       revision: Number(row.revision),
       state: state ?? stateByPhase(String(row.phase)),
+      ...(image && { image }),
     };
   }
 
@@ -113,10 +119,11 @@ export class Journal {
   /** Writes the whole record. `endedMs` is the agent's lifetime at its end, once it has ended. */
   put(record: JournalRecord, options: { endedMs: number | undefined; keepsResults: boolean }): void {
     this.#database.run(
-      `INSERT INTO executions (row, id, home, phase, revision, body, ended_lifetime_ms, is_forgettable, keeps_results)
-       VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?)
+      `INSERT INTO executions (row, id, home, phase, revision, body, ended_lifetime_ms, is_forgettable, keeps_results, image)
+       VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?, ?)
        ON CONFLICT (row) DO UPDATE SET phase = excluded.phase, revision = excluded.revision, body = excluded.body,
-         ended_lifetime_ms = excluded.ended_lifetime_ms, keeps_results = excluded.keeps_results`,
+         ended_lifetime_ms = excluded.ended_lifetime_ms, keeps_results = excluded.keeps_results,
+         image = excluded.image`,
       record.row,
       record.id,
       record.home,
@@ -125,6 +132,7 @@ export class Journal {
       encodeBody(record.state),
       options.endedMs ?? null,
       options.keepsResults ? 1 : 0,
+      record.image === undefined ? null : encodeBody(record.image),
     );
   }
 

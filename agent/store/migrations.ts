@@ -37,4 +37,5 @@ ALTER TABLE executions RENAME COLUMN ended_at_ms TO ended_lifetime_ms;
 ALTER TABLE executions ADD COLUMN fetched_lifetime_ms INTEGER; -- its results were read to their end, last at
 UPDATE executions SET ended_lifetime_ms = 0 WHERE ended_lifetime_ms IS NOT NULL;
 `,
+  "ALTER TABLE executions ADD COLUMN image TEXT", // what its container's image was found to be
 ];

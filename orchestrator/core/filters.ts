@@ -4,12 +4,15 @@
  */
 import { type Constraint, formatConstraint, matches } from "../../shared/model/constraint.ts";
 import { type Dimension, DIMENSIONS, fits, type Resources } from "../../shared/model/resources.ts";
+import { type JobImage, platformOf } from "../../shared/model/image.ts";
 import { type JobSpec, PUBLISHES_NOTHING } from "../../shared/model/job.ts";
 import type { NodeView } from "./node.ts";
 
 /** What a job needs of a node, worked out once for each plan. */
 export interface Need {
   readonly engine: string;
+  /** `os/arch` of which a node must run one; undefined: any will do, as far as is known. */
+  readonly platforms: readonly string[] | undefined;
   readonly publisher: string | undefined;
   readonly inputs: readonly string[];
   readonly constraints: readonly Constraint[];
@@ -44,6 +47,16 @@ export const FILTERS: readonly Filter[] = [
     isLasting: true,
     remedy: "Set the engine up on the node, or use another in the job",
     rejects: ({ engine }, { node }) => lacks(engine, node.facts.engines, node.facts.absent),
+  },
+  {
+    name: "platform",
+    isLasting: true,
+    rejects({ platforms }, { node }) {
+      const own = node.facts.platforms;
+      if (platforms === undefined || own === undefined) return undefined;
+      if (platforms.some((platform) => own.includes(platform))) return undefined;
+      return `runs containers of ${own.join(", ")}, the job's image is for ${platforms.join(", ")}`;
+    },
   },
   {
     name: "publisher",
@@ -133,11 +146,20 @@ function lacks(
   return why === undefined ? `does not support ${name}` : `does not support ${name}: ${why}`;
 }
 
-/** What a spec asks of a node. */
-export function needOf(spec: JobSpec): Need {
+/** The platform that the task names, else those of its image. */
+function platformsOf({ task: { engine } }: JobSpec, image: JobImage | undefined): Need["platforms"] {
+  if (engine.type !== "docker") return undefined;
+  const asked = Object.entries(engine.params).find(([key]) => key.toLowerCase() === "platform")?.[1];
+  if (typeof asked === "string" && /^\w+\/\w+/.test(asked)) return [platformOf(asked)];
+  return image?.platforms;
+}
+
+/** What a spec asks of a node; `image` is what is known of its image by now. */
+export function needOf(spec: JobSpec, image?: JobImage): Need {
   const publisher = spec.task.publisher?.type ?? "";
   return {
     engine: spec.task.engine.type,
+    platforms: platformsOf(spec, image),
     publisher: PUBLISHES_NOTHING.has(publisher) ? undefined : publisher,
     inputs: [...new Set(spec.task.inputs.map(({ source }) => source.type))],
     constraints: spec.constraints,

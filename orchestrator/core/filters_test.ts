@@ -19,6 +19,14 @@ const CASES: readonly { filter: string; spec?: JobSpec; view?: NodeView; reason:
   },
   { filter: "engine", view: aView({ engines: [] }), reason: "does not support wasm" },
   {
+    filter: "platform",
+    spec: aSpec({
+      task: aTask({ engine: { type: "docker", params: { image: "a", platform: "Linux/aarch64/v8" } } }),
+    }),
+    view: aView({ engines: ["docker"], platforms: ["linux/amd64"] }),
+    reason: "runs containers of linux/amd64, the job's image is for linux/arm64",
+  },
+  {
     filter: "publisher",
     spec: aSpec({ task: aTask({ publisher: { type: "s3", params: {} } }) }),
     reason: "does not support s3",
@@ -86,4 +94,14 @@ Deno.test("a job that publishes nothing needs no publisher", () => {
     const spec = aSpec({ task: aTask({ publisher: { type, params: {} } }) });
     assert.equal(refusedBy(spec, aView({ publishers: [] })), undefined);
   }
+});
+
+Deno.test("a platform that is not known, or cannot be read, is left to the node", () => {
+  const container = (params: Record<string, unknown>) =>
+    aSpec({ task: aTask({ engine: { type: "docker", params: { Image: "a", ...params } } }) });
+  const node = { engines: ["docker"], platforms: ["linux/amd64"] };
+  assert.equal(refusedBy(container({}), aView(node)), undefined);
+  assert.equal(refusedBy(container({ Platform: "arm64" }), aView(node)), undefined);
+  assert.equal(refusedBy(container({ Platform: 64 }), aView(node)), undefined);
+  assert.equal(refusedBy(container({ Platform: "linux/arm64" }), aView({ engines: ["docker"] })), undefined);
 });

@@ -1,4 +1,5 @@
 /** A job at its home, as events change it. Total: an event that no longer matters returns the same record. */
+import { type ImageFound, learnImage } from "../../shared/model/image.ts";
 import type { Job, JobSpec } from "../../shared/model/job.ts";
 import { JOB_TERMINAL } from "../../shared/model/job.ts";
 
@@ -15,6 +16,8 @@ export type JobEvent =
   | { readonly kind: "started" }
   /** One more partition has its accepted result. */
   | { readonly kind: "partition_completed" }
+  /** A node has looked up its image. */
+  | { readonly kind: "image_found"; readonly image: ImageFound }
   | { readonly kind: "completed" }
   | { readonly kind: "failed"; readonly code: string; readonly message: string; readonly hint?: string }
   | { readonly kind: "stopped"; readonly message: string };
@@ -38,6 +41,10 @@ export function step(job: Job, event: JobEvent, nowMs: number): Job {
         : changed(job, { phase: "running", message: undefined, hint: undefined }, nowMs);
     case "partition_completed":
       return changed(job, { completedCount: job.completedCount + 1 }, nowMs);
+    case "image_found": {
+      const image = learnImage(job.image, event.image);
+      return image === job.image ? job : changed(job, { image }, nowMs);
+    }
     case "completed":
       return changed(
         job,
@@ -59,9 +66,9 @@ export function step(job: Job, event: JobEvent, nowMs: number): Job {
   }
 }
 
-/** The same job as a new version that has not begun: its history stays, its results count anew. */
+/** The same job as a new version that has not begun: its history stays, its results count and its image is looked up anew. */
 export function nextVersion(job: Job, spec: JobSpec, nowMs: number): Job {
-  const { code: _code, message: _message, hint: _hint, ...kept } = job;
+  const { code: _code, message: _message, hint: _hint, image: _image, ...kept } = job;
   return changed(kept, { spec, version: job.version + 1, phase: "pending", completedCount: 0 }, nowMs);
 }
 

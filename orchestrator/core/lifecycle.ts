@@ -31,6 +31,7 @@ const JOB_EVENTS: Readonly<Record<string, JobEvent>> = {
   "waiting, others at work": { kind: "waiting", message: "busy", hint: "wait", isAtWork: true },
   started: { kind: "started" },
   partition_completed: { kind: "partition_completed" },
+  image_found: { kind: "image_found", image: { name: "busybox", digest: "busybox@sha256:0" } },
   completed: { kind: "completed" },
   failed: { kind: "failed", code: "program_failed", message: "exit code 3" },
   stopped: { kind: "stopped", message: "enough" },

@@ -25,6 +25,7 @@ const JOBS = `
 | \`waiting, others at work\` | **queued** | (noted) | · | · | · | · |
 | \`started\` | **running** | **running** | · | · | · | · |
 | \`partition_completed\` | (counted) | (counted) | (counted) | (counted) | (counted) | (counted) |
+| \`image_found\` | (noted) | (noted) | (noted) | · | · | · |
 | \`completed\` | **completed** | **completed** | **completed** | · | · | · |
 | \`failed\` | **failed** | **failed** | **failed** | · | · | · |
 | \`stopped\` | **stopped** | **stopped** | **stopped** | · | · | · |

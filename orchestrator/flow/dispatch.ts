@@ -28,7 +28,7 @@ export function orderForget(send: Send, { id, nodeId }: Pick<Execution, "id" | "
   send(agentPeer(nodeId), { lane: "state", kind: "order", about: id, body: order });
 }
 
-function runMessage({ spec, version }: Job, execution: Execution): Message {
+function runMessage({ spec, version, image }: Job, execution: Execution): Message {
   const { successExitCodes, retry } = spec;
   const order: Order = {
     desired: "run",
@@ -45,6 +45,7 @@ function runMessage({ spec, version }: Job, execution: Execution): Message {
     successExitCodes: successExitCodes ?? (retry.attempts > 0 ? [0] : undefined),
     stopGraceMs: spec.stopGraceMs,
     ...(retry.lostAttempts === 0 && { runsOnce: true }),
+    ...(image?.digest !== undefined && { image: image.digest }),
   };
   return { lane: "state", kind: "order", about: execution.id, body: order };
 }

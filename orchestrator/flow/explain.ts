@@ -109,7 +109,7 @@ export async function explainJob(
   const views = [...store.projection.nodes];
   const slots = dueOf(options, jobRow);
   const told = tellJob(options, { jobRow, ...slots });
-  const need = needOf(jobRow.job.spec);
+  const need = needOf(jobRow.job.spec, jobRow.job.image);
   const refusals = refusalsOf(slots.slots);
   const { after, limit } = query;
   const from = after === undefined ? 0 : views.findIndex(({ node }) => node.facts.id > after);

@@ -36,7 +36,7 @@ export function isWaiting(store: Store, { row, job }: JobRow): boolean {
   const { open, nextPartition } = store.executions.openOf(row, job.version);
   const isQueued = open.some(({ phase }) => hasNotBegun(phase));
   if (job.spec.type === "ops") {
-    const nodes = nodesFor(job.spec, store.projection.nodes);
+    const nodes = nodesFor(job, store.projection.nodes);
     const beenOn = store.executions.nodesOf(row, job.version);
     return isQueued || nextPartition === 0 || nodes.some((id) => !beenOn.has(id));
   }

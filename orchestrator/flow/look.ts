@@ -1,6 +1,6 @@
 /** What is due of a job by its rows: the pure plan, with what it was made from. Nothing is written. */
 import type { NodeId } from "../../shared/model/ids.ts";
-import { isEndless, isPerNode, type Job, type JobSpec } from "../../shared/model/job.ts";
+import { isEndless, isPerNode, type Job } from "../../shared/model/job.ts";
 import { needOf } from "../core/filters.ts";
 import type { NodeView } from "../core/node.ts";
 import { matching } from "../core/place_pinned.ts";
@@ -30,14 +30,27 @@ export function having({ executions }: Store, { row, job }: JobRow): Having {
 
 /** What is missing and what is too much, on these nodes. */
 export function planOf(
-  { spec, phase, completedCount }: Job,
+  { spec, phase, completedCount, image }: Job,
   { nodes, ...rest }: Having & { nodes: readonly NodeView[]; nowMs: number },
 ): Plan {
   const { type, count, retry } = spec;
-  return reconcile({ type, count, retry, phase, completedCount, ...rest, nodes: nodesFor(spec, nodes) });
+  return reconcile({
+    type,
+    count,
+    retry,
+    phase,
+    completedCount,
+    ...rest,
+    nodes: nodesFor({ spec, image }, nodes),
+  });
 }
 
 /** Nodes that a job with one execution for each node is for, in the order given; none for other types. */
-export function nodesFor(spec: JobSpec, nodes: readonly NodeView[]): readonly NodeId[] {
-  return isPerNode(spec.type) ? matching(needOf(spec), nodes, { isEndless: isEndless(spec.type) }) : [];
+export function nodesFor(
+  { spec, image }: Pick<Job, "spec" | "image">,
+  nodes: readonly NodeView[],
+): readonly NodeId[] {
+  return isPerNode(spec.type)
+    ? matching(needOf(spec, image), nodes, { isEndless: isEndless(spec.type) })
+    : [];
 }

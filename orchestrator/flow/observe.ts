@@ -1,6 +1,7 @@
 /** OBSERVE: what agents report becomes state, and an evaluation where desired and observed differ. */
 import type { Deadlines } from "../../shared/ledger/deadlines.ts";
 import { type Execution, hasNotBegun, isLive } from "../../shared/model/execution.ts";
+import type { ImageFound } from "../../shared/model/image.ts";
 import { type NodeId, shortId } from "../../shared/model/ids.ts";
 import { JOB_TERMINAL } from "../../shared/model/job.ts";
 import { type Node, NodeFacts } from "../../shared/model/node.ts";
@@ -94,6 +95,9 @@ export class Observe {
     let current = jobRow;
     const { jobVersion } = after;
     if (jobVersion < jobRow.job.version) return this.#followOlder(jobRow, after);
+    if (after.image !== undefined && after.image !== before.image) {
+      current = this.#learnImage(current, after.image);
+    }
     const isAtWork = !["placed", "queued", "refused", "lost"].includes(after.phase);
     if (isAtWork && !JOB_TERMINAL.has(current.job.phase) && current.job.phase !== "running") {
       current = this.#change(current, { kind: "started" }, events.jobState("running"));
@@ -109,6 +113,15 @@ export class Observe {
     store.record(current, events.executionEnded(after), { executionId: after.id });
     if (after.phase === "completed") this.#completed(current, after, { wasLost });
     else this.#evaluate(current);
+  }
+
+  /** What a node found out about the image holds for every later attempt. */
+  #learnImage(jobRow: JobRow, image: ImageFound): JobRow {
+    const { store } = this.#options;
+    const job = stepJob(jobRow.job, { kind: "image_found", image }, store.nowMs());
+    if (job === jobRow.job) return jobRow;
+    store.jobs.update({ row: jobRow.row, job });
+    return { row: jobRow.row, job };
   }
 
   /** An execution of an earlier version: its end is history, and frees what it held; the job goes its own way. */

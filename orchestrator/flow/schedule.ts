@@ -108,7 +108,7 @@ export class Schedule {
     const { store } = this.#options;
     const { jobRow, waiter, plan, open } = one;
     const { spec } = jobRow.job;
-    const key = groupKey(spec);
+    const key = groupKey(jobRow.job);
     const ahead = store.waiting.aheadOf(waiter, key);
     if (ahead !== undefined) {
       this.#block(one, { key, refusal: ahead, isAtWork: hasLive(open) });
@@ -116,7 +116,7 @@ export class Schedule {
     }
     const bounded = plan.slots.slice(0, placementsMax);
     const { placements, refusal } = place({
-      need: needOf(spec),
+      need: needOf(spec, jobRow.job.image),
       spread: spec.spread,
       slots: bounded,
       nodes: store.projection.nodes,
@@ -135,7 +135,7 @@ export class Schedule {
     const { jobRow, plan, open, nextPartition } = one;
     const bounded = plan.slots.slice(0, placementsMax) as (Slot & { nodeId: NodeId })[];
     const { placements, refusal, waitsFor } = placePinned({
-      need: needOf(jobRow.job.spec),
+      need: needOf(jobRow.job.spec, jobRow.job.image),
       slots: bounded,
       nextPartition,
       nodesKnown: projection.nodes.length,

@@ -1,6 +1,7 @@
 /** Records in Bacalhau's shapes. Fields that Bacalhau does not know (`AgeMs`, `Explanation` …) are passed over by its clients. */
 import type { Execution, ExecutionPhase } from "../../shared/model/execution.ts";
 import type { HistoryItem } from "../../shared/model/history.ts";
+import type { ImageFound } from "../../shared/model/image.ts";
 import type { Node } from "../../shared/model/node.ts";
 import { NO_RESOURCES, type Resources, subtract } from "../../shared/model/resources.ts";
 import { formatTyped, toNanos } from "../../shared/spec/format_job.ts";
@@ -95,6 +96,7 @@ export function formatExecution(
     CreateTime: toNanos(execution.createdAtMs),
     ModifyTime: toNanos(execution.modifiedAtMs),
     Attempt: execution.attempt,
+    ...(execution.image && { Image: formatImage(execution.image) }),
     Explanation: execution.explanation,
     ...ageOf(execution.modifiedAtMs, nowMs),
   };
@@ -110,6 +112,14 @@ function liveDetails({ health, restarts, lastExit }: Execution): Record<string, 
     ...(lastExit?.exitCode !== undefined && { LastExitCode: String(lastExit.exitCode) }),
   };
 }
+
+/** What ran: the registry's digest of it, or the node's own. */
+const formatImage = ({ name, digest, id, platforms }: ImageFound) => ({
+  Name: name,
+  ...(digest !== undefined && { Digest: digest }),
+  ...(id !== undefined && { ID: id }),
+  ...(platforms !== undefined && { Platforms: platforms }),
+});
 
 /** A history item; clients before 1.5 also read states from it. */
 export function formatHistoryItem(item: HistoryItem, { hasStateStubs = false } = {}) {

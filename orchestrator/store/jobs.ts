@@ -154,7 +154,7 @@ export class Jobs {
         createdAtMs: Number(found.created_at_ms),
       };
       if (found.phase === null) return { ...job, ...own };
-      const { code: _code, message: _message, hint: _hint, ...kept } = job;
+      const { code: _code, message: _message, hint: _hint, image: _image, ...kept } = job;
       return { ...kept, ...own, phase: Job.shape.phase.parse(found.phase) };
     });
   }
@@ -324,6 +324,6 @@ export class Jobs {
   }
 }
 
-function toBody({ revision, code, message, hint, completedCount }: Job): JobBody {
-  return { revision, code, message, hint, completedCount };
+function toBody({ revision, code, message, hint, completedCount, image }: Job): JobBody {
+  return { revision, code, message, hint, completedCount, image };
 }

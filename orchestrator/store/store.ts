@@ -69,7 +69,7 @@ export class Store {
     const found = this.damaged.read(jobAt(waiter.jobRow), () => this.jobs.get(waiter.jobRow));
     if (found === undefined) return;
     // Others wait for what is their own, or stand by: they look for it again.
-    if (found.job.spec.type === "batch") this.waiting.putBlocked(waiter, groupKey(found.job.spec), undefined);
+    if (found.job.spec.type === "batch") this.waiting.putBlocked(waiter, groupKey(found.job), undefined);
     else this.waiting.putDue(waiter);
   }
 

@@ -4,7 +4,7 @@
  * Rebuilt from the evaluations' rows.
  */
 import type { NodeId } from "../../shared/model/ids.ts";
-import type { JobSpec } from "../../shared/model/job.ts";
+import type { Job } from "../../shared/model/job.ts";
 import { needOf } from "../core/filters.ts";
 import type { Refusal } from "../core/refusal.ts";
 
@@ -41,14 +41,15 @@ export interface Wakes {
 }
 
 /** Same needs, same key. */
-export function groupKey(spec: JobSpec): string {
-  const need = needOf(spec);
+export function groupKey({ spec, image }: Pick<Job, "spec" | "image">): string {
+  const need = needOf(spec, image);
   return JSON.stringify([
     need.engine,
     need.publisher,
     need.inputs,
     need.constraints,
     need.resources,
+    need.platforms,
     spec.spread,
   ]);
 }

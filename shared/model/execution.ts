@@ -1,6 +1,7 @@
 /** One attempt at one partition on one node, as its home knows it. */
 import { z } from "zod";
 import { EvaluationId, ExecutionId, JobId, NodeId } from "./ids.ts";
+import { ImageFound } from "./image.ts";
 import { Resources } from "./resources.ts";
 import { PublishedResult, RunOutput } from "./result.ts";
 
@@ -101,6 +102,8 @@ export const Execution = z.object({
   lastExit: LastExit.optional(),
   output: RunOutput.optional(),
   result: PublishedResult.optional(),
+  /** What its image was on the node, once that is known. */
+  image: ImageFound.optional(),
   revision: z.number().int().positive(),
   createdAtMs: z.number(),
   modifiedAtMs: z.number(),

@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { Constraint } from "./constraint.ts";
 import { JobId } from "./ids.ts";
+import { JobImage } from "./image.ts";
 import { Resources } from "./resources.ts";
 
 /** An adapter by name, with parameters that only the adapter reads. Keys keep the spec's casing. */
@@ -116,6 +117,8 @@ export const Job = z.object({
   hint: z.string().optional(),
   /** Partitions with an accepted result. */
   completedCount: z.number().int().nonnegative(),
+  /** What is known of the image of this version's containers. */
+  image: JobImage.optional(),
   createdAtMs: z.number(),
   modifiedAtMs: z.number(),
 });

@@ -17,6 +17,8 @@ export const NodeFacts = z.object({
   version: z.string(),
   os: z.string(),
   arch: z.string(),
+  /** `os/arch` of the containers that it runs; absent: not known, or it runs none. */
+  platforms: z.array(z.string()).optional(),
   /** Why an adapter is not offered: adapter → reason. */
   absent: z.record(z.string(), z.string()),
 });

@@ -22,6 +22,8 @@ export const Order = z.discriminatedUnion("desired", [
     stopGraceMs: z.number().int(),
     /** Rather not at all than twice, whatever happens to the node: the job allows no attempt after a loss. */
     runsOnce: z.boolean().optional(),
+    /** `NAME@sha256:…` that an earlier attempt of the job's version ran: this one runs the same. */
+    image: z.string().optional(),
   }),
   z.object({
     desired: z.literal("stop"),

@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { ExecutionPhase, HealthStatus, LastExit } from "./execution.ts";
 import { ExecutionId } from "./ids.ts";
+import { ImageFound } from "./image.ts";
 import { PublishedResult, RunOutput } from "./result.ts";
 
 /** Agent → home: the whole observed state of one execution. The highest revision wins. */
@@ -19,5 +20,7 @@ export const Report = z.object({
   lastExit: LastExit.optional(),
   output: RunOutput.optional(),
   result: PublishedResult.optional(),
+  /** Absent until a container's image was looked up, and for other engines. */
+  image: ImageFound.optional(),
 });
 export type Report = Readonly<z.infer<typeof Report>>;

@@ -9,6 +9,7 @@ import { Sync } from "../../shared/ledger/sync.ts";
 import { silentLog } from "../../shared/log.ts";
 import type { ExecutionId, IdSource, JobId, NodeId } from "../../shared/model/ids.ts";
 import type { NodeFacts } from "../../shared/model/node.ts";
+import type { ImageFound } from "../../shared/model/image.ts";
 import { NO_RESOURCES, type Resources } from "../../shared/model/resources.ts";
 import { systemIds } from "../../shared/random.ts";
 import type { Task } from "../../shared/model/job.ts";
@@ -16,7 +17,7 @@ import { Order, type RunOrder } from "../../shared/model/order.ts";
 import { Report } from "../../shared/model/report.ts";
 import type { ExecutionHappened, PeerId } from "../../shared/wire/messages.ts";
 import { orchestratorPeer } from "../../shared/wire/subjects.ts";
-import type { Engine, EngineExit, EngineTask } from "../../agent/engines/engine.ts";
+import type { Engine, EngineExit, EngineTask, StartOptions } from "../../agent/engines/engine.ts";
 import { type AgentProgram, composeAgent } from "../../agent/flow/compose.ts";
 import type { ContentStore, Machine, Workspace } from "../../agent/host/host.ts";
 import type { Input } from "../../agent/inputs/input.ts";
@@ -72,6 +73,8 @@ export class SimulatedEngine implements Engine {
   /** What a task does: an exit ends it at once, undefined lets it run. */
   behave: (task: EngineTask) => EngineExit | undefined = () => undefined;
   startError: unknown;
+  /** What it finds under the name of every task's image. */
+  image: ImageFound | undefined;
   /** Stops are asked for and never happen. */
   isDeaf = false;
 
@@ -79,7 +82,8 @@ export class SimulatedEngine implements Engine {
     return Promise.resolve({ isAvailable: true as const, version: "simulated" });
   }
 
-  start(task: EngineTask): Promise<void> {
+  start(task: EngineTask, options: StartOptions = {}): Promise<void> {
+    if (this.image !== undefined) options.onImage?.(this.image);
     if (this.startError !== undefined) return Promise.reject(this.startError);
     if (this.held.has(task.executionId)) return Promise.resolve();
     this.started.push(task);

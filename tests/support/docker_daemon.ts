@@ -1,6 +1,7 @@
 /** A Docker Engine of the tests' own: its data, socket and containers are in a folder that is gone afterwards. */
 import { DockerClient } from "../../agent/engines/docker_client.ts";
 import { dockerEngine } from "../../scripts/setup.ts";
+import { busyboxLayer } from "./busybox_layer.ts";
 import { waitUntil } from "./wait_until.ts";
 
 /** Name of an image with busybox and nothing else. */
@@ -94,27 +95,7 @@ export class DockerDaemon implements AsyncDisposable {
 
   /** An image out of a folder that holds a static busybox under all its names. */
   async #loadBusybox(): Promise<void> {
-    const { packTar } = await import("modern-tar");
-    const binary = await Deno.readFile("/bin/busybox");
-    const { stdout } = await new Deno.Command("/bin/busybox", { args: ["--list"], stdout: "piped" }).output();
-    const names = new TextDecoder().decode(stdout).split("\n").filter((name) =>
-      name !== "" && name !== "busybox"
-    );
-    const folder = (name: string, mode: number) => ({
-      header: { name, type: "directory" as const, size: 0, mode },
-    });
-    const file = (name: string, text: string) => ({
-      header: { name, size: text.length, mode: 0o644 },
-      body: text,
-    });
-    const body = await packTar([
-      ...[folder("bin/", 0o755), folder("etc/", 0o755), folder("tmp/", 0o1777)],
-      file("etc/passwd", "root:x:0:0::/:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\n"),
-      { header: { name: "bin/busybox", size: binary.length, mode: 0o755 }, body: binary },
-      ...names.map((name) => ({
-        header: { name: `bin/${name}`, type: "symlink" as const, size: 0, linkname: "busybox" },
-      })),
-    ]) as Uint8Array<ArrayBuffer>;
+    const { tar: body } = await busyboxLayer();
     const [repo, tag] = BUSYBOX.split(":");
     const client = this.client();
     try {

@@ -6,7 +6,7 @@ import type { Message } from "../../shared/ledger/outbox.ts";
 import type { ExecutionPhase } from "../../shared/model/execution.ts";
 import type { ExecutionId, NodeId } from "../../shared/model/ids.ts";
 import type { JobSpec } from "../../shared/model/job.ts";
-import type { NodeLoad } from "../../shared/model/node.ts";
+import type { NodeFacts, NodeLoad } from "../../shared/model/node.ts";
 import type { Report } from "../../shared/model/report.ts";
 import { NO_RESOURCES } from "../../shared/model/resources.ts";
 import { seededIds } from "../../shared/random.ts";
@@ -19,6 +19,7 @@ import { Schedule } from "../../orchestrator/flow/schedule.ts";
 import { stopJob } from "../../orchestrator/flow/stop.ts";
 import { Submit } from "../../orchestrator/flow/submit.ts";
 import { Sweep } from "../../orchestrator/flow/sweep.ts";
+import { rerunJob } from "../../orchestrator/flow/versions.ts";
 import { WatchNodes } from "../../orchestrator/flow/watch_nodes.ts";
 import { APPLICATION_ID, MIGRATIONS } from "../../orchestrator/store/migrations.ts";
 import { Store } from "../../orchestrator/store/store.ts";
@@ -28,7 +29,7 @@ import { aSpec, someContents, someFacts } from "./builders.ts";
 export const NODE = "n-0" as NodeId;
 
 /** The job is submitted and, when it fits the node, placed there. */
-export async function aHome(change: Partial<JobSpec> = {}) {
+export async function aHome(change: Partial<JobSpec> = {}, facts: NodeFacts = someFacts({ id: NODE })) {
   const database = Database.open({
     path: ":memory:",
     migrations: MIGRATIONS,
@@ -59,7 +60,11 @@ export async function aHome(change: Partial<JobSpec> = {}) {
     while (schedule.tick());
     return orders.splice(0).map(({ body }) => body as { desired: string; executionId: ExecutionId });
   };
-  hear("node", NODE, someFacts({ id: NODE }));
+  const join = (body: NodeFacts) =>
+    store.transaction(() =>
+      observe.apply(`${body.id}/agent`, { seq: 1, ageMs: 0, kind: "node", about: body.id, body })
+    );
+  join(facts);
   const answer = submit.submit({ spec: aSpec(change), contents: new Map() });
   await Promise.resolve();
   submit.tick();
@@ -67,7 +72,7 @@ export async function aHome(change: Partial<JobSpec> = {}) {
   const executionId = plan()[0]?.executionId as ExecutionId;
   let revision = 0;
   return {
-    ...{ store, plan, jobId, executionId },
+    ...{ store, plan, join, jobId, executionId },
     /** The node says that the execution is in this phase now. */
     report: (phase: ExecutionPhase, id = executionId, why: Partial<Report> = {}) =>
       hear("report", id, { executionId: id, phase, revision: ++revision, ...why }),
@@ -88,6 +93,7 @@ export async function aHome(change: Partial<JobSpec> = {}) {
       const { node } = store.projection.find(NODE)!;
       store.projection.putNode({ ...node, connection: isConnected ? "connected" : "disconnected" });
     },
+    rerun: () => rerunJob({ store, deadlines, nudgeTurn: nothing }, { id: jobId, reason: "again" }),
     stop: () => stopJob({ store, deadlines, nudgeSchedule: nothing }, { id: jobId, reason: "enough" }),
     explain: (query: ExplainQuery = { limit: 10 }, id = jobId) =>
       explainJob({ store, deadlines, busy }, { id, query }),
