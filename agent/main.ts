@@ -80,19 +80,26 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     const contents = new Contents({ bus, store, clock });
     const inputs = [inlineInput({ contents, store }), localInput({ allowPaths: options.allowPaths ?? [] })];
     const publishers = [localPublisher];
-    const engines = options.engines ?? await openEngines(options.docker, nodeId);
+    const engines = options.engines ?? await openEngines(options.docker, { nodeId, log });
     let offered = await probe(engines);
     for (const { type, reason, hint, isNotSetUp } of offered.absent) {
       log[isNotSetUp ? "debug" : "warn"](`The engine "${type}" is not available: ${reason}`, { hint });
     }
+    for (const [name, reason] of Object.entries(offered.absentNetworks)) {
+      log.info(`Containers cannot have the ${name} here: ${reason}`);
+    }
     machine.keepReserve();
-    const factsOf = ({ usable, platforms, absent }: Probed) =>
+    const factsOf = ({ usable, platforms, networks, absent, absentNetworks }: Probed) =>
       nodeFacts(nodeId, machine, options.settings ?? {}, {
         engines: usable,
         ...(platforms.length > 0 && { platforms }),
         inputs: inputs.flatMap(({ types }) => types),
         publishers: publishers.map(({ type }) => type),
-        absent: Object.fromEntries(absent.map(({ type, reason }) => [type, reason])),
+        networks,
+        absent: {
+          ...Object.fromEntries(absent.map(({ type, reason }) => [type, reason])),
+          ...absentNetworks,
+        },
       });
 
     const running = new Map<StageName, Supervised>();
@@ -180,14 +187,21 @@ function findNodeId(database: Database, wanted: NodeId | undefined): NodeId | un
 }
 
 /** All that this build has. */
-async function openEngines(docker: AgentOptions["docker"], nodeId: NodeId): Promise<readonly Engine[]> {
+async function openEngines(
+  docker: AgentOptions["docker"],
+  own: { nodeId: NodeId; log: Log },
+): Promise<readonly Engine[]> {
   const wasm = await openWasmEngine({ command: wasmChildCommand() });
-  return docker === undefined ? [wasm] : [wasm, openDockerEngine({ ...docker, nodeId })];
+  return docker === undefined ? [wasm] : [wasm, openDockerEngine({ ...docker, ...own })];
 }
 
 interface Probed {
   readonly usable: readonly string[];
   readonly platforms: readonly string[];
+  /** Of containers, where there are any. */
+  readonly networks?: readonly string[];
+  /** `network NAME` → why it cannot be had. */
+  readonly absentNetworks: Readonly<Record<string, string>>;
   readonly absent: readonly {
     readonly type: string;
     readonly reason: string;
@@ -201,7 +215,13 @@ async function probe(engines: readonly Engine[]): Promise<Probed> {
   const answers = await Promise.all(
     engines.map(async (engine) => ({ type: engine.type, ...await engine.probe() })),
   );
+  const withNetworks = answers.find((answer) => answer.isAvailable && answer.networks !== undefined);
+  const { networks, absentNetworks = {} } = withNetworks?.isAvailable ? withNetworks : {};
   return {
+    networks,
+    absentNetworks: Object.fromEntries(
+      Object.entries(absentNetworks).map(([name, why]) => [`network ${name}`, why]),
+    ),
     usable: answers.flatMap((answer) => answer.isAvailable ? [answer.type] : []),
     platforms: answers.flatMap((answer) => answer.isAvailable ? answer.platforms ?? [] : []),
     absent: answers.flatMap((answer) =>

@@ -50,6 +50,7 @@ export interface ServeConfig {
     readonly capabilities: readonly string[];
     readonly networks: SettingValue<"docker_networks">;
     readonly defaultNetwork: SettingValue<"docker_network">;
+    readonly httpRanges: SettingValue<"docker_http_ranges">;
     readonly pull: SettingValue<"docker_pull">;
   };
   readonly logLevel: LogLevel;
@@ -150,6 +151,7 @@ export async function resolveServe(settings: Settings): Promise<ServeConfig> {
       capabilities: await settings.need("docker_capabilities"),
       networks: await settings.need("docker_networks"),
       defaultNetwork: await settings.need("docker_network"),
+      httpRanges: await settings.need("docker_http_ranges"),
       pull: await settings.need("docker_pull"),
     },
     logLevel: await settings.need("log_level"),

@@ -1,5 +1,6 @@
 /** The table of settings: every key of the config file, what it means and how its value is read. */
 import { isAbsolute, resolve as resolvePath } from "node:path";
+import { parseRange } from "../shared/addresses.ts";
 import { AppError } from "../shared/errors.ts";
 import { LIMITS } from "../shared/limits.ts";
 import { LOG_LEVELS } from "../shared/log.ts";
@@ -29,7 +30,8 @@ interface Setting<Value> {
   readonly read: (texts: readonly string[]) => Value;
 }
 
-const NETWORKS = ["none", "bridge", "host"] as const;
+const NETWORKS = ["none", "bridge", "host", "http"] as const;
+const DEFAULT_NETWORKS = ["none", "bridge", "host"] as const;
 const PULL_POLICIES = ["missing", "always", "never"] as const;
 const DOCKER_SOCKET = "/var/run/docker.sock";
 
@@ -166,18 +168,25 @@ export const SETTINGS = {
     read: (texts) => texts.map((text) => text.toUpperCase().replace(/^CAP_/, "")),
   }),
   docker_networks: setting({
-    summary: "Networks that jobs may ask for: none, bridge, host",
+    summary: "Networks that jobs may ask for: none, http, bridge, host",
     placeholder: "NAME",
     isList: true,
-    initial: () => "none,bridge",
+    initial: () => "none,http,bridge",
     read: (texts) => texts.flatMap((text) => text.split(",")).map(oneOf(NETWORKS)),
   }),
   docker_network: setting({
     summary: "Network of containers whose job asks for none",
     placeholder: "NAME",
-    choices: NETWORKS,
+    choices: DEFAULT_NETWORKS,
     initial: () => "none",
-    read: last(oneOf(NETWORKS)),
+    read: last(oneOf(DEFAULT_NETWORKS)),
+  }),
+  docker_http_ranges: setting({
+    summary: "Addresses that containers with the network http may reach although they are not public",
+    placeholder: "CIDR",
+    isList: true,
+    read: (texts) =>
+      texts.flatMap((text) => text.split(",")).map(orMust(parseRange, "a range such as 10.1.0.0/16")),
   }),
   docker_pull: setting({
     summary: "When images are fetched, where the job does not say",
@@ -311,10 +320,10 @@ function parsePair(text: string): [string, string] {
   throw new AppError("invalid", "must be KEY=VALUE");
 }
 
-function orMust(parse: (text: string) => number | undefined, must: string): (text: string) => number {
+function orMust<Value>(parse: (text: string) => Value | undefined, must: string): (text: string) => Value {
   return (text) => {
-    const amount = parse(text);
-    if (amount !== undefined) return amount;
+    const value = parse(text);
+    if (value !== undefined) return value;
     throw new AppError("invalid", `must be ${must}`);
   };
 }

@@ -1,10 +1,16 @@
 /** What a container is made of: pure, so that every protection can be read and tested in one place. */
+import { invariant } from "../../shared/invariant.ts";
 import type { EngineTask, Mount } from "./engine.ts";
 import type { DockerParams } from "./docker_params.ts";
 import type { Granted } from "./docker_policy.ts";
 
 /** Labels by which Skerry knows what it made. */
-export const LABELS = { node: "skerry.node", execution: "skerry.execution" } as const;
+export const LABELS = {
+  node: "skerry.node",
+  execution: "skerry.execution",
+  /** On the container that holds a network for an execution, before the execution's own is there. */
+  sandbox: "skerry.sandbox",
+} as const;
 
 /** Docker refuses less. */
 const MEMORY_FLOOR_BYTES = 6 * 1024 * 1024;
@@ -24,6 +30,8 @@ export interface Surroundings {
   readonly imageUser: string;
   /** The storage driver holds containers to a size. */
   readonly hasQuota: boolean;
+  /** For the network `http`: the container whose network it shares, and what tells programs of the proxy there. */
+  readonly sandbox?: { readonly containerId: string; readonly env: readonly string[] };
 }
 
 /** The container's name, the same for every attempt to start the execution: so it is made once. */
@@ -43,7 +51,11 @@ export function containerOf(
     Image: around.imageId,
     ...(params.entrypoint !== undefined && { Entrypoint: params.entrypoint }),
     ...(params.parameters.length > 0 && { Cmd: params.parameters }),
-    Env: [...Object.entries(task.env).map(([name, value]) => `${name}=${value}`), ...params.environment],
+    Env: [
+      ...Object.entries(task.env).map(([name, value]) => `${name}=${value}`),
+      ...params.environment,
+      ...around.sandbox?.env ?? [],
+    ],
     ...(params.workingDirectory !== undefined && { WorkingDir: params.workingDirectory }),
     ...(user !== undefined && { User: user }),
     Labels: { [LABELS.node]: around.nodeId, [LABELS.execution]: task.executionId },
@@ -65,7 +77,7 @@ export function containerOf(
         {
           Tmpfs: { "/tmp": `size=${TMPFS_BYTES},nosuid,nodev`, "/run": `size=${TMPFS_BYTES},nosuid,nodev` },
         }),
-      NetworkMode: granted.network,
+      NetworkMode: networkMode(granted, around),
       ...(granted.network === "bridge" && { ExtraHosts: ["host.docker.internal:host-gateway"] }),
       IpcMode: "private",
       CgroupnsMode: "private",
@@ -82,6 +94,12 @@ export function containerOf(
       ...(around.hasQuota && task.diskBytes > 0 && { StorageOpt: { size: String(task.diskBytes) } }),
     },
   };
+}
+
+function networkMode({ network }: Granted, { sandbox }: Surroundings): string {
+  if (network !== "http") return network;
+  invariant(sandbox !== undefined, "a container with the network http has a sandbox");
+  return `container:${sandbox.containerId}`;
 }
 
 /** Whether a `User` is root: its group does not matter. */

@@ -6,15 +6,18 @@ import { z } from "zod";
 import { AppError, asAppError } from "../../shared/errors.ts";
 import { orAborted } from "../../shared/abort.ts";
 import { platformOf } from "../../shared/model/image.ts";
+import type { Log } from "../../shared/log.ts";
 import type { Failure } from "../core/outcome.ts";
+import { addressesOfMachine, type ProxyNetwork, resolveBySystem } from "./proxy_connect.ts";
 import { compareVersions, DockerClient, DockerRefusal, isConflict, isMissing } from "./docker_client.ts";
 import { containerName, containerOf, LABELS } from "./docker_container.ts";
 import { Daemon } from "./docker_daemon.ts";
 import { goneExit, startFailure } from "./docker_exit.ts";
+import { HttpNetworks, PROXY_ENV, type Sandbox } from "./docker_http.ts";
 import { ensureImage, type Image, OWN_PLATFORM } from "./docker_images.ts";
 import { type DockerParams, parseDockerParams } from "./docker_params.ts";
-import { type DockerPolicy, grantBy, type Granted } from "./docker_policy.ts";
-import { type HeldTask, nothingKnown, readRecord, writeRecord } from "./docker_record.ts";
+import { type ContainerNetwork, type DockerPolicy, grantBy, type Granted } from "./docker_policy.ts";
+import { type HeldTask, heldTask, nothingKnown, readRecord, writeRecord } from "./docker_record.ts";
 import { makeResultFolders } from "./docker_results.ts";
 import { Watch } from "./docker_watch.ts";
 import type { Engine, EngineExit, EngineHeld, EngineProbe, EngineTask, StartOptions } from "./engine.ts";
@@ -25,7 +28,13 @@ export interface DockerEngineOptions {
   /** Whose containers these are: another node on the same daemon leaves them alone. */
   readonly nodeId: string;
   readonly policy: DockerPolicy;
+  /** How names become addresses for containers with the network `http`; the machine's own way unless given. */
+  readonly resolve?: ProxyNetwork["resolve"];
+  readonly log?: Log;
 }
+
+/** Where the network http could not be made, it is tried again after so long: the cause may be gone. */
+const TRY_AGAIN_MS = 600_000;
 
 const Created = z.object({ Id: z.string() });
 const Listed = z.array(z.object({
@@ -58,11 +67,21 @@ class DockerEngine implements Engine {
   readonly #closing = new AbortController();
   readonly #daemon: Daemon;
   readonly #background = new Set<Promise<void>>();
+  readonly #http: HttpNetworks;
+  /** Networks that cannot be had on this machine, and why. */
+  #absent: Readonly<Partial<Record<ContainerNetwork, string>>> = {};
+  /** The daemon with which the network `http` was tried, and when. */
+  #tried: { daemon: string; atMs: number } | undefined;
 
   constructor(options: DockerEngineOptions) {
     this.#options = options;
     this.#client = new DockerClient(options.socketPath);
     this.#daemon = new Daemon(this.#client, this.#closing.signal);
+    const { nodeId, log, policy, resolve = resolveBySystem } = options;
+    this.#http = new HttpNetworks(this.#daemon, {
+      ...{ nodeId, log },
+      network: { resolve, ranges: policy.httpRanges, ownAddresses: addressesOfMachine },
+    });
   }
 
   async probe(): Promise<EngineProbe> {
@@ -90,10 +109,13 @@ class DockerEngine implements Engine {
           hint: "Upgrade it to 20.10 or newer.",
         };
       }
+      await this.#tryHttp(`${Version} ${ApiVersion}`);
       return {
         isAvailable: true,
         version: `docker ${Version}`,
         platforms: [platformOf(`${Os}/${Arch}`)],
+        networks: this.#options.policy.networks.filter((name) => this.#absent[name] === undefined),
+        absentNetworks: this.#absent,
       };
     } catch (error) {
       const { message, hint = "" } = asAppError(error, "unavailable");
@@ -101,10 +123,20 @@ class DockerEngine implements Engine {
     }
   }
 
+  /** Once for each daemon; when it did not work, from time to time. */
+  async #tryHttp(daemon: string): Promise<void> {
+    if (!this.#options.policy.networks.includes("http")) return;
+    const isOld = this.#absent.http !== undefined && Date.now() - (this.#tried?.atMs ?? 0) > TRY_AGAIN_MS;
+    if (this.#tried?.daemon === daemon && !isOld) return;
+    const why = await this.#http.whyNot();
+    this.#absent = why === undefined ? {} : { http: why };
+    this.#tried = { daemon, atMs: Date.now() };
+  }
+
   refuses({ params, network }: Pick<EngineTask, "params" | "network">): Failure | undefined {
     try {
       const parsed = parseDockerParams(params);
-      const granted = grantBy(this.#options.policy, { params: parsed, network });
+      const granted = grantBy(this.#options.policy, { params: parsed, network }, this.#absent);
       return "code" in granted ? granted : wrongPlatform(parsed);
     } catch (error) {
       const { code, message, hint } = asAppError(error);
@@ -116,14 +148,15 @@ class DockerEngine implements Engine {
     const known = this.#held.get(task.executionId);
     if (known !== undefined) return await known.started;
     const params = parseDockerParams(task.params);
-    const granted = grantBy(this.#options.policy, { params, network: task.network });
+    const granted = grantBy(this.#options.policy, { params, network: task.network }, this.#absent);
     if ("code" in granted) throw new AppError(granted.code, granted.message, { hint: granted.hint });
-    const held = this.#hold(task.executionId, task);
+    const held = this.#hold(task.executionId, heldTask(task, granted.network));
     held.started = this.#startIn(held, { task, params, granted, options });
     try {
       await held.started;
     } catch (error) {
       this.#held.delete(held.executionId);
+      this.#http.close(held.executionId);
       throw error;
     }
   }
@@ -164,7 +197,8 @@ class DockerEngine implements Engine {
     for (const { Id, State, Labels } of listed) {
       const executionId = Labels[LABELS.execution] ?? "";
       const folder = folders.get(executionId);
-      if (folder === undefined) this.#inBackground(this.#daemon.remove(Id));
+      // A network that is held for a container which never came: a crash was faster.
+      if (folder === undefined || LABELS.sandbox in Labels) this.#inBackground(this.#daemon.remove(Id));
       else if (State !== "created") {
         found.push(await this.#adopt(executionId, { folder, isRunning: State === "running" }));
       }
@@ -180,6 +214,7 @@ class DockerEngine implements Engine {
     this.#inBackground(this.#daemon.retry(async () => {
       for (const { Id, Labels } of await this.#listOwn()) {
         const executionId = Labels[LABELS.execution] ?? "";
+        if (this.#http.isHolding(Id)) continue;
         if (!folders.has(executionId) && !this.#held.has(executionId)) await this.#daemon.remove(Id);
       }
     }));
@@ -207,6 +242,7 @@ class DockerEngine implements Engine {
     for (const held of this.#held.values()) {
       held.exited.reject(new AppError("unavailable", "Cannot wait for execution: the engine is closed"));
     }
+    this.#http.closeAll();
     await Promise.all(this.#background);
     this.#client.close();
   }
@@ -242,24 +278,49 @@ class DockerEngine implements Engine {
       onProgress,
       onImage: options.onImage ?? (() => {}),
     });
-    const body = containerOf(task, params, granted, {
-      nodeId: this.#options.nodeId,
-      imageId: image.id,
-      imageUser: image.user,
-      hasQuota: await this.#daemon.hasQuota(),
-    });
-    await writeRecord(task);
-    const { id, isNew } = await this.#create(task.executionId, body);
-    held.containerId = id;
-    const status = isNew ? "created" : (await this.#daemon.inspect(id)).State.Status;
-    if (
-      status === "created" &&
-      !await this.#run(held, { task, params, granted, imageId: image.id, signal: options.signal })
-    ) {
-      return;
+    await writeRecord(held.task);
+    const sandbox = granted.network === "http" ? await this.#sandboxFor(held) : undefined;
+    if (sandbox === "started") return this.#inBackground(this.#watch(held, { isWitnessed: false }));
+    try {
+      const body = containerOf(task, params, granted, {
+        nodeId: this.#options.nodeId,
+        imageId: image.id,
+        imageUser: image.user,
+        hasQuota: await this.#daemon.hasQuota(),
+        ...(sandbox !== undefined && { sandbox: { ...sandbox, env: PROXY_ENV } }),
+      });
+      const { id, isNew } = await this.#create(task.executionId, body);
+      held.containerId = id;
+      const status = isNew ? "created" : (await this.#daemon.inspect(id)).State.Status;
+      if (
+        status === "created" &&
+        !await this.#run(held, { task, params, granted, imageId: image.id, signal: options.signal })
+      ) {
+        return;
+      }
+      onProgress(startedWith(image));
+      this.#inBackground(this.#watch(held, { isWitnessed: isNew }));
+    } finally {
+      if (sandbox !== undefined) this.#inBackground(this.#http.release(sandbox));
     }
-    onProgress(startedWith(image));
-    this.#inBackground(this.#watch(held, { isWitnessed: isNew }));
+  }
+
+  /** A network of its own for a container that is not there yet; one that an earlier agent has started has it already. */
+  async #sandboxFor(held: Held): Promise<Sandbox | "started"> {
+    const { executionId, task: { domains = [] } } = held;
+    try {
+      const { Id, State } = await this.#daemon.inspect(containerName(executionId));
+      if (State.Status !== "created") {
+        held.containerId = Id;
+        if (State.Running) this.#http.adopt(executionId, { pid: State.Pid, containerId: Id, domains });
+        return "started";
+      }
+      // Its network went with the agent that made it.
+      await this.#daemon.remove(Id);
+    } catch (error) {
+      if (!isMissing(error)) throw error;
+    }
+    return await this.#http.open(executionId, domains);
   }
 
   /** Starts a container that was made; false when the task was stopped meanwhile. */
@@ -325,6 +386,7 @@ class DockerEngine implements Engine {
     }
     const held = this.#hold(executionId, readRecord(folder) ?? nothingKnown(folder));
     held.containerId = containerName(executionId);
+    if (held.task.network === "http") this.#inBackground(this.#serveAgain(held));
     const watching = this.#watch(held, { isWitnessed: false });
     this.#inBackground(watching);
     if (isRunning) return { executionId, isRunning: true };
@@ -332,6 +394,12 @@ class DockerEngine implements Engine {
     return held.exit === undefined
       ? { executionId, isRunning: true }
       : { executionId, isRunning: false, exit: held.exit };
+  }
+
+  /** Serves the network of a container that an earlier agent has started. */
+  async #serveAgain({ executionId, containerId, task: { domains = [] } }: Held): Promise<void> {
+    const { Id, State } = await this.#daemon.retry(() => this.#daemon.inspect(containerId!));
+    if (State.Running) this.#http.adopt(executionId, { pid: State.Pid, containerId: Id, domains });
   }
 
   /** Watches a container to its end. */
@@ -349,6 +417,7 @@ class DockerEngine implements Engine {
 
   #end(held: Held, exit: EngineExit): void {
     held.exit ??= exit;
+    this.#http.close(held.executionId);
     held.exited.resolve(held.exit);
   }
 

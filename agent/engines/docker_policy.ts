@@ -1,10 +1,11 @@
 /** What the node's owner lets containers have, and whether a task may have what it asks for. */
 import type { Failure } from "../core/outcome.ts";
+import type { AddressRange } from "../../shared/addresses.ts";
 import type { EngineTask } from "./engine.ts";
 import type { DockerParams, Profile, PullPolicy } from "./docker_params.ts";
 
 /** Networks that a container can be in. */
-export type ContainerNetwork = "none" | "bridge" | "host";
+export type ContainerNetwork = "none" | "bridge" | "host" | "http";
 
 /** The owner's settings. */
 export interface DockerPolicy {
@@ -15,7 +16,9 @@ export interface DockerPolicy {
   /** What tasks may ask for. */
   readonly networks: readonly ContainerNetwork[];
   /** For tasks that ask for none. */
-  readonly defaultNetwork: ContainerNetwork;
+  readonly defaultNetwork: Exclude<ContainerNetwork, "http">;
+  /** Addresses that are not public, and that containers with the network `http` may reach all the same. */
+  readonly httpRanges: readonly AddressRange[];
   /** For tasks that do not say. */
   readonly pull: PullPolicy;
 }
@@ -24,8 +27,9 @@ export interface DockerPolicy {
 export const POLICY_DEFAULT: DockerPolicy = {
   profile: "default",
   capabilities: [],
-  networks: ["none", "bridge"],
+  networks: ["none", "bridge", "http"],
   defaultNetwork: "none",
+  httpRanges: [],
   pull: "missing",
 };
 
@@ -42,10 +46,11 @@ export interface Granted {
   readonly pull: PullPolicy;
 }
 
-/** What the task gets by this policy, or why it gets nothing. */
+/** What the task gets by this policy, or why it gets nothing. `absent`: networks that cannot be had here, and why. */
 export function grantBy(
   policy: DockerPolicy,
   task: { readonly params: DockerParams; readonly network: EngineTask["network"] },
+  absent: Readonly<Partial<Record<ContainerNetwork, string>>> = {},
 ): Granted | Failure {
   const { params } = task;
   const profile = params.profile ?? policy.profile;
@@ -62,20 +67,21 @@ export function grantBy(
       hint: `Do without it, or let the node's owner add it to docker.capabilities`,
     });
   }
-  const network = networkOf(task.network, policy);
+  const network = networkOf(task.network, { policy, absent });
   if (typeof network !== "string") return network;
   return { profile, capabilities: [...base, ...extra], network, pull: params.pull ?? policy.pull };
 }
 
-function networkOf({ type }: EngineTask["network"], policy: DockerPolicy): ContainerNetwork | Failure {
+function networkOf(
+  { type }: EngineTask["network"],
+  { policy, absent }: { policy: DockerPolicy; absent: Readonly<Partial<Record<ContainerNetwork, string>>> },
+): ContainerNetwork | Failure {
   const wanted = type === "default" ? policy.defaultNetwork : type === "full" ? "host" : type;
-  if (wanted === "http") {
-    return refused(
-      'this node does not have the network "http": it cannot hold a container to a list of domains',
-      {
-        hint: "Ask for the network none or bridge",
-      },
-    );
+  const why = absent[wanted];
+  if (why !== undefined) {
+    return refused(`this node does not have the network "${wanted}": ${why}`, {
+      hint: "Ask for another network, or add a node that has it",
+    });
   }
   if (type === "default" || policy.networks.includes(wanted)) return wanted;
   return refused(`this node does not give containers the network "${wanted}"`, {

@@ -8,11 +8,12 @@ function grant(
   params: Record<string, unknown>,
   policy: Partial<DockerPolicy> = {},
   type: Network = "default",
+  absent: Parameters<typeof grantBy>[2] = {},
 ) {
   return grantBy({ ...POLICY_DEFAULT, ...policy }, {
     params: parseDockerParams({ Image: "a", ...params }),
     network: { type, domains: [] },
-  });
+  }, absent);
 }
 
 Deno.test("as shipped a task gets what ordinary images need, and no network", () => {
@@ -37,7 +38,8 @@ Deno.test("a task gets more where the owner allows it, and is refused with the r
     [grant({ Profile: "strict", Capabilities: ["CHOWN"] }), /capability CHOWN/],
     [grant({}, {}, "host"), /network "host"/],
     [grant({}, {}, "full"), /network "host"/],
-    [grant({}, {}, "http"), /network "http"/],
+    [grant({}, { networks: ["none"] }, "http"), /does not give containers the network "http"/],
+    [grant({}, {}, "http", { http: "it needs root" }), /does not have the network "http": it needs root/],
     [grant({}, { networks: ["none"] }, "bridge"), /network "bridge"/],
   ];
   for (const [answer, message] of refusals) {

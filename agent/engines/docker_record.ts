@@ -5,23 +5,39 @@
 import { z } from "zod";
 import { AppError } from "../../shared/errors.ts";
 import { LIMITS } from "../../shared/limits.ts";
+import type { ContainerNetwork } from "./docker_policy.ts";
 import type { EngineTask } from "./engine.ts";
 
 /** The part of a task that outlives its start. */
-export type HeldTask = Pick<EngineTask, "folder" | "results" | "diskBytes" | "logBytes">;
+export type HeldTask = Pick<EngineTask, "folder" | "results" | "diskBytes" | "logBytes"> & {
+  /** Absent: written by a version that did not know. */
+  readonly network?: ContainerNetwork;
+  /** What it may reach with the network `http`. */
+  readonly domains?: readonly string[];
+};
 
 const TaskRecord = z.object({
   results: z.array(z.object({ hostPath: z.string(), target: z.string(), isReadOnly: z.boolean() })),
   diskBytes: z.number(),
   logBytes: z.number(),
+  network: z.enum(["none", "bridge", "host", "http"]).optional(),
+  domains: z.array(z.string()).optional(),
 });
 
-function toRecord({ results, diskBytes, logBytes }: EngineTask): z.infer<typeof TaskRecord> {
-  return { results: results.map((mount) => ({ ...mount })), diskBytes, logBytes };
+function toRecord({ folder: _, results, domains, ...rest }: HeldTask): z.infer<typeof TaskRecord> {
+  return { ...rest, results: results.map((mount) => ({ ...mount })), domains: domains && [...domains] };
+}
+
+/** What is kept of a task. */
+export function heldTask(
+  { folder, results, diskBytes, logBytes, network: { domains } }: EngineTask,
+  network: ContainerNetwork,
+): HeldTask {
+  return { folder, results, diskBytes, logBytes, network, ...(network === "http" && { domains }) };
 }
 
 /** What a new agent must know to bring the task home. */
-export async function writeRecord(task: EngineTask): Promise<void> {
+export async function writeRecord(task: HeldTask): Promise<void> {
   try {
     await Deno.writeTextFile(`${task.folder}/.engine`, JSON.stringify(toRecord(task)));
   } catch (cause) {

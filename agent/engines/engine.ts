@@ -78,6 +78,9 @@ export type EngineProbe =
     readonly version: string;
     /** `os/arch` of what it runs, where programs are made for one. */
     readonly platforms?: readonly string[];
+    /** Networks that tasks may ask for, where they can ask for one; and why others cannot be had here. */
+    readonly networks?: readonly string[];
+    readonly absentNetworks?: Readonly<Record<string, string>>;
   }
   | {
     readonly isAvailable: false;

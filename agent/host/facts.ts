@@ -24,6 +24,8 @@ export interface Offered {
   readonly publishers: readonly string[];
   /** `os/arch` of what its engines run, where programs are made for one. */
   readonly platforms?: readonly string[];
+  /** Networks of containers; absent where there are no containers. */
+  readonly networks?: readonly string[];
   /** Adapter → why it is not offered. */
   readonly absent: Readonly<Record<string, string>>;
 }
@@ -42,6 +44,7 @@ export function nodeFacts(id: NodeId, machine: Machine, settings: NodeSettings, 
     engines: [...offered.engines].sort(),
     inputs: [...offered.inputs].sort(),
     publishers: [...offered.publishers].sort(),
+    ...(offered.networks !== undefined && { networks: [...offered.networks].sort() }),
     capacity,
     queueCapacity: scale(capacity, settings.queueRatio ?? QUEUE_RATIO),
     version: VERSION,

@@ -13,6 +13,8 @@ export interface Need {
   readonly engine: string;
   /** `os/arch` of which a node must run one; undefined: any will do, as far as is known. */
   readonly platforms: readonly string[] | undefined;
+  /** That its container must have; undefined where the node chooses, and where there is no container. */
+  readonly network: string | undefined;
   readonly publisher: string | undefined;
   readonly inputs: readonly string[];
   readonly constraints: readonly Constraint[];
@@ -57,6 +59,14 @@ export const FILTERS: readonly Filter[] = [
       if (platforms.some((platform) => own.includes(platform))) return undefined;
       return `runs containers of ${own.join(", ")}, the job's image is for ${platforms.join(", ")}`;
     },
+  },
+  {
+    name: "network",
+    isLasting: true,
+    rejects: ({ network }, { node: { facts } }) =>
+      network === undefined || facts.networks === undefined
+        ? undefined
+        : lacks(network, facts.networks.map(networkFact), facts.absent),
   },
   {
     name: "publisher",
@@ -154,12 +164,20 @@ function platformsOf({ task: { engine } }: JobSpec, image: JobImage | undefined)
   return image?.platforms;
 }
 
+/** A network's name among the reasons for absence. */
+const networkFact = (name: string): string => `network ${name}`;
+
+function networkOf(type: JobSpec["task"]["network"]["type"]): string | undefined {
+  return type === "default" ? undefined : networkFact(type === "full" ? "host" : type);
+}
+
 /** What a spec asks of a node; `image` is what is known of its image by now. */
 export function needOf(spec: JobSpec, image?: JobImage): Need {
   const publisher = spec.task.publisher?.type ?? "";
   return {
     engine: spec.task.engine.type,
     platforms: platformsOf(spec, image),
+    network: spec.task.engine.type === "docker" ? networkOf(spec.task.network.type) : undefined,
     publisher: PUBLISHES_NOTHING.has(publisher) ? undefined : publisher,
     inputs: [...new Set(spec.task.inputs.map(({ source }) => source.type))],
     constraints: spec.constraints,

@@ -27,6 +27,18 @@ const CASES: readonly { filter: string; spec?: JobSpec; view?: NodeView; reason:
     reason: "runs containers of linux/amd64, the job's image is for linux/arm64",
   },
   {
+    filter: "network",
+    spec: aSpec({
+      task: aTask({ engine: { type: "docker", params: {} }, network: { type: "http", domains: ["a.org"] } }),
+    }),
+    view: aView({
+      engines: ["docker"],
+      networks: ["none", "bridge"],
+      absent: { "network http": "it needs root" },
+    }),
+    reason: "does not support network http: it needs root",
+  },
+  {
     filter: "publisher",
     spec: aSpec({ task: aTask({ publisher: { type: "s3", params: {} } }) }),
     reason: "does not support s3",
@@ -87,6 +99,19 @@ Deno.test("every filter has a case here", () => {
 Deno.test("a wish never rejects a node", () => {
   const spec = aSpec({ constraints: [{ key: "favour_zone", operator: "=", values: ["a"] }] });
   assert.equal(refusedBy(spec, aView()), undefined);
+});
+
+Deno.test("networks matter to containers only, and where it is known which there are", () => {
+  const host = { type: "full" as const, domains: [] };
+  const docker = aSpec({ task: aTask({ engine: { type: "docker", params: {} }, network: host }) });
+  assert.equal(refusedBy(docker, aView({ engines: ["docker"] })), undefined);
+  assert.equal(refusedBy(docker, aView({ engines: ["docker"], networks: ["host"] })), undefined);
+  const own = aSpec({ task: aTask({ engine: docker.task.engine, network: { ...host, type: "default" } }) });
+  assert.equal(refusedBy(own, aView({ engines: ["docker"], networks: [] })), undefined);
+  assert.equal(
+    refusedBy(aSpec({ task: aTask({ network: host }) }), aView({ networks: ["none"] })),
+    undefined,
+  );
 });
 
 Deno.test("a job that publishes nothing needs no publisher", () => {

@@ -10,6 +10,8 @@ export const NodeFacts = z.object({
   engines: z.array(z.string()),
   inputs: z.array(z.string()),
   publishers: z.array(z.string()),
+  /** Networks that containers may have here. Absent: not known, or there are no containers. */
+  networks: z.array(z.string()).optional(),
   /** What executions may use altogether. */
   capacity: Resources,
   /** What may wait in the agent's queue beyond that. */
@@ -19,7 +21,7 @@ export const NodeFacts = z.object({
   arch: z.string(),
   /** `os/arch` of the containers that it runs; absent: not known, or it runs none. */
   platforms: z.array(z.string()).optional(),
-  /** Why an adapter is not offered: adapter → reason. */
+  /** Why an adapter is not offered: adapter → reason. Networks are called `network NAME`. */
   absent: z.record(z.string(), z.string()),
 });
 export type NodeFacts = Readonly<z.infer<typeof NodeFacts>>;

@@ -1,4 +1,5 @@
 /** What the fields of a job mean together: rules that no single field can break alone. */
+import { canonicalAddress } from "../addresses.ts";
 import type { Constraint } from "../model/constraint.ts";
 import { isJobId, looksLikeId } from "../model/ids.ts";
 import type { InputSource, JobSpec, Task } from "../model/job.ts";
@@ -110,7 +111,6 @@ export function checkTimeouts({ timeouts }: Task, path: Path, problems: Problems
 }
 
 const DOMAIN = /^(\*\.|\.)?([a-z0-9_]+(-+[a-z0-9]+)*\.)+[a-z]{2,}$/;
-const ADDRESS = /^(\d{1,3}(\.\d{1,3}){3}|[0-9a-f:]*:[0-9a-f:.]+)$/;
 
 /** Domains only where a gateway can honour them. */
 export function checkNetwork({ network }: Task, path: Path, problems: Problems): void {
@@ -119,10 +119,18 @@ export function checkNetwork({ network }: Task, path: Path, problems: Problems):
     problems.add(at, 'must be empty unless the network type is "HTTP"', network.domains);
   }
   for (const [index, domain] of network.domains.entries()) {
-    if (!DOMAIN.test(domain) && !ADDRESS.test(domain)) {
-      problems.add([...at, index], 'must be a domain like "example.org" or "*.example.org"', domain);
-    }
+    const why = whyNoDomain(domain);
+    if (why) problems.add([...at, index], why, domain);
   }
+}
+
+function whyNoDomain(text: string): string | undefined {
+  const [, host = text, port] = /^(\[.*\]|[^:]*):(\d{1,6})$/.exec(text) ?? [];
+  const isHost = DOMAIN.test(host) || canonicalAddress(host.replace(/^\[(.*)\]$/, "$1")) !== undefined;
+  if (!isHost) return 'must be a domain like "example.org", "*.example.org" or "example.org:8080"';
+  return port === undefined || (Number(port) > 0 && Number(port) < 65536)
+    ? undefined
+    : "must have a port up to 65535";
 }
 
 /** The modules that a WebAssembly task names are inputs. */

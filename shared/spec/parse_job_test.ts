@@ -414,6 +414,16 @@ const REFUSED: readonly (readonly [what: string, value: unknown, why: RegExp])[]
     job({}, { Network: { Domains: ["a.com"] } }),
     /unless the network type is "HTTP"/,
   ],
+  [
+    "no domain",
+    job({}, { Network: { Type: "HTTP", Domains: ["a.org", "localhost"] } }),
+    /Domains\[1\] must be a domain/,
+  ],
+  [
+    "a domain with a port that is none",
+    job({}, { Network: { Type: "HTTP", Domains: ["a.org:70000"] } }),
+    /must have a port up to 65535/,
+  ],
   ["ports", job({}, { Network: { Type: "Host", Ports: [{ Name: "http" }] } }), /Ports must be empty/],
   [
     "an unknown network",
