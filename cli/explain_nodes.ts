@@ -16,6 +16,7 @@ const VERDICTS: Readonly<Record<string, string>> = {
   fits: "fits",
   busy: "busy",
   full: "full",
+  has_it: "has it",
   refused: "refused",
   not_now: "not now",
   cannot: "cannot",

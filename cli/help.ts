@@ -18,6 +18,7 @@ export const EXIT_MEANINGS: Readonly<Record<keyof typeof EXIT, string>> = {
   tryAgain: "the server cannot be reached or is busy: try again later",
   jobFailed: "the job failed or was stopped, or a task exited with a code that is no success",
   timedOut: "the time to wait is over; the job goes on",
+  changes: "with job plan --detailed-exitcode: submitting the job would change something",
   interrupted: "Ctrl-C; the job goes on",
 };
 

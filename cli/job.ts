@@ -7,6 +7,7 @@ import { GET } from "./job_get.ts";
 import { HISTORY } from "./job_history.ts";
 import { LIST } from "./job_list.ts";
 import { LOGS } from "./job_logs.ts";
+import { PLAN } from "./job_plan.ts";
 import { RERUN } from "./job_rerun.ts";
 import { RUN, VALIDATE } from "./job_run.ts";
 import { STOP } from "./job_stop.ts";
@@ -19,6 +20,7 @@ export const JOB: Noun = {
   summary: "Run, watch, stop and fetch jobs",
   commands: [
     RUN,
+    PLAN,
     LIST,
     DESCRIBE,
     EXPLAIN,

@@ -21,7 +21,7 @@ export const EXPLAIN = defineCommand({
   name: "explain",
   summary: "Say why a job waits, or where it was put and why there, node by node",
   about:
-    "Nodes: fits (would start it at once), busy (into its queue), full (not even that), refused (it said no), not " +
+    "Nodes: fits (would start it at once), busy (into its queue), full (not even that), has it (a node gets but one), refused (it said no), not " +
     "now (passes by itself), cannot (until the job or the node changes).",
   operands: [JOB_OPERAND],
   flags: FLAGS,

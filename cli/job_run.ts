@@ -1,23 +1,14 @@
 /** `skerry job run` and `skerry job validate`: job files. */
-import { AppError, EXIT } from "../shared/errors.ts";
-import { LIMITS } from "../shared/limits.ts";
-import type { ParsedJob } from "../shared/spec/parse_job.ts";
+import { EXIT } from "../shared/errors.ts";
 import { quote } from "../shared/spec/problems.ts";
 import { type Call, defineCommand } from "./command.ts";
-import { reasonOf } from "./file_errors.ts";
-import { text } from "./flags.ts";
+import { checkJobFile, FILE_FLAGS, FILE_OPERAND, readJobFile } from "./job_file.ts";
 import { isData, OUTPUT_FLAGS, printData } from "./output.ts";
-import { checkJob, RUN_FLAGS, runJob } from "./submit.ts";
+import { RUN_FLAGS, runJob } from "./submit.ts";
 import { harmless, plural } from "./words.ts";
 
-const FILE = {
-  name: "FILE",
-  summary: "Job in YAML or JSON; - reads it from stdin",
-  completes: "file",
-} as const;
-
 const FLAGS = {
-  namespace: text({ placeholder: "NAME", summary: "Namespace of the job, where the file names none" }),
+  ...FILE_FLAGS,
   ...RUN_FLAGS,
   ...OUTPUT_FLAGS,
 };
@@ -29,7 +20,7 @@ export const RUN = defineCommand({
   about:
     "Exits with 0 when the job completed, 6 when it failed or a task exited with other than 0. Ctrl-C leaves the " +
     "job running.",
-  operands: [FILE],
+  operands: [FILE_OPERAND],
   flags: FLAGS,
   examples: [
     { line: "skerry job run job.yaml", does: "Submit a job and see it through" },
@@ -41,11 +32,9 @@ export const RUN = defineCommand({
     { line: "skerry job run --dry-run job.yaml", does: "Only check it, and show it with every default" },
   ],
   async run(call: Call<typeof FLAGS>) {
-    const { wire, parsed } = await readJobFile(call.operands[0]!);
-    const namespace = call.flags.namespace ?? await call.settings.get("namespace");
-    const hasOwn = Object.entries(wire).some(([key, value]) => key.toLowerCase() === "namespace" && value);
-    const job = namespace && !hasOwn ? { ...wire, Namespace: namespace } : wire;
-    return await runJob(call, { wire: job, parsed, output: call.flags.output });
+    const { flags, settings } = call;
+    const file = await readJobFile(call.operands[0]!, { namespace: flags.namespace, settings });
+    return await runJob(call, { ...file, output: flags.output });
   },
 });
 
@@ -54,14 +43,14 @@ export const VALIDATE = defineCommand({
   name: "validate",
   summary: "Check a job file, without a server",
   about: "Exits with 0 when the job could be submitted, 2 when it could not.",
-  operands: [FILE],
+  operands: [FILE_OPERAND],
   flags: OUTPUT_FLAGS,
   examples: [
     { line: "skerry job validate job.yaml", does: "Name every mistake, with its line" },
     { line: "skerry job validate job.yaml -o yaml", does: "Show the job with every default" },
   ],
   async run({ operands, flags, terminal }: Call<typeof OUTPUT_FLAGS>) {
-    const { parsed } = await readJobFile(operands[0]!);
+    const { parsed } = await checkJobFile(operands[0]!);
     for (const warning of parsed.warnings) {
       terminal.note(`${terminal.paintNote.warn("Warning:")} ${harmless(warning)}`);
     }
@@ -79,46 +68,3 @@ export const VALIDATE = defineCommand({
     return EXIT.ok;
   },
 });
-
-/** A job file, checked. Throws `invalid` with every problem and its line. */
-async function readJobFile(path: string): Promise<{ wire: Record<string, unknown>; parsed: ParsedJob }> {
-  const source = await readText(path);
-  const { readJobText } = await import("../shared/spec/job_text.ts");
-  const { value, locate } = readJobText(source);
-  return { wire: value as Record<string, unknown>, parsed: await checkJob(value, { locate }) };
-}
-
-async function readText(path: string): Promise<string> {
-  try {
-    const bytes = path === "-" ? await readAll(Deno.stdin.readable) : await Deno.readFile(path);
-    if (bytes.length > LIMITS.httpBodyBytes) {
-      throw new AppError(
-        "too_large",
-        `Cannot read the job ${quote(path)}: it has more than ${LIMITS.httpBodyBytes} bytes`,
-        {
-          hint: "Give large inputs by path or URL instead of inline",
-        },
-      );
-    }
-    return new TextDecoder().decode(bytes);
-  } catch (error) {
-    if (error instanceof AppError) throw error;
-    const code = error instanceof Deno.errors.NotFound ? "not_found" : "io";
-    throw new AppError(code, `Cannot read the job file ${quote(path)}: ${reasonOf(error)}`, {
-      hint: "Name a file with a job in YAML or JSON, or - for stdin",
-      cause: error,
-    });
-  }
-}
-
-/** At most a little more than a server takes. */
-async function readAll(stream: ReadableStream<Uint8Array>): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = [];
-  let sizeBytes = 0;
-  for await (const chunk of stream) {
-    chunks.push(chunk);
-    sizeBytes += chunk.length;
-    if (sizeBytes > LIMITS.httpBodyBytes) break;
-  }
-  return new Uint8Array(await new Blob(chunks as BlobPart[]).arrayBuffer());
-}

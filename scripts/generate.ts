@@ -71,6 +71,7 @@ const EXIT_MEANINGS: Readonly<Record<keyof typeof EXIT, string>> = {
   tryAgain: "Not possible at the moment: try again later",
   jobFailed: "The job failed, or a task exited with other than 0",
   timedOut: "Timed out waiting",
+  changes: "`job plan --detailed-exitcode`: a submission would change something",
   interrupted: "Interrupted; a job goes on",
 };
 

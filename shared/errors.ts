@@ -13,6 +13,7 @@ export const EXIT = {
   tryAgain: 5,
   jobFailed: 6,
   timedOut: 7,
+  changes: 8,
   interrupted: 130,
 } as const;
 

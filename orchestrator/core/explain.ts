@@ -11,9 +11,10 @@ import { hasRoomAtAll } from "./rankers.ts";
 
 /**
  * `fits`: it would start there at once. `busy`: it would wait in the node's queue. `full`: no room there, nor in its queue.
- * `refused`: the node has said no. `not_now`: a filter says no that may pass by itself. `cannot`: one that does not.
+ * `has_it`: the node has the one execution that it gets. `refused`: the node has said no. `not_now`: a filter says no that
+ * may pass by itself. `cannot`: one that does not.
  */
-export const VERDICTS = ["fits", "busy", "full", "refused", "not_now", "cannot"] as const;
+export const VERDICTS = ["fits", "busy", "full", "has_it", "refused", "not_now", "cannot"] as const;
 /** One of `VERDICTS`. */
 export type Verdict = typeof VERDICTS[number];
 
@@ -45,8 +46,19 @@ const LASTING_REMEDY = "Change what the job asks for, or the node";
 const PASSING_REMEDY = "It passes by itself; the job is looked at again then";
 const ROOM_REMEDY = "Earlier work there ends, or the job asks for less";
 
-/** One node. `refusal`: it has refused the partition that is to be placed. */
-export function judge(need: Need, view: NodeView, refusal?: NodeRefusal): NodeVerdict {
+/** What is known of nodes beside themselves. */
+export interface NodeNotes {
+  /** Nodes that have refused what is to be placed. */
+  readonly refusals: ReadonlyMap<NodeId, NodeRefusal>;
+  /** Nodes that have their one execution: of jobs with one for each node. */
+  readonly having: ReadonlySet<NodeId>;
+}
+
+/** Nothing is known. */
+export const NO_NOTES: NodeNotes = { refusals: new Map(), having: new Set() };
+
+/** One node. */
+export function judge(need: Need, view: NodeView, { refusals, having }: NodeNotes = NO_NOTES): NodeVerdict {
   const reasons = FILTERS.flatMap((filter): Reason[] => {
     const text = filter.rejects(need, view);
     if (text === undefined) return [];
@@ -54,6 +66,8 @@ export function judge(need: Need, view: NodeView, refusal?: NodeRefusal): NodeVe
     return [{ filter: name, isLasting, text, remedy }];
   }).sort((a, b) => Number(b.isLasting) - Number(a.isLasting));
   const nodeId = view.node.facts.id;
+  const refusal = refusals.get(nodeId);
+  if (having.has(nodeId)) return { nodeId, verdict: "has_it", reasons: [HAS_IT] };
   if (reasons.length > 0) {
     return { nodeId, verdict: reasons[0]!.isLasting ? "cannot" : "not_now", reasons };
   }
@@ -63,6 +77,13 @@ export function judge(need: Need, view: NodeView, refusal?: NodeRefusal): NodeVe
   }
   return { nodeId, ...room(need, view) };
 }
+
+const HAS_IT: Reason = {
+  filter: "one_each",
+  isLasting: true,
+  text: "has the one execution that each node gets",
+  remedy: "",
+};
 
 // Agents speak of themselves: `this node does not have …`.
 const refused = (reason: string, remedy: string): Reason => ({
@@ -193,13 +214,16 @@ const SCORE_WORDS: Readonly<Record<string, (score: number) => string | undefined
   packing: (score) => `with it ${percent(score)} of the node was in use`,
 };
 
-/** `best of 3 nodes that fitted, of 5 known: it has room at once; …` */
-export function whyThere({ nodesKnown, nodesFit, rejectedBy, scores }: Explanation): string {
+/** `best of 3 nodes that fitted, of 5 known: it has room at once; …`. `isPerNode`: of a job with one execution for each node. */
+export function whyThere(
+  { nodesKnown, nodesFit, rejectedBy, scores }: Explanation,
+  { isPerNode }: { isPerNode: boolean },
+): string {
   const known = `of ${nodesKnown} known`;
   const fitted = nodesFit === 1
     ? `the only node that fitted, ${known}`
     : `best of ${nodesFit} nodes that fitted, ${known}`;
-  if (Object.keys(scores).length === 0) return "the job runs on every node that matches";
+  if (isPerNode) return `one for each node that matches, of ${nodesKnown} known`;
   const words = Object.entries(scores).flatMap(([ranker, score]) => {
     const say = SCORE_WORDS[ranker];
     return (say === undefined ? `${ranker.replaceAll("_", " ")} ${score.toFixed(2)}` : say(score)) ?? [];

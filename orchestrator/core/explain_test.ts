@@ -82,11 +82,12 @@ Deno.test("a filter that somebody adds explains itself", () => {
 
 Deno.test("a node that has refused it says so before its room is looked at, and after its filters", () => {
   const refusal = { reason: "this node does not have /srv/data", hint: "Allow it there" };
-  const verdict = judge(needing({}), aView(), refusal);
+  const notes = { refusals: new Map([["n-0" as NodeId, refusal]]), having: new Set<NodeId>() };
+  const verdict = judge(needing({}), aView(), notes);
   assert.equal(verdict.verdict, "refused");
   assert.deepEqual(textsOf(verdict), [["refusal", "has refused it: does not have /srv/data"]]);
   assert.equal(verdict.reasons[0]!.remedy, "Allow it there");
-  assert.equal(judge(needing({ cpuMillis: 9000 }), aView(), refusal).verdict, "cannot");
+  assert.equal(judge(needing({ cpuMillis: 9000 }), aView(), notes).verdict, "cannot");
 });
 
 Deno.test("a tally tells frequent reasons one by one, the rest by filter, and leaves no node out", () => {
@@ -109,16 +110,18 @@ Deno.test("a tally tells frequent reasons one by one, the rest by filter, and le
 Deno.test("why a node was chosen is a sentence with the figures of every ranker, also of one that is new", () => {
   const scores = { room_now: 0, wishes: 0.5, apart: 0.25, packing: 0.424, tide: 0.5 };
   assert.equal(
-    whyThere({ nodesKnown: 5, nodesFit: 3, rejectedBy: { size: 2 }, scores }),
+    whyThere({ nodesKnown: 5, nodesFit: 3, rejectedBy: { size: 2 }, scores }, { isPerNode: false }),
     "best of 3 nodes that fitted, of 5 known (others ruled out: 2 by size): it was busy, and nothing better was free; " +
       "it met 50 % of the job's wishes; 3 executions of the job were there; with it 42 % of the node was in use; tide 0.50",
   );
   assert.equal(
-    whyThere({ nodesKnown: 1, nodesFit: 1, rejectedBy: {}, scores: { room_now: 1, wishes: 1, apart: 1 } }),
+    whyThere({ nodesKnown: 1, nodesFit: 1, rejectedBy: {}, scores: { room_now: 1, wishes: 1, apart: 1 } }, {
+      isPerNode: false,
+    }),
     "the only node that fitted, of 1 known: it had room at once; nothing else of the job was there",
   );
   assert.equal(
-    whyThere({ nodesKnown: 1, nodesFit: 1, rejectedBy: {}, scores: {} }),
-    "the job runs on every node that matches",
+    whyThere({ nodesKnown: 4, nodesFit: 1, rejectedBy: {}, scores }, { isPerNode: true }),
+    "one for each node that matches, of 4 known",
   );
 });

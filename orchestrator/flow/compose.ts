@@ -25,6 +25,7 @@ import { explainJob } from "./explain.ts";
 import { KeepContents } from "./keep_contents.ts";
 import { loseNode } from "./lose_node.ts";
 import { Observe } from "./observe.ts";
+import { planSubmission } from "./plan.ts";
 import { listResult, readLogs, readResult } from "./relay_logs.ts";
 import { Retain, type Retention } from "./retain.ts";
 import { Schedule } from "./schedule.ts";
@@ -128,7 +129,16 @@ export function composeOrchestrator(ports: OrchestratorPorts): ComposedOrchestra
   };
   const undo: (() => void)[] = [];
   return {
-    desk: openDesk({ store, submit, bus, deadlines, busy, nudgeSchedule: nudgeTurn }),
+    desk: openDesk({
+      store,
+      submit,
+      keepContents,
+      bus,
+      deadlines,
+      busy,
+      refuses: ports.refuses,
+      nudgeSchedule: nudgeTurn,
+    }),
     store,
     stages: [{ name: "turn", tick: turn }, watchNodes, sweep, keepContents, retain],
     open() {
@@ -157,8 +167,10 @@ async function answerContent(contents: Contents, bytes: Uint8Array): Promise<Uin
 }
 
 function openDesk(
-  { store, submit, bus, deadlines, busy, nudgeSchedule }: {
+  { store, submit, keepContents, bus, deadlines, busy, refuses, nudgeSchedule }: {
     store: Store;
+    keepContents: KeepContents;
+    refuses: () => AppError | undefined;
     submit: Submit;
     bus: Bus;
     deadlines: Deadlines;
@@ -177,6 +189,7 @@ function openDesk(
       new Promise((resolve) =>
         resolve(rerunJob({ store, deadlines, nudgeTurn: nudgeSchedule }, { id, ...options }))
       ),
+    plan: (submission) => planSubmission({ store, keepContents, refuses }, submission),
     explain: (id, query) => explainJob({ store, deadlines, busy }, { id, query }),
     changed: (id, { signal, onlyEnd = false }) =>
       new Promise((resolve) => {

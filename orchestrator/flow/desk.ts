@@ -3,6 +3,7 @@ import type { EvaluationId, ExecutionId, JobId } from "../../shared/model/ids.ts
 import type { JobSpec } from "../../shared/model/job.ts";
 import type { Queries } from "../store/queries.ts";
 import type { ExplainQuery, JobExplanation } from "./explain.ts";
+import type { SubmissionPlan } from "./plan.ts";
 
 /** A job to be. */
 export interface Submission {
@@ -59,6 +60,8 @@ export interface Desk {
     id: JobId,
     options: { version?: number; reason: string },
   ): Promise<{ evaluationId: EvaluationId; version: number }>;
+  /** What would come of a submission; nothing is written. Errors: as those of `submit`, but for `no_changes`. */
+  plan(submission: Submission): Promise<SubmissionPlan>;
   /** Why it waits, or where it was put. The job must be there. */
   explain(id: JobId, query: ExplainQuery): Promise<JobExplanation>;
   /** Resolves at the next commit that touches the job (`onlyEnd`: that ends it, or follows its end), or when aborted. */

@@ -5,10 +5,17 @@
 import { type Clock, pause } from "../../shared/clock.ts";
 import type { Deadlines } from "../../shared/ledger/deadlines.ts";
 import { LIMITS } from "../../shared/limits.ts";
-import type { Execution } from "../../shared/model/execution.ts";
+import { type Execution, isLive } from "../../shared/model/execution.ts";
 import type { JobId, NodeId } from "../../shared/model/ids.ts";
 import { type Job, JOB_TERMINAL } from "../../shared/model/job.ts";
-import { judge, type NodeRefusal, type NodeVerdict, Tally, type VerdictGroup } from "../core/explain.ts";
+import {
+  judge,
+  type NodeNotes,
+  type NodeRefusal,
+  type NodeVerdict,
+  Tally,
+  type VerdictGroup,
+} from "../core/explain.ts";
 import { type Need, needOf } from "../core/filters.ts";
 import type { NodeView } from "../core/node.ts";
 import type { Slot } from "../core/place.ts";
@@ -99,6 +106,12 @@ export interface JobExplanation {
 const NAMED_MAX = 5;
 const PARTITIONS_MAX = 100;
 
+interface Due {
+  readonly slots: readonly Slot[];
+  readonly having: ReadonlySet<NodeId>;
+  readonly againInMs?: number;
+}
+
 /** Errors: those of a job that is not there. */
 export async function explainJob(
   options: ExplainOptions,
@@ -107,33 +120,29 @@ export async function explainJob(
   const { store } = options;
   const jobRow = store.jobs.find(id)!;
   const views = [...store.projection.nodes];
-  const slots = dueOf(options, jobRow);
-  const told = tellJob(options, { jobRow, ...slots });
+  const due = dueOf(options, jobRow);
+  const told = tellJob(options, { jobRow, ...due });
   const need = needOf(jobRow.job.spec, jobRow.job.image);
-  const refusals = refusalsOf(slots.slots);
+  const notes = { refusals: refusalsOf(due.slots), having: due.having };
   const { after, limit } = query;
   const from = after === undefined ? 0 : views.findIndex(({ node }) => node.facts.id > after);
   const shown = from < 0 ? [] : views.slice(from, from + limit);
-  const items = shown.map((view) => tellNode(options, { need, view, refusals }));
+  const items = shown.map((view) => tellNode(options, { need, view, notes }));
   const hasMore = from >= 0 && from + limit < views.length && limit > 0;
-  const nodes = after === undefined ? await tallyNodes(store.clock, { need, views, refusals }) : undefined;
+  const nodes = after === undefined ? await tallyNodes(store.clock, { need, views, notes }) : undefined;
   return { ...told, ...(nodes && { nodes }), items, ...(hasMore && { next: items.at(-1)!.nodeId }) };
 }
 
 /** What each node would say, by reason. Others have their turn between steps. */
 export async function tallyNodes(
   clock: Clock,
-  { need, views, refusals }: {
-    need: Need;
-    views: readonly NodeView[];
-    refusals: ReadonlyMap<NodeId, NodeRefusal>;
-  },
+  { need, views, notes }: { need: Need; views: readonly NodeView[]; notes: NodeNotes },
 ): Promise<NodeExplanation> {
   const tally = new Tally();
   for (let from = 0; from < views.length; from += LIMITS.nodesJudgedPerStep) {
     if (from > 0) await pause(clock, 0);
     for (const view of views.slice(from, from + LIMITS.nodesJudgedPerStep)) {
-      tally.add(judge(need, view, refusals.get(view.node.facts.id)));
+      tally.add(judge(need, view, notes));
     }
   }
   return {
@@ -143,12 +152,19 @@ export async function tallyNodes(
   };
 }
 
-/** What is missing of the job by what is known now. */
-function dueOf({ store }: ExplainOptions, jobRow: JobRow): { slots: readonly Slot[]; againInMs?: number } {
-  if (JOB_TERMINAL.has(jobRow.job.phase)) return { slots: [] };
+/** What is missing of the job by what is known now, and which nodes have what they get. */
+function dueOf({ store }: ExplainOptions, jobRow: JobRow): Due {
+  const { type } = jobRow.job.spec;
+  if (JOB_TERMINAL.has(jobRow.job.phase)) return { slots: [], having: new Set() };
+  const has = having(store, jobRow);
   const nodes = store.projection.nodes;
-  const { slots, againInMs } = planOf(jobRow.job, { ...having(store, jobRow), nodes, nowMs: store.nowMs() });
-  return { slots, ...(againInMs !== undefined && { againInMs }) };
+  const { slots, againInMs } = planOf(jobRow.job, { ...has, nodes, nowMs: store.nowMs() });
+  const live = type === "daemon" ? has.open.filter(({ phase }) => isLive(phase)) : [];
+  return {
+    slots,
+    having: new Set([...live.map(({ nodeId }) => nodeId), ...has.beenOn]),
+    ...(againInMs !== undefined && { againInMs }),
+  };
 }
 
 function tellJob(
@@ -216,12 +232,12 @@ function refusalsOf(slots: readonly Slot[]): ReadonlyMap<NodeId, NodeRefusal> {
 
 function tellNode(
   { busy }: ExplainOptions,
-  { need, view, refusals }: { need: Need; view: NodeView; refusals: ReadonlyMap<NodeId, NodeRefusal> },
+  { need, view, notes }: { need: Need; view: NodeView; notes: NodeNotes },
 ): ExplainedNode {
   const { id } = view.node.facts;
   const pauseLeftMs = busy.pauseLeftMs(id);
   return {
-    ...judge(need, view, refusals.get(id)),
+    ...judge(need, view, notes),
     name: nameOf(view),
     seenAtMs: view.node.seenAtMs,
     ...(pauseLeftMs !== undefined && { pauseLeftMs }),

@@ -70,12 +70,32 @@ Deno.test("a node that is left alone because it refused for want of room says fo
   assert.equal(it.items[0]!.pauseLeftMs, 1_000);
 });
 
+Deno.test("a service that pauses before its next start says until when", async () => {
+  const home = await aHome({ type: "service" });
+  home.report("failed", home.executionId, { code: "program_failed", message: "exit 1" });
+  home.plan();
+  const { waiting } = await home.explain();
+  assert.deepEqual([waiting!.status, waiting!.slotCount], ["pausing", 0]);
+  assert.ok(waiting!.againInMs! > 0);
+});
+
 Deno.test("a job that has ended says how and where, and asks for nothing", async () => {
   const home = await aHome();
   home.report("completed");
   const it = await home.explain();
   assert.deepEqual([it.job.phase, it.waiting, it.liveCount], ["completed", undefined, 0]);
   assert.deepEqual(it.executions.map(({ execution }) => execution.phase), ["completed"]);
+});
+
+Deno.test("a daemon tells which nodes have it, and which it waits for", async () => {
+  const home = await aHome({ type: "daemon", count: 0 });
+  home.store.projection.putNode(aNode({ id: "n-1" as NodeId }, { connection: "disconnected" }));
+  const it = await home.explain();
+  assert.deepEqual(it.items.map(({ nodeId, verdict }) => [nodeId, verdict]), [["n-0", "has_it"], [
+    "n-1",
+    "not_now",
+  ]]);
+  assert.deepEqual([it.waiting!.slotCount, it.waiting!.aheadCount], [1, 0]);
 });
 
 Deno.test("nodes come page by page, each once, and are counted on the first page only", async () => {

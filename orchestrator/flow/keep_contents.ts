@@ -42,7 +42,7 @@ export class KeepContents implements Stage {
     try {
       for (const digest of digests) await this.#removing.get(digest);
       for (const [digest, bytes] of contents) await this.#contents.put(digest, bytes);
-      await this.#demand(digests.filter((digest) => !contents.has(digest)), spec);
+      await this.demand({ spec, contents });
     } catch (error) {
       this.letGo(digests);
       throw error;
@@ -50,9 +50,10 @@ export class KeepContents implements Stage {
     return digests;
   }
 
-  async #demand(digests: readonly string[], spec: JobSpec): Promise<void> {
-    for (const digest of digests) {
-      if (await this.#contents.has(digest)) continue;
+  /** What a submission only names by digest must be here already. Errors: `invalid`. */
+  async demand({ spec, contents }: Pick<Submission, "spec" | "contents">): Promise<void> {
+    for (const digest of digestsOf(spec)) {
+      if (contents.has(digest) || await this.#contents.has(digest)) continue;
       const { target } = spec.task.inputs.find(({ source }) => source.params.Digest === digest)!;
       throw new AppError(
         "invalid",

@@ -11,7 +11,7 @@ import { hashOfSpec } from "../store/jobs.ts";
 import type { Store } from "../store/store.ts";
 import type { Submission, SubmissionAnswer } from "./desk.ts";
 import type { KeepContents } from "./keep_contents.ts";
-import { beginTimeouts, writeVersion } from "./versions.ts";
+import { beginTimeouts, findSameName, writeVersion } from "./versions.ts";
 
 interface Pending {
   readonly submission: Submission;
@@ -116,15 +116,8 @@ export class Submit {
     const { spec, idempotencyToken, isForced = false } = submission;
     const { store, deadlines } = this.#options;
     const nowMs = store.nowMs();
-    const same = spec.name === "" ? undefined : store.jobs.findByName(spec.name, spec.namespace);
-    const job = admit({
-      spec,
-      id: newJobId(store.ids),
-      nowMs,
-      sameName: same &&
-        { job: same.job, isSameSpec: store.jobs.hashOfVersion(same.row, same.job.version) === specHash },
-      isForced,
-    });
+    const same = findSameName(store, spec, specHash);
+    const job = admit({ spec, id: newJobId(store.ids), nowMs, sameName: same, isForced });
     const { row, evaluationId } = same === undefined ? this.#writeNew(job, specHash) : {
       row: same.row,
       evaluationId: writeVersion({ store, deadlines }, { row: same.row, job }, {

@@ -4,7 +4,7 @@ import type { Deadlines } from "../../shared/ledger/deadlines.ts";
 import type { Trigger } from "../../shared/model/evaluation.ts";
 import type { HistoryEvent } from "../../shared/model/history.ts";
 import type { EvaluationId, JobId } from "../../shared/model/ids.ts";
-import type { Job } from "../../shared/model/job.ts";
+import type { Job, JobSpec } from "../../shared/model/job.ts";
 import { jobRerun } from "../core/events.ts";
 import { nextVersion } from "../core/job.ts";
 import { hashOfSpec, type JobRow } from "../store/jobs.ts";
@@ -15,6 +15,17 @@ import { beginWait, clearDeadlines } from "./job_deadlines.ts";
 export interface VersionOptions {
   readonly store: Store;
   readonly deadlines: Deadlines;
+}
+
+/** The job that has the name of the spec in its namespace, and whether it was submitted with just this spec. */
+export function findSameName(
+  store: Store,
+  spec: JobSpec,
+  specHash: string,
+): JobRow & { readonly isSameSpec: boolean } | undefined {
+  const same = spec.name === "" ? undefined : store.jobs.findByName(spec.name, spec.namespace);
+  return same &&
+    { ...same, isSameSpec: store.jobs.hashOfVersion(same.row, same.job.version) === specHash };
 }
 
 /** Writes the job's new version, and makes it due: its time-outs begin anew. Inside the caller's transaction. */

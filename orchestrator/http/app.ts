@@ -19,6 +19,7 @@ import { jobRoutes } from "./jobs.ts";
 import { logRoutes } from "./logs.ts";
 import { nodeRoutes } from "./nodes.ts";
 import { openapiDocument } from "./openapi.ts";
+import { planRoutes } from "./plan.ts";
 import { resultRoutes } from "./results.ts";
 import { Slots } from "./slots.ts";
 
@@ -64,6 +65,7 @@ export function createApp(options: AppOptions): App {
   const routes: Route[] = [
     ...jobRoutes(door, answers),
     ...explainRoutes(door, answers),
+    ...planRoutes(door, answers),
     ...executionRoutes(door, answers),
     ...historyRoutes(door, answers),
     ...resultRoutes(door, answers),

@@ -1,6 +1,7 @@
 /** `/orchestrator/jobs/{id}/explain` */
 import { z } from "zod";
 import type { NodeId } from "../../shared/model/ids.ts";
+import { isPerNode, type JobType } from "../../shared/model/job.ts";
 import { JOB_STATES } from "../../shared/spec/format_job.ts";
 import { type Reason, type VerdictGroup, whyThere } from "../core/explain.ts";
 import type {
@@ -67,7 +68,7 @@ function formatExplanation(it: JobExplanation, nowMs: number) {
     Executions: {
       Live: it.liveCount,
       Unsuccessful: it.unsuccessfulCount,
-      Items: it.executions.map((one) => formatExecution(one, nowMs)),
+      Items: it.executions.map((one) => formatExecution(one, { type: job.spec.type, nowMs })),
     },
     ...(it.nodes && { Nodes: formatNodes(it.nodes) }),
     NodeItems: it.items.map((item) => formatNode(item, nowMs)),
@@ -95,7 +96,10 @@ function formatWaiting(it: Waiting, nowMs: number) {
   };
 }
 
-function formatExecution({ execution, nodeName }: ExplainedExecution, nowMs: number) {
+function formatExecution(
+  { execution, nodeName }: ExplainedExecution,
+  { type, nowMs }: { type: JobType; nowMs: number },
+) {
   return {
     ID: execution.id,
     JobVersion: execution.jobVersion,
@@ -107,7 +111,7 @@ function formatExecution({ execution, nodeName }: ExplainedExecution, nowMs: num
     IsToStop: execution.desired === "stop",
     Message: execution.message ?? execution.desiredMessage ?? "",
     Hint: execution.hint ?? "",
-    Why: whyThere(execution.explanation),
+    Why: whyThere(execution.explanation, { isPerNode: isPerNode(type) }),
     PlacedAt: toRfc3339(execution.createdAtMs),
     ...ageOf(execution.modifiedAtMs, nowMs),
   };
@@ -139,7 +143,8 @@ function formatNode({ nodeId, name, verdict, reasons, seenAtMs, pauseLeftMs }: E
   };
 }
 
-const formatReason = ({ filter, text, isLasting, remedy }: Reason) => ({
+/** A reason. */
+export const formatReason = ({ filter, text, isLasting, remedy }: Reason) => ({
   Filter: filter,
   Reason: text,
   IsLasting: isLasting,

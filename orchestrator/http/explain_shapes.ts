@@ -1,12 +1,13 @@
 /** Shapes of explanations and plans for the API's document: Skerry's own. */
 import { z } from "zod";
+import { Job as WrittenJob } from "../../shared/spec/job_schema.ts";
 import { VERDICTS } from "../core/explain.ts";
 
 const Time = z.string().describe("RFC 3339");
 const Age = { AgeMs: z.number(), ObservedAt: Time };
 const Strings = z.array(z.string());
 const Verdict = z.enum(VERDICTS).describe(
-  "fits: at once; busy: into the node's queue; full: neither; refused: the node said no; not_now: a filter says no " +
+  "fits: at once; busy: into the node's queue; full: neither; has_it: the node has the one execution that it gets; refused: the node said no; not_now: a filter says no " +
     "that may pass by itself; cannot: one that does not",
 );
 
@@ -62,6 +63,12 @@ const Waiting = z.strictObject({
   ...Age,
 });
 
+const Nodes = z.strictObject({
+  Known: z.number(),
+  Fit: z.number().describe("Nodes that would take one more execution, at once or into their queue"),
+  Groups: z.array(NodeGroup),
+});
+
 /** Why a job waits, or where it was put. */
 export const JobExplanation = z.strictObject({
   Job: z.strictObject({
@@ -84,11 +91,58 @@ export const JobExplanation = z.strictObject({
     Unsuccessful: z.number(),
     Items: z.array(ExplainedExecution),
   }),
-  Nodes: z.strictObject({
-    Known: z.number(),
-    Fit: z.number(),
-    Groups: z.array(NodeGroup),
-  }).optional().describe("On the first page only"),
+  Nodes: Nodes.optional().describe("On the first page only"),
   NodeItems: z.array(ExplainedNode),
   NextToken: z.string(),
+});
+
+/** A submission that is only looked at. */
+export const PlanBody = z.object({
+  Job: WrittenJob.describe("Keys match in any casing. Fields that the server sets are ignored"),
+  Force: z.boolean().optional().describe("A new version also when nothing changed"),
+});
+
+/** What a submission would change, and where it would go. */
+export const SubmissionPlan = z.strictObject({
+  Action: z.enum(["create", "update", "none"]),
+  Name: z.string(),
+  Namespace: z.string(),
+  Type: z.string(),
+  Version: z.number().describe("That it would be, or is"),
+  Known: z.strictObject({ ID: z.string(), Version: z.number(), State: z.string(), ...Age }).optional()
+    .describe(
+      "The job of that name as it is",
+    ),
+  Diff: z.string().describe("Line by line, as of /orchestrator/jobs/diff; empty: no change"),
+  Warnings: Strings,
+  Executions: z.number().describe("How many would be placed, if there was room"),
+  Places: z.array(z.strictObject({
+    PartitionIndex: z.number(),
+    NodeID: z.string(),
+    NodeName: z.string(),
+    Verdict,
+    Reasons: z.array(Reason),
+    Why: z.string().describe("Why this node"),
+  })),
+  Untried: z.number().describe("Beyond the bound of a plan: nobody looked where they would go"),
+  Unplaced: z.strictObject({
+    Count: z.number(),
+    Message: z.string(),
+    Hint: z.string(),
+    WouldFail: z.boolean().describe("The job would fail at once, instead of waiting"),
+    IsBehindOthers: z.boolean().describe("Others that ask for the same wait already"),
+  }).optional(),
+  Stops: z.strictObject({
+    Count: z.number(),
+    Items: z.array(z.strictObject({
+      ID: z.string(),
+      JobVersion: z.number(),
+      PartitionIndex: z.number(),
+      NodeID: z.string(),
+      NodeName: z.string(),
+      State: z.string(),
+      ...Age,
+    })).describe("The first of them"),
+  }).describe("Executions of earlier versions that would make way"),
+  Nodes: Nodes.optional(),
 });

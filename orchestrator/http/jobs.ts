@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { AppError } from "../../shared/errors.ts";
 import type { Constraint } from "../../shared/model/constraint.ts";
-import { type Job, JOB_TERMINAL } from "../../shared/model/job.ts";
+import { type Job, JOB_TERMINAL, type JobSpec } from "../../shared/model/job.ts";
 import { formatJob, formatSpec } from "../../shared/spec/format_job.ts";
 import { type ParsedJob, parseJob } from "../../shared/spec/parse_job.ts";
 import { quote } from "../../shared/spec/problems.ts";
@@ -127,7 +127,8 @@ async function submitJob(door: Door, answers: Answers, call: Call): Promise<Resp
   });
 }
 
-function readJob(body: Record<string, unknown>, { defaults }: Door): ParsedJob {
+/** The job of a request's body. Errors: `invalid`, `bad_request`. */
+export function readJob(body: Record<string, unknown>, { defaults }: Door): ParsedJob {
   const job = fieldOf(body, "Job");
   if (job !== undefined && job !== null) return parseJob(job, { defaults });
   throw new AppError(
@@ -156,10 +157,13 @@ async function diffJob(door: Door, answers: Answers, call: Call): Promise<Respon
       hint: "A job without a name is always a new one",
     });
   }
-  const known = findNamed(door, spec);
+  return answers.json(call, { Diff: diffSpecs(findNamed(door, spec), spec), Warnings: warnings });
+}
+
+/** What the spec changes in the job, line by line; all of it when there is none. */
+export function diffSpecs(known: Job | undefined, spec: JobSpec): string {
   const before = known ? JSON.stringify(formatSpec(known.spec), null, 2) : "";
-  const text = diffTexts(before, JSON.stringify(formatSpec(spec), null, 2));
-  return answers.json(call, { Diff: text, Warnings: warnings });
+  return diffTexts(before, JSON.stringify(formatSpec(spec), null, 2));
 }
 
 /** The job of that name, if there is one: ids and prefixes do not count. */

@@ -166,6 +166,8 @@ export class Waiting {
       }
       return { status: "due", aheadCount: ahead.length, ahead: ahead.slice(0, namedMax) };
     }
+    // What stands by waits for what is its own.
+    if (this.#standing.has(jobRow)) return { status: "blocked", aheadCount: 0, ahead: [] };
     const waiters = this.#groups.get(this.#groupOf.get(jobRow) ?? "")?.waiters;
     if (waiters === undefined) return undefined;
     const aheadCount = waiters.findIndex((one) => one.jobRow === jobRow);
