@@ -69,6 +69,7 @@ function problems(job: JobView, { current, bad, paint }: Ended): readonly string
   const told = [
     ...hint(isGood ? "" : job.hint, "  "),
     ...exitLines(job, bad).map((line) => `  ${line}`),
+    ...[...new Set(bad.map((it) => it.hint))].flatMap((text) => hint(text, "    ")),
     ...untold(job, wrong).flatMap((alike) => [
       `  ${whoOf(job, alike)} ${alike[0]!.state}: ${oneLine(alike[0]!.message)}`,
       ...hint(alike[0]!.hint === job.hint ? "" : alike[0]!.hint, "    "),

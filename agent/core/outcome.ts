@@ -12,12 +12,16 @@ export interface Failure {
 
 /** How an execution ended. */
 export type Outcome =
-  | { readonly kind: "completed" }
+  | {
+    readonly kind: "completed";
+    /** What its exit code may come from, when the job takes every code and it is not 0. */
+    readonly hint?: string;
+  }
   | ({ readonly kind: "failed" | "stopped" | "refused" } & Failure);
 
 /** How a task ended, in the words of the engine port. */
 export type Exit =
-  | { readonly kind: "exited"; readonly exitCode: number }
+  | { readonly kind: "exited"; readonly exitCode: number; readonly hint?: string }
   | { readonly kind: "stopped"; readonly exitCode?: number }
   | ({ readonly kind: "failed"; readonly exitCode?: number } & Failure);
 
@@ -42,17 +46,17 @@ export function outcomeOf(exit: Exit, order: Pick<RunOrder, "successExitCodes" |
           kind: "failed",
           code: "program_failed",
           message: `execution completed unexpectedly with exit code ${exit.exitCode}`,
-          hint: "It is started again after a pause: look at its logs",
+          hint: exit.hint ?? "It is started again after a pause: look at its logs",
         };
       }
       if (successExitCodes === undefined || successExitCodes.includes(exit.exitCode)) {
-        return { kind: "completed" };
+        return { kind: "completed", ...(exit.hint !== undefined && { hint: exit.hint }) };
       }
       return {
         kind: "failed",
         code: "program_failed",
         message: `Program exited with code ${exit.exitCode}`,
-        hint: `The job accepts ${listed(successExitCodes)}: look at its logs`,
+        hint: exit.hint ?? `The job accepts ${listed(successExitCodes)}: look at its logs`,
       };
     case "stopped":
       return interrupted("The task was ended from outside");

@@ -62,3 +62,10 @@ Deno.test("durations are written as Bacalhau writes them", () => {
   const written = [0, 500, 5000, 60_000, 90_000, 3_600_000, 3_661_000].map(formatSeconds);
   assert.deepEqual(written, ["0s", "0.5s", "5s", "1m", "1m30s", "1h", "1h1m1s"]);
 });
+
+Deno.test("outcomeOf() passes on what an exit code may come from, whether the job takes the code or not", () => {
+  const exit = { kind: "exited", exitCode: 6, hint: "ask for a network" } as const;
+  assert.deepEqual(outcomeOf(exit, ANY), { kind: "completed", hint: "ask for a network" });
+  const refused = outcomeOf(exit, SOME);
+  assert.equal(refused.kind === "failed" && refused.hint, "ask for a network");
+});

@@ -13,6 +13,7 @@ import { compareVersions, DockerClient, DockerRefusal, isConflict, isMissing } f
 import { containerName, containerOf, LABELS } from "./docker_container.ts";
 import { Daemon } from "./docker_daemon.ts";
 import { goneExit, startFailure } from "./docker_exit.ts";
+import { withHint } from "./docker_hints.ts";
 import { HttpNetworks, PROXY_ENV, type Sandbox } from "./docker_http.ts";
 import { ensureImage, type Image, OWN_PLATFORM } from "./docker_images.ts";
 import { type DockerParams, parseDockerParams } from "./docker_params.ts";
@@ -412,7 +413,9 @@ class DockerEngine implements Engine {
       isStopping: () => held.isStopping,
     });
     const exit = await watch.run();
-    if (exit !== undefined) this.#end(held, exit);
+    if (exit === undefined) return;
+    const denied = this.#http.deniedOf(held.executionId);
+    this.#end(held, await withHint(exit, { folder: task.folder, network: task.network, denied }));
   }
 
   #end(held: Held, exit: EngineExit): void {

@@ -43,7 +43,12 @@ export interface EngineTask {
 
 /** How a task ended. */
 export type EngineExit =
-  | { readonly kind: "exited"; readonly exitCode: number }
+  | {
+    readonly kind: "exited";
+    readonly exitCode: number;
+    /** What an exit code other than 0 may come from. */
+    readonly hint?: string;
+  }
   | { readonly kind: "stopped"; readonly exitCode?: number }
   | {
     readonly kind: "failed";

@@ -26,7 +26,12 @@ export function toReport({ id, revision, state, image }: Reported): Report {
   const report = { executionId: id, revision, phase: phaseOf(state), ...(image && { image }) };
   if (state.phase !== "ended") return report;
   const { outcome, output, result } = state;
-  return { ...report, ...(outcome.kind === "completed" ? {} : whyOf(outcome)), output, result };
+  return {
+    ...report,
+    ...(outcome.kind === "completed" ? { hint: outcome.hint } : whyOf(outcome)),
+    output,
+    result,
+  };
 }
 
 function whyOf({ code, message, hint }: Failure): Failure {

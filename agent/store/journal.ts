@@ -21,7 +21,7 @@ const Failure = {
   hint: z.string().optional(),
 };
 const Outcome = z.discriminatedUnion("kind", [
-  z.object({ kind: z.literal("completed") }),
+  z.object({ kind: z.literal("completed"), hint: z.string().optional() }),
   z.object({ kind: z.enum(["failed", "stopped", "refused"]), ...Failure }),
 ]);
 const Stopping = z.discriminatedUnion("because", [

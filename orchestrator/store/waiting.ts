@@ -45,6 +45,7 @@ export function groupKey({ spec, image }: Pick<Job, "spec" | "image">): string {
   const need = needOf(spec, image);
   return JSON.stringify([
     need.engine,
+    need.network,
     need.publisher,
     need.inputs,
     need.constraints,

@@ -172,6 +172,25 @@ Deno.test("each task has a proxy of its own: what one may reach is closed to the
   assertEquals([one, other], [[open200, closed], [closed, open200]]);
 });
 
+Deno.test("a failure for want of a network, or of a domain, comes with the option that helps", async () => {
+  names.set("good.test", [OUTSIDE]);
+  const hintOf = async (it: EngineTask) => {
+    const engine = open();
+    await engine.start(it);
+    const exit = await engine.wait(it.executionId);
+    return exit.kind === "exited" ? exit.hint : exit.kind;
+  };
+  const http = await task(`ask http://good.test/; ask http://other.test/x; ask http://other.test/y; exit 4`, [
+    "good.test",
+  ]);
+  assertEquals(
+    await hintOf(http),
+    "It was not let to other.test: list it in the job's Domains (--domain other.test)",
+  );
+  const none = { ...await task("nc -w 2 1.1.1.1 80", []), network: { type: "none" as const, domains: [] } };
+  assertMatch(await hintOf(none) ?? "", /no network: ask for --network bridge/);
+});
+
 Deno.test("a new agent serves a running container again, at the same place, and one container is all there is", async () => {
   names.set("good.test", [OUTSIDE]);
   const id = crypto.randomUUID();
