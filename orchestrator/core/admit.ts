@@ -1,8 +1,8 @@
 /** Whether a submission becomes a job: pure, on what is known of its name and token. */
 import { AppError } from "../../shared/errors.ts";
 import { type JobId, looksLikeId } from "../../shared/model/ids.ts";
-import type { Job, JobSpec } from "../../shared/model/job.ts";
-import { nextVersion } from "./job.ts";
+import { isEndless, type Job, type JobSpec } from "../../shared/model/job.ts";
+import { beginRollout, nextVersion } from "./job.ts";
 
 /** What admission looks at. */
 export interface AdmitInput {
@@ -51,6 +51,7 @@ export function admit({ spec, id, nowMs, sameName, isForced }: AdmitInput): Job 
     revision: 1,
     phase: "pending",
     completedCount: 0,
+    ...isEndless(spec.type) && { rollout: beginRollout(nowMs) },
     createdAtMs: nowMs,
     modifiedAtMs: nowMs,
   };

@@ -47,6 +47,21 @@ export function jobState(
   };
 }
 
+/** All of a version without an end is up. */
+export const versionUp = (version: number, upCount: number): HistoryEvent => ({
+  topic: "Update",
+  message: `Version ${version} is up: ${upCount} of ${upCount}`,
+});
+
+/** A version will not do, and nothing takes its place. */
+export const versionFailed = (message: string): HistoryEvent => ({ topic: "Update", message });
+
+/** A version will not do: an earlier one comes back. */
+export const versionRolledBack = (message: string, goodVersion: number): HistoryEvent => ({
+  topic: "Update",
+  message: `Rolled back to version ${goodVersion}, because ${message}`,
+});
+
 /** The job took longer than its total time-out. */
 export const jobTimedOut = (limitMs: number): HistoryEvent => ({
   topic: "Job Timeout",

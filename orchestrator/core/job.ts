@@ -1,7 +1,7 @@
 /** A job at its home, as events change it. Total: an event that no longer matters returns the same record. */
 import { type ImageFound, learnImage } from "../../shared/model/image.ts";
-import type { Job, JobSpec } from "../../shared/model/job.ts";
-import { JOB_TERMINAL } from "../../shared/model/job.ts";
+import type { Job, JobSpec, Rollout } from "../../shared/model/job.ts";
+import { isEndless, JOB_TERMINAL } from "../../shared/model/job.ts";
 
 /** What can happen to a job. */
 export type JobEvent =
@@ -18,6 +18,8 @@ export type JobEvent =
   | { readonly kind: "partition_completed" }
   /** A node has looked up its image. */
   | { readonly kind: "image_found"; readonly image: ImageFound }
+  /** A version of a job without an end has come further, or not far enough. */
+  | { readonly kind: "rollout"; readonly rollout: Rollout }
   | { readonly kind: "completed" }
   | { readonly kind: "failed"; readonly code: string; readonly message: string; readonly hint?: string }
   | { readonly kind: "stopped"; readonly message: string };
@@ -45,6 +47,8 @@ export function step(job: Job, event: JobEvent, nowMs: number): Job {
       const image = learnImage(job.image, event.image);
       return image === job.image ? job : changed(job, { image }, nowMs);
     }
+    case "rollout":
+      return changed(job, { rollout: event.rollout }, nowMs);
     case "completed":
       return changed(
         job,
@@ -67,9 +71,39 @@ export function step(job: Job, event: JobEvent, nowMs: number): Job {
 }
 
 /** The same job as a new version that has not begun: its history stays, its results count and its image is looked up anew. */
-export function nextVersion(job: Job, spec: JobSpec, nowMs: number): Job {
-  const { code: _code, message: _message, hint: _hint, image: _image, ...kept } = job;
-  return changed(kept, { spec, version: job.version + 1, phase: "pending", completedCount: 0 }, nowMs);
+export function nextVersion(
+  job: Job,
+  spec: JobSpec,
+  nowMs: number,
+  rolledBack: Pick<Rollout, "rolledBackFrom" | "message"> = {},
+): Job {
+  const { code: _code, message: _message, hint: _hint, image: _image, rollout, ...kept } = job;
+  const goodVersion = rollout?.goodVersion;
+  const begun = isEndless(spec.type) &&
+    beginRollout(nowMs, { ...goodVersion && { goodVersion }, ...rolledBack });
+  return changed(kept, {
+    spec,
+    version: job.version + 1,
+    phase: "pending",
+    completedCount: 0,
+    ...begun && { rollout: begun },
+  }, nowMs);
+}
+
+/** A version of a job without an end begins. */
+export const beginRollout = (nowMs: number, before: Partial<Rollout> = {}): Rollout => ({
+  ...before,
+  state: "rolling",
+  upCount: 0,
+  sinceAtMs: nowMs,
+});
+
+/** Whether the tasks of two specs are the same, so that what runs of one may go on as the other's. */
+export function hasSameTasks(one: JobSpec, other: JobSpec): boolean {
+  const what = (
+    { count: _c, priority: _p, labels: _l, meta: _m, retry: _r, update: _u, name: _n, ...rest }: JobSpec,
+  ) => JSON.stringify(rest);
+  return what(one) === what(other);
 }
 
 function changed(job: Job, change: Partial<Job>, nowMs: number): Job {

@@ -31,6 +31,8 @@ export interface Slot {
   readonly excluded: readonly Exclusion[];
   /** Nodes where it ended badly: only when no other fits. */
   readonly avoided: readonly NodeId[];
+  /** Goes there if it fits. */
+  readonly preferred?: NodeId;
 }
 
 /** What placement looks at. */
@@ -177,7 +179,12 @@ function choose(
   need: Need,
   { fitting, groups, slot }: { fitting: Fit[]; groups: Group[]; slot: Slot },
 ): Fit | undefined {
-  if (slot.excluded.length === 0 && slot.avoided.length === 0) return popBest(fitting, groups);
+  const { excluded, avoided, preferred } = slot;
+  if (excluded.length === 0 && avoided.length === 0 && preferred === undefined) {
+    return popBest(fitting, groups);
+  }
+  const wanted = preferred === undefined ? undefined : takeOut(need, { fitting, groups, id: preferred });
+  if (wanted !== undefined) return wanted;
   const skipped: Fit[] = [];
   let fallback: Fit | undefined;
   let chosen: Fit | undefined;
@@ -193,6 +200,21 @@ function choose(
   if (chosen !== undefined && fallback !== undefined) skipped.push(fallback);
   for (const fit of skipped) put(need, fit);
   return chosen ?? fallback;
+}
+
+/** This one, if it has room. Cost: all that are better are taken out and put back. */
+function takeOut(
+  need: Need,
+  { fitting, groups, id }: { fitting: Fit[]; groups: Group[]; id: NodeId },
+): Fit | undefined {
+  const skipped: Fit[] = [];
+  let best = popBest(fitting, groups);
+  while (best !== undefined && best.id !== id) {
+    skipped.push(best);
+    best = popBest(fitting, groups);
+  }
+  for (const fit of skipped) put(need, fit);
+  return best;
 }
 
 function popBest(fitting: Fit[], groups: readonly Group[]): Fit | undefined {

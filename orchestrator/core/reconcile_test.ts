@@ -1,34 +1,7 @@
 import assert from "node:assert/strict";
-import type { ExecutionId, NodeId } from "../../shared/model/ids.ts";
-import { type OpenExecution, reconcile, type ReconcileInput } from "./reconcile.ts";
-
-const input = (change: Partial<ReconcileInput> = {}): ReconcileInput => ({
-  nodes: [],
-  beenOn: new Set(),
-  nowMs: 0,
-  type: "batch",
-  phase: "running",
-  count: 3,
-  retry: { attempts: 0, lostAttempts: 2 },
-  nextPartition: 0,
-  completedCount: 0,
-  open: [],
-  ...change,
-});
-const open = (change: Partial<OpenExecution> = {}): OpenExecution => ({
-  createdAtMs: 0,
-  modifiedAtMs: 0,
-  id: "e-1" as ExecutionId,
-  nodeId: "n-1" as NodeId,
-  partition: 0,
-  attempt: 0,
-  phase: "running",
-  desired: "run",
-  isSuperseded: false,
-  ...change,
-});
-const lost = (change: Partial<OpenExecution> = {}) =>
-  open({ phase: "lost", code: "node_lost", message: "gone", ...change });
+import type { ExecutionId } from "../../shared/model/ids.ts";
+import { ended, input, lost, open } from "../../tests/support/plans.ts";
+import { reconcile } from "./reconcile.ts";
 
 Deno.test("a new batch job wants one execution for each partition", () => {
   const { slots, stops, outcome } = reconcile(input());
@@ -114,15 +87,6 @@ Deno.test("a replacement is stopped when a late result took its partition", () =
   assert.deepEqual(slots, []);
 });
 
-/** An ended execution of a partition on a node. */
-const ended = (partition: number, node: string, change: Partial<OpenExecution> = {}) =>
-  open({
-    id: `e-${partition}-${node}` as never,
-    partition,
-    nodeId: node as never,
-    phase: "failed",
-    ...change,
-  });
 const nodes = ["n-a", "n-b"] as never[];
 
 Deno.test("ops: once on every node that matches, each named by its slot", () => {
@@ -139,7 +103,7 @@ Deno.test("ops: once on every node that matches, each named by its slot", () => 
   assert.deepEqual([joined.slots.map(({ nodeId }) => nodeId), joined.outcome], [["n-c"], undefined]);
   const failed = ended(0, "n-a", { code: "program_failed", message: "why" });
   const running = open({ partition: 1, nodeId: "n-b" as never, phase: "running" });
-  const retry = { attempts: 0, lostAttempts: 0 };
+  const retry = { attempts: 0, lostAttempts: 0, delayMs: 0 };
   assert.deepEqual(reconcile(input({ ...later, retry, open: [failed, running] })), { slots: [], stops: [] });
   assert.equal(
     reconcile(input({ ...later, retry, completedCount: 1, open: [failed] })).outcome?.phase,
@@ -172,56 +136,4 @@ Deno.test("ops: a node that is not for the job any more is not waited for", () =
 Deno.test("ops: without a matching node a slot asks for any, so that the reason is told", () => {
   const { slots } = reconcile(input({ type: "ops", count: 0 }));
   assert.deepEqual(slots, [{ partition: 0, attempt: 0, excluded: [], avoided: [] }]);
-});
-
-Deno.test("service: the count is kept up, after a pause that grows", () => {
-  const service = { type: "service", count: 2, nextPartition: 2 } as const;
-  assert.equal(reconcile(input({ ...service, nextPartition: 0 })).slots.length, 2);
-  const running = open({ partition: 0, phase: "running" });
-  const crashed = ended(1, "n-b", { attempt: 3, createdAtMs: 0, modifiedAtMs: 1_000 });
-  const waits = reconcile(input({ ...service, open: [running, crashed], nowMs: 2_000 }));
-  assert.deepEqual([waits.slots, waits.stops, waits.againInMs], [[], [], 7_000]);
-  const due = reconcile(input({ ...service, open: [running, crashed], nowMs: 9_000 }));
-  assert.deepEqual(due.slots.map(({ partition, attempt, avoided }) => [partition, attempt, avoided]), [[
-    1,
-    4,
-    ["n-b"],
-  ]]);
-  const stable = { ...crashed, modifiedAtMs: 100_000 };
-  assert.equal(reconcile(input({ ...service, open: [running, stable], nowMs: 100_000 })).againInMs, 1_000);
-  const lost = { ...crashed, phase: "lost" as const };
-  assert.equal(reconcile(input({ ...service, open: [running, lost], nowMs: 1_000 })).slots.length, 1);
-  // A clock that was set back does not make it wait for longer than its pause.
-  assert.equal(reconcile(input({ ...service, open: [running, crashed], nowMs: -1e9 })).againInMs, 8_000);
-});
-
-Deno.test("service: one that was given up and comes back is one too many", () => {
-  const back = open({ id: "e-back" as never, partition: 0, attempt: 0, phase: "running" });
-  const successor = open({ id: "e-next" as never, partition: 0, attempt: 1, phase: "queued" });
-  const { slots, stops } = reconcile(
-    input({ type: "service", count: 1, nextPartition: 1, open: [successor, back] }),
-  );
-  assert.deepEqual([slots, stops.map(({ id }) => id)], [[], ["e-next"]]);
-});
-
-Deno.test("daemon: one on every node, also on those that join, and none where it no longer matches", () => {
-  const daemon = { type: "daemon", count: 0, nextPartition: 2 } as const;
-  const on = (node: string, partition: number) =>
-    open({ id: `e-${node}` as never, partition, nodeId: node as never, phase: "running" });
-  const { slots, stops, outcome } = reconcile(input({
-    ...daemon,
-    nodes: ["n-b", "n-c"] as never[],
-    open: [on("n-a", 0), on("n-b", 1)],
-  }));
-  assert.deepEqual(slots.map(({ partition, nodeId }) => [partition, nodeId]), [[2, "n-c"]]);
-  assert.deepEqual([stops.map(({ id }) => id), outcome], [["e-n-a"], undefined]);
-});
-
-Deno.test("what has no end is stopped with its job", () => {
-  for (const type of ["service", "daemon"] as const) {
-    const plan = reconcile(
-      input({ type, phase: "stopped", nodes, nextPartition: 1, open: [open({ phase: "running" })] }),
-    );
-    assert.deepEqual([plan.slots, plan.stops.length, plan.outcome], [[], 1, undefined]);
-  }
 });

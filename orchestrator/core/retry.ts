@@ -7,6 +7,7 @@ import type { ExecutionPhase } from "../../shared/model/execution.ts";
 export interface Ended {
   readonly phase: ExecutionPhase;
   readonly code?: string;
+  readonly exitCode?: number;
 }
 
 /** `program`: its own fault. `lost`: the node's, the link's or the machine's. `busy`: it never began, and costs nothing. */
@@ -32,8 +33,15 @@ export function finalAttempt<Attempt extends Ended>(
   ended: readonly Attempt[],
   policy: RetryPolicy,
 ): Attempt | undefined {
+  const unlisted = ended.find((one) => blame(one) === "program" && !isListed(one, policy.on));
+  if (unlisted !== undefined) return unlisted;
   const max: Record<Blame, number> = { program: policy.attempts, lost: policy.lostAttempts, busy: Infinity };
   const blames = ended.map(blame);
   const at = blames.findLastIndex((one) => blames.filter((other) => other === one).length > max[one]);
   return ended[at];
+}
+
+/** Without a list every failure of a program is worth another attempt. */
+function isListed({ code, exitCode }: Ended, on: RetryPolicy["on"]): boolean {
+  return on === undefined || on.some((one) => one === code || one === exitCode);
 }

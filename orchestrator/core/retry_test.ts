@@ -34,3 +34,14 @@ Deno.test("an attempt that was lost and turned out to have failed counts as fail
   assert.equal(finalAttempt([program, busy], policy), program);
   assert.equal(finalAttempt([lost, lost, busy], policy), undefined);
 });
+
+Deno.test("a failure that the policy does not list is final, whatever attempts are left", () => {
+  const policy = { attempts: 5, lostAttempts: 0, on: ["memory_exceeded", 75] };
+  const failed = { phase: "failed", code: "program_failed", exitCode: 1 } as const;
+  assert.equal(finalAttempt([failed], policy), failed);
+  assert.equal(finalAttempt([{ ...failed, exitCode: 75 }], policy), undefined);
+  assert.equal(
+    finalAttempt([{ phase: "failed", code: "memory_exceeded", exitCode: 137 }], policy),
+    undefined,
+  );
+});

@@ -9,8 +9,10 @@ import type { JobRow } from "../store/jobs.ts";
 import type { Store } from "../store/store.ts";
 import { nodesFor } from "./look.ts";
 
-/** Kinds of deadlines that a job may have: its time-outs, and the end of a pause. None outlives it. */
-const JOB_DEADLINES = ["total", "queue", "again"] as const;
+/**
+ * Kinds of deadlines that a job may have: its time-outs, the end of a pause, and when a version must have
+ * come further. None outlives it. */
+const JOB_DEADLINES = ["total", "queue", "again", "progress"] as const;
 
 /** Nothing of the job has a time any more. Inside the caller's transaction. */
 export function clearDeadlines(deadlines: Deadlines, { id }: Job): void {

@@ -5,7 +5,7 @@ import { aHome } from "../../tests/support/home_fixture.ts";
 
 const CONTAINER = {
   task: aTask({ engine: { type: "docker", params: { Image: "app:1" } } }),
-  retry: { attempts: 2, lostAttempts: 2 },
+  retry: { attempts: 2, lostAttempts: 2, delayMs: 0 },
 };
 const FACTS = someFacts({ engines: ["docker"], platforms: ["linux/amd64"] });
 const PINNED = { name: "app:1", digest: "app@sha256:0123", id: "sha256:45" };

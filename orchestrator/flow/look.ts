@@ -1,10 +1,11 @@
 /** What is due of a job by its rows: the pure plan, with what it was made from. Nothing is written. */
 import type { NodeId } from "../../shared/model/ids.ts";
-import { isEndless, isPerNode, type Job } from "../../shared/model/job.ts";
+import { isEndless, isPerNode, type Job, UPDATE_DEFAULT } from "../../shared/model/job.ts";
 import { needOf } from "../core/filters.ts";
 import type { NodeView } from "../core/node.ts";
 import { matching } from "../core/place_pinned.ts";
-import { type OpenExecution, type Plan, reconcile } from "../core/reconcile.ts";
+import { reconcile } from "../core/reconcile.ts";
+import type { OpenExecution, Plan } from "../core/plan.ts";
 import type { JobRow } from "../store/jobs.ts";
 import type { Store } from "../store/store.ts";
 
@@ -14,36 +15,45 @@ export interface Having {
   readonly nextPartition: number;
   /** Of `ops`: nodes where it has been. */
   readonly beenOn: ReadonlySet<NodeId>;
+  /** Of jobs without an end: what may run of earlier versions. */
+  readonly older: readonly OpenExecution[];
 }
 
 /** A version that has no execution yet. */
-export const NOTHING_YET: Having = { open: [], nextPartition: 0, beenOn: new Set() };
+export const NOTHING_YET: Having = { open: [], nextPartition: 0, beenOn: new Set(), older: [] };
 
 /** What the job's latest version has. */
 export function having({ executions }: Store, { row, job }: JobRow): Having {
   const { spec: { type }, version } = job;
   return {
     ...isEndless(type) ? executions.latestOf(row, version) : executions.openOf(row, version),
+    older: isEndless(type) && version > 1 ? executions.olderOf(row, version) : [],
     beenOn: type === "ops" ? executions.nodesOf(row, version) : NOTHING_YET.beenOn,
   };
 }
 
 /** What is missing and what is too much, on these nodes. */
 export function planOf(
-  { spec, phase, completedCount, image }: Job,
+  { spec, phase, completedCount, image, rollout }: Job,
   { nodes, ...rest }: Having & { nodes: readonly NodeView[]; nowMs: number },
 ): Plan {
-  const { type, count, retry } = spec;
+  const { type, count, retry, update = UPDATE_DEFAULT } = spec;
   return reconcile({
     type,
     count,
     retry,
+    update,
     phase,
     completedCount,
     ...rest,
     nodes: nodesFor({ spec, image }, nodes),
+    away: isEndless(type) ? awayOf(nodes) : NOTHING_YET.beenOn,
+    isRolling: rollout?.state === "rolling",
   });
 }
+
+const awayOf = (nodes: readonly NodeView[]): ReadonlySet<NodeId> =>
+  new Set(nodes.filter(({ node }) => node.connection !== "connected").map(({ node }) => node.facts.id));
 
 /** Nodes that a job with one execution for each node is for, in the order given; none for other types. */
 export function nodesFor(

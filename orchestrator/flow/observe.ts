@@ -3,7 +3,7 @@ import type { Deadlines } from "../../shared/ledger/deadlines.ts";
 import { type Execution, hasNotBegun, isLive } from "../../shared/model/execution.ts";
 import type { ImageFound } from "../../shared/model/image.ts";
 import { type NodeId, shortId } from "../../shared/model/ids.ts";
-import { JOB_TERMINAL } from "../../shared/model/job.ts";
+import { isEndless, JOB_TERMINAL } from "../../shared/model/job.ts";
 import { type Node, NodeFacts } from "../../shared/model/node.ts";
 import { Report } from "../../shared/model/report.ts";
 import { type Entry, ExecutionHappened, type PeerId } from "../../shared/wire/messages.ts";
@@ -94,7 +94,7 @@ export class Observe {
     store.touch(jobRow.job);
     let current = jobRow;
     const { jobVersion } = after;
-    if (jobVersion < jobRow.job.version) return this.#followOlder(jobRow, after);
+    if (jobVersion < jobRow.job.version) return this.#followOlder(jobRow, before, after);
     if (after.image !== undefined && after.image !== before.image) {
       current = this.#learnImage(current, after.image);
     }
@@ -107,7 +107,9 @@ export class Observe {
     if (isLive(after.phase)) {
       if (after.phase === "queued") this.#waitsOnNode(current, after);
       // Its job may have ended meanwhile, or another may run in its place.
-      if (wasLost) this.#evaluate(current);
+      if (wasLost || (current.job.rollout?.state === "rolling" && isNews(before, after))) {
+        this.#evaluate(current);
+      }
       return;
     }
     store.record(current, events.executionEnded(after), { executionId: after.id });
@@ -124,9 +126,12 @@ export class Observe {
     return { row: jobRow.row, job };
   }
 
-  /** An execution of an earlier version: its end is history, and frees what it held; the job goes its own way. */
-  #followOlder(jobRow: JobRow, after: Execution): void {
+  /** An execution of an earlier version: its end is history, and frees what it held, and its place for a version without an end. */
+  #followOlder(jobRow: JobRow, before: Execution, after: Execution): void {
     const { store } = this.#options;
+    if (before.phase === "lost" || (isEndless(jobRow.job.spec.type) && !isLive(after.phase))) {
+      this.#evaluate(jobRow);
+    }
     if (isLive(after.phase)) return;
     const { id, jobVersion } = after;
     store.record(jobRow, events.executionEnded(after), { executionId: id, jobVersion });
@@ -210,3 +215,8 @@ export class Observe {
     this.#nudge();
   }
 }
+
+/** What a version that is on its way waits for. */
+const isNews = (before: Execution, after: Execution): boolean =>
+  before.phase !== after.phase || before.health?.status !== after.health?.status ||
+  before.restarts !== after.restarts;

@@ -9,15 +9,17 @@ import { isEndless, isPerNode, JOB_TERMINAL } from "../../shared/model/job.ts";
 import * as events from "../core/events.ts";
 import { needOf } from "../core/filters.ts";
 import { type JobEvent, step as stepJob } from "../core/job.ts";
+import { OLDER_VERSION } from "../core/keep_up.ts";
 import { place, type Slot } from "../core/place.ts";
 import { placePinned } from "../core/place_pinned.ts";
-import type { OpenExecution, Plan } from "../core/reconcile.ts";
+import type { OpenExecution, Plan } from "../core/plan.ts";
 import { type Refusal, STARTS_BY_ITSELF } from "../core/refusal.ts";
 import { jobAt, type JobRow } from "../store/jobs.ts";
 import { groupKey, type Waiter, type Wakes } from "../store/waiting.ts";
 import { Enact, type EnactOptions } from "./enact.ts";
 import { beginWait } from "./job_deadlines.ts";
 import { type Having, having, planOf } from "./look.ts";
+import { failRollout, followRollout } from "./rollout.ts";
 
 /** One job under evaluation. */
 interface Case extends Having {
@@ -76,12 +78,15 @@ export class Schedule {
   /** Answers how many executions it placed. */
   #evaluate(waiter: Waiter, placementsMax: number): number {
     const { store, deadlines } = this.#options;
-    const jobRow = store.jobs.get(waiter.jobRow);
-    if (jobRow.job.version > 1) this.#stopOlderVersions(jobRow);
-    const { id, spec } = jobRow.job;
+    let jobRow = store.jobs.get(waiter.jobRow);
+    const { id, spec, version } = jobRow.job;
+    if (version > 1 && !isEndless(spec.type)) this.#stopOlderVersions(jobRow);
     const { nodes } = store.projection;
     const has = having(store, jobRow);
     const plan = planOf(jobRow.job, { ...has, nodes, nowMs: store.nowMs() });
+    if (plan.rollout !== undefined) jobRow = followRollout(this.#options, jobRow, plan.rollout);
+    // Another version has come in its place: that is due now.
+    if (jobRow.job.version > version) return 0;
     for (const { id, message } of plan.stops) this.#enact.stop(jobRow, id, message);
     if (plan.outcome !== undefined) {
       this.#enact.end(jobRow, { kind: plan.outcome.phase, ...plan.outcome } as JobEvent);
@@ -153,10 +158,17 @@ export class Schedule {
   #refuse(one: Case, wait: Wait & { key: string }): void {
     const { store } = this.#options;
     const { jobRow } = one;
-    const { spec, version } = jobRow.job;
+    const { spec, version, rollout } = jobRow.job;
     const { refusal } = wait;
     // A service that has run waits for a node for ever; one that could not even begin was asked for wrongly.
-    const hasRun = isEndless(spec.type) && store.executions.nextPartition(jobRow.row, version) > 0;
+    const hasRun = isEndless(spec.type) &&
+      (version > 1 || store.executions.nextPartition(jobRow.row, version) > 0);
+    if (refusal.isLasting && rollout?.state === "rolling" && rollout.goodVersion !== undefined) {
+      const after = failRollout(this.#options, jobRow, refusal.message);
+      // Another version has come in its place: that is due now.
+      if (after.job.version > version) return;
+      return this.#block({ ...one, jobRow: after }, wait);
+    }
     if (!refusal.isLasting || hasRun || spec.task.timeouts.queueMs > 0) {
       this.#block(one, wait);
       return;
@@ -225,7 +237,6 @@ const NO_NODE_YET: Refusal = {
   message: "no node matches the daemon yet",
   hint: `${STARTS_BY_ITSELF} one joins that does`,
 };
-const OLDER_VERSION = "Execution stop requested because job has been updated";
 
 const hasLive = (open: readonly OpenExecution[]): boolean => open.some(({ phase }) => isLive(phase));
 

@@ -124,6 +124,7 @@ export class Submit {
         specHash,
         trigger: "job_update",
         event: jobUpdated(),
+        keepsTasks: !isForced,
       }),
     };
     for (const digest of digests) store.jobs.useContent(row, digest);

@@ -2,13 +2,14 @@
 import type { Deadlines, Due } from "../../shared/ledger/deadlines.ts";
 import { LIMITS } from "../../shared/limits.ts";
 import type { JobId, NodeId } from "../../shared/model/ids.ts";
-import { JOB_TERMINAL } from "../../shared/model/job.ts";
+import { JOB_TERMINAL, UPDATE_DEFAULT } from "../../shared/model/job.ts";
 import * as events from "../core/events.ts";
 import { step as stepJob } from "../core/job.ts";
 import { STARTS_BY_ITSELF } from "../core/refusal.ts";
 import type { JobRow } from "../store/jobs.ts";
 import type { Store } from "../store/store.ts";
 import { loseNode } from "./lose_node.ts";
+import { failRollout } from "./rollout.ts";
 import { clearDeadlines, isWaiting } from "./job_deadlines.ts";
 
 /** What the sweep works on. */
@@ -50,6 +51,7 @@ export class Sweep {
     if (found === undefined || JOB_TERMINAL.has(found.job.phase)) return;
     if (kind === "total") this.#timeOut(found);
     if (kind === "queue") this.#leaveQueue(found);
+    if (kind === "progress") this.#lacksProgress(found);
     if (kind === "again") store.evaluate(found, "execution_ended");
   }
 
@@ -62,6 +64,21 @@ export class Sweep {
       store.projection.putNode(node);
     }
     loseNode(store, id, { message: "Execution lost because node has disappeared" });
+  }
+
+  /** A version that only waits for room is not at fault. */
+  #lacksProgress(found: JobRow): void {
+    const { store, deadlines } = this.#options;
+    const { job } = found;
+    if (job.rollout?.state !== "rolling") return;
+    const { progressMs } = job.spec.update ?? UPDATE_DEFAULT;
+    if (job.phase === "queued") return deadlines.set(job.id, "progress", progressMs);
+    failRollout(
+      { store, deadlines },
+      found,
+      `nothing more of it has come up for ${events.formatSeconds(progressMs)}`,
+    );
+    store.evaluate(found, "job_update");
   }
 
   #timeOut(found: JobRow): void {

@@ -4,9 +4,9 @@ import type { Deadlines } from "../../shared/ledger/deadlines.ts";
 import type { Trigger } from "../../shared/model/evaluation.ts";
 import type { HistoryEvent } from "../../shared/model/history.ts";
 import type { EvaluationId, JobId } from "../../shared/model/ids.ts";
-import type { Job, JobSpec } from "../../shared/model/job.ts";
+import { isEndless, type Job, type JobSpec, UPDATE_DEFAULT } from "../../shared/model/job.ts";
 import { jobRerun } from "../core/events.ts";
-import { nextVersion } from "../core/job.ts";
+import { hasSameTasks, nextVersion } from "../core/job.ts";
 import { hashOfSpec, type JobRow } from "../store/jobs.ts";
 import type { Store } from "../store/store.ts";
 import { beginWait, clearDeadlines } from "./job_deadlines.ts";
@@ -28,23 +28,45 @@ export function findSameName(
     { ...same, isSameSpec: store.jobs.hashOfVersion(same.row, same.job.version) === specHash };
 }
 
-/** Writes the job's new version, and makes it due: its time-outs begin anew. Inside the caller's transaction. */
+/**
+ * Writes the job's new version, and makes it due: its time-outs begin anew. `keepsTasks`: what runs of a job without an end
+ * goes on where the new version's tasks are the same. Inside the caller's transaction.
+ */
 export function writeVersion(
   { store, deadlines }: VersionOptions,
   { row, job }: JobRow,
-  { specHash, trigger, event }: { specHash: string; trigger: Trigger; event: HistoryEvent },
+  { specHash, trigger, event, keepsTasks }: {
+    specHash: string;
+    trigger: Trigger;
+    event: HistoryEvent;
+    keepsTasks: boolean;
+  },
 ): EvaluationId {
   store.jobs.putVersion({ row, job }, specHash);
   store.record({ row, job }, event);
+  if (keepsTasks && isEndless(job.spec.type)) adopt(store, { row, job });
   clearDeadlines(deadlines, job);
   beginTimeouts(deadlines, job);
   return store.evaluate({ row, job }, trigger) as EvaluationId;
+}
+
+/** Version by version: many may be on their way out. */
+function adopt({ jobs, executions }: Store, { row, job }: JobRow): void {
+  const running = executions.liveOf(row).filter(({ desired }) => desired === "run");
+  const same = [...new Set(running.map(({ jobVersion }) => jobVersion))].filter((version) => {
+    const spec = jobs.findVersion(row, version);
+    return spec !== undefined && hasSameTasks(spec, job.spec);
+  });
+  executions.adopt(running.filter(({ jobVersion }) => same.includes(jobVersion)), job.version);
 }
 
 /** The time-outs of a version that begins. Inside the caller's transaction. */
 export function beginTimeouts(deadlines: Deadlines, job: Job): void {
   const { totalMs } = job.spec.task.timeouts;
   if (totalMs > 0) deadlines.set(job.id, "total", totalMs);
+  if (isEndless(job.spec.type)) {
+    deadlines.set(job.id, "progress", (job.spec.update ?? UPDATE_DEFAULT).progressMs);
+  }
   beginWait(deadlines, job);
 }
 
@@ -74,6 +96,7 @@ export function rerunJob(
       specHash: hashOfSpec(spec),
       trigger: "job_rerun",
       event: jobRerun(reason),
+      keepsTasks: false,
     })
   );
   nudgeTurn();

@@ -6,7 +6,7 @@ import { Execution, isLive } from "../../shared/model/execution.ts";
 import type { ExecutionId, NodeId } from "../../shared/model/ids.ts";
 import { add, NO_RESOURCES, type Resources } from "../../shared/model/resources.ts";
 import type { Placed } from "../core/node.ts";
-import type { OpenExecution } from "../core/reconcile.ts";
+import type { OpenExecution } from "../core/plan.ts";
 
 /** An execution with its job's row. */
 export interface ExecutionRow {
@@ -154,12 +154,29 @@ export class Executions {
     return { open: rows.map(toOpen), nextPartition };
   }
 
+  /** Of earlier versions: those that may run, asked to stop or not. */
+  olderOf(jobRow: number, jobVersion: number): readonly OpenExecution[] {
+    return this.#database.all(
+      `SELECT id, node_id, partition, attempt, phase, desired, body, 0 AS superseded FROM executions
+       WHERE job_row = ? AND job_version < ? AND (${LIVE} OR (phase = 'lost' AND desired = 'run')) ORDER BY row`,
+      jobRow,
+      jobVersion,
+    ).map(toOpen);
+  }
+
+  /** Makes executions of an earlier version executions of a later one. */
+  adopt(executions: readonly Execution[], jobVersion: number): void {
+    for (const execution of executions) {
+      this.update({ ...execution, jobVersion, revision: execution.revision + 1 });
+      this.#database.run("UPDATE executions SET job_version = ? WHERE id = ?", jobVersion, execution.id);
+    }
+  }
+
   /** The same of a version without an end: those that may run, and the latest of each partition. */
   latestOf(jobRow: number, jobVersion: number): { open: readonly OpenExecution[]; nextPartition: number } {
     const nextPartition = this.nextPartition(jobRow, jobVersion);
     const rows = this.#database.all(
-      `SELECT id, node_id, partition, attempt, phase, desired, CASE WHEN ${LIVE} THEN NULL ELSE body END AS body,
-         0 AS superseded
+      `SELECT id, node_id, partition, attempt, phase, desired, body, 0 AS superseded
        FROM executions WHERE job_row = ? AND job_version = ? AND (${LIVE} OR (phase = 'lost' AND desired = 'run')
          OR NOT EXISTS (SELECT 1 FROM executions later WHERE later.job_row = executions.job_row
            AND later.job_version = executions.job_version AND later.partition = executions.partition
@@ -351,7 +368,8 @@ function toExecution(row: SqlRow): ExecutionRow {
 
 function toOpen(row: SqlRow): OpenExecution {
   const phase = parseStored(Execution.shape.phase, row.phase);
-  const ended = isLive(phase) ? undefined : parseBody(Execution, row.body);
+  const body = row.body === null ? undefined : parseBody(Execution, row.body);
+  const ended = isLive(phase) ? undefined : body;
   return {
     id: row.id as ExecutionId,
     nodeId: row.node_id as NodeId,
@@ -364,6 +382,9 @@ function toOpen(row: SqlRow): OpenExecution {
     code: ended?.code,
     message: ended?.message,
     hint: ended?.hint,
+    exitCode: ended?.output?.exitCode,
+    health: body?.health?.status,
+    restarts: body?.restarts,
     isSuperseded: Number(row.superseded) === 1,
   };
 }

@@ -16,6 +16,7 @@ export const Topic = z.enum([
   "Running Execution",
   "Publishing Results",
   "Restart",
+  "Update",
 ]);
 export type Topic = z.infer<typeof Topic>;
 

@@ -68,8 +68,47 @@ export const RetryPolicy = z.object({
   attempts: z.number().int().nonnegative(),
   /** New attempts after an execution was lost, interrupted or refused, for each partition. */
   lostAttempts: z.number().int().nonnegative(),
+  /** Pause before the second attempt after a failure, which doubles from then on; absent: 1 s. */
+  delayMs: z.number().int().nonnegative().optional(),
+  /** The longest pause; absent: 1 min. */
+  maxDelayMs: z.number().int().nonnegative().optional(),
+  /** The program failures that are worth another attempt: codes of `shared/errors.ts` and exit codes; absent: all. */
+  on: z.array(z.union([z.string(), z.number().int()])).optional(),
+  /** Where the next attempt after a failure goes: absent, another node if one fits; `other`, never the same; `same`, if it fits. */
+  node: z.enum(["any", "other", "same"]).optional(),
 });
 export type RetryPolicy = Readonly<z.infer<typeof RetryPolicy>>;
+
+/** How a new version of a job without an end takes over. */
+export const UpdatePolicy = z.object({
+  /** Places that may be down at a time; ≥ 1. */
+  maxParallel: z.number().int().positive(),
+  /** A version that will not do is replaced by the last one that did. */
+  autoRollback: z.boolean(),
+  /** A version of which nothing more has come up for so long will not do; milliseconds. */
+  progressMs: z.number().int().positive(),
+});
+export type UpdatePolicy = Readonly<z.infer<typeof UpdatePolicy>>;
+
+/** What holds where a job says nothing. */
+export const UPDATE_DEFAULT: UpdatePolicy = { maxParallel: 1, autoRollback: true, progressMs: 600_000 };
+
+/** How far the latest version of a job without an end has come. */
+export const Rollout = z.object({
+  /** `rolling`: not yet was all of it up at once. `good`: it was. `failed`: it will not do, and nothing takes its place. */
+  state: z.enum(["rolling", "good", "failed"]),
+  /** Places where it is up, or was when it became good or failed. */
+  upCount: z.number().int().nonnegative(),
+  /** Unix ms. */
+  sinceAtMs: z.number(),
+  /** The latest version that was good. */
+  goodVersion: z.number().int().positive().optional(),
+  /** The version that would not do, and in whose place this one came. */
+  rolledBackFrom: z.number().int().positive().optional(),
+  /** Why it, or the version before it, would not do. */
+  message: z.string().optional(),
+});
+export type Rollout = Readonly<z.infer<typeof Rollout>>;
 
 /** A job as admitted: complete, defaults filled in, immutable for its version. */
 export const JobSpec = z.object({
@@ -87,6 +126,8 @@ export const JobSpec = z.object({
   labels: z.record(z.string(), z.string()),
   task: Task,
   retry: RetryPolicy,
+  /** Of jobs without an end; absent: the default. */
+  update: UpdatePolicy.optional(),
   /** Exit codes that count as success. Absent: every exit code completes the execution (Bacalhau's meaning),
    * unless the job names a retry policy: then only 0 does. */
   successExitCodes: z.array(z.number().int()).optional(),
@@ -117,6 +158,8 @@ export const Job = z.object({
   hint: z.string().optional(),
   /** Partitions with an accepted result. */
   completedCount: z.number().int().nonnegative(),
+  /** Of jobs without an end. */
+  rollout: Rollout.optional(),
   /** What is known of the image of this version's containers. */
   image: JobImage.optional(),
   createdAtMs: z.number(),

@@ -1,14 +1,10 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import {
-  type OpenExecution,
-  type Plan,
-  reconcile,
-  type ReconcileInput,
-} from "../../orchestrator/core/reconcile.ts";
+import { reconcile } from "../../orchestrator/core/reconcile.ts";
+import type { OpenExecution, Plan, ReconcileInput } from "../../orchestrator/core/plan.ts";
 import { EXECUTION_TERMINAL, ExecutionPhase, isLive } from "../../shared/model/execution.ts";
 import type { ExecutionId, NodeId } from "../../shared/model/ids.ts";
-import { JOB_TERMINAL, JobPhase, type RetryPolicy } from "../../shared/model/job.ts";
+import { JOB_TERMINAL, JobPhase, type RetryPolicy, UPDATE_DEFAULT } from "../../shared/model/job.ts";
 
 /** Everything that decides about a job, as a home stores it. */
 interface State {
@@ -26,11 +22,15 @@ function inputOf({ count, retry, phase, executions }: State): ReconcileInput {
   return {
     nodes: [],
     beenOn: new Set(),
+    older: [],
+    away: new Set(),
+    update: UPDATE_DEFAULT,
+    isRolling: false,
     nowMs: 0,
     type: "batch",
     phase,
     count,
-    retry,
+    retry: { ...retry, delayMs: 0 },
     nextPartition: executions.reduce((next, { partition }) => Math.max(next, partition + 1), 0),
     completedCount: done.size,
     open: executions.filter((it) => it.phase !== "completed")

@@ -157,7 +157,13 @@ export class Checks {
       "at most one result per partition is accepted",
       () => `partition ${partition}: ${completed.map((row) => row.id)}`,
     );
-    const partitionsMax = isPerNode(spec.type) ? this.#nodes().length : spec.count;
+    // What an earlier version asked for may still be on its way out.
+    const counts = Array.from(
+      { length: isEndless(spec.type) ? jobVersion : 1 },
+      (_, at) => store.jobs.findVersion(jobRow, jobVersion - at)!.count,
+    );
+    const partitionsMax = isPerNode(spec.type) ? this.#nodes().length : Math.max(...counts);
+    if (isEndless(spec.type)) this.#checkPlaces(jobRow);
     this.that(partition < partitionsMax, "never more partitions than asked", () => `${id}: ${partition}`);
     const live = rows.filter((row) => isLive(row.phase) && !this.everLost.has(row.id));
     this.that(
@@ -173,6 +179,27 @@ export class Checks {
         `partition ${partition}: ${rows.map((row) => `${row.phase} ${row.code}`)}, ${
           JSON.stringify(spec.retry)
         }`,
+    );
+  }
+
+  /** Whatever version is on its way: a job without an end has one live execution in each of its places. */
+  #checkPlaces(jobRow: number): void {
+    const { store } = this.#home!;
+    const { job } = store.jobs.get(jobRow);
+    const live = store.executions.liveOf(jobRow).filter(({ id }) => !this.everLost.has(id));
+    const places = live.map((it) => isPerNode(job.spec.type) ? it.nodeId : it.partition);
+    this.that(
+      new Set(places).size === places.length,
+      "one live execution in each place",
+      () =>
+        live.map((it) => `${it.id} v${it.jobVersion} ${it.nodeId} p${it.partition} ${it.phase}`).join(", "),
+    );
+    const wanted = live.filter(({ desired }) => desired === "run").length;
+    const isDue = store.evaluations.find(jobRow)?.status === "due";
+    this.that(
+      isDue || isPerNode(job.spec.type) || wanted <= job.spec.count,
+      "no count is ever exceeded",
+      () => `${job.id} has ${wanted} of ${job.spec.count}`,
     );
   }
 

@@ -4,8 +4,7 @@ import { phaseOf } from "../../agent/flow/report.ts";
 import { decodeBody } from "../../shared/ledger/body.ts";
 import type { Database } from "../../shared/ledger/database.ts";
 import { type Execution, isLive } from "../../shared/model/execution.ts";
-import type { Job } from "../../shared/model/job.ts";
-import { JOB_TERMINAL } from "../../shared/model/job.ts";
+import { isPerNode, type Job, JOB_TERMINAL, type RetryPolicy } from "../../shared/model/job.ts";
 import type { NodeId } from "../../shared/model/ids.ts";
 import { fits } from "../../shared/model/resources.ts";
 import { blame } from "../../orchestrator/core/retry.ts";
@@ -180,9 +179,13 @@ function checkEnd(
     case "module_invalid":
     case "execution_timed_out":
       is(count(job.code) > 0, "none of its executions ended so");
-      is(mostFailures(own) > job.spec.retry.attempts, "it had attempts left");
+      is(
+        mostFailures(own) > job.spec.retry.attempts || own.some((one) => isUnlisted(one, job.spec.retry)),
+        "it had attempts left",
+      );
       return is(job.code !== "execution_timed_out" || timeouts.executionMs > 0, "it has no time-out");
     case "node_lost":
+      return is(count(job.code) > 0 || isPerNode(job.spec.type), "none of its executions ended so");
     case "interrupted":
     case "refused":
     case "input_failed":
@@ -254,3 +257,8 @@ function checkHistory({ home, nodes, checks }: World, { executions }: Rows): voi
     }
   }
 }
+
+/** A failure that the job's policy does not list. */
+const isUnlisted = (one: Execution, { on }: RetryPolicy): boolean =>
+  on !== undefined && one.phase === "failed" && blame(one) === "program" &&
+  !on.some((it) => it === one.code || it === one.output?.exitCode);

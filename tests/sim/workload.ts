@@ -1,5 +1,5 @@
 /** What users do in one run: jobs of every kind, submissions again after a lost reply, stops. */
-import { isEndless, isPerNode, type JobSpec } from "../../shared/model/job.ts";
+import { isEndless, isPerNode, type JobSpec, type JobType } from "../../shared/model/job.ts";
 import type { JobId } from "../../shared/model/ids.ts";
 import { AppError } from "../../shared/errors.ts";
 import { aSpec, aTask } from "../support/builders.ts";
@@ -26,6 +26,15 @@ export interface Wish {
   refusal?: string;
   /** A stop was acknowledged. */
   isStopped: boolean;
+}
+
+/** What nobody names is a job of its own; those without an end get new versions more often. */
+function nameFor(dice: Dice, type: JobType): string {
+  return isEndless(type)
+    ? dice.chance(0.6) ? `${type}-${dice.pick(["web", "relay"])}` : ""
+    : dice.chance(0.15)
+    ? dice.pick(["etl", "backup"])
+    : "";
 }
 
 /** A job of any kind. */
@@ -57,14 +66,25 @@ export function drawSpec(
   const type = dice.chance(0.2) ? dice.pick(["ops", "service", "daemon"] as const) : "batch";
   const spec = aSpec({
     type,
-    name: dice.chance(0.15) ? dice.pick(["etl", "backup"]) : "",
+    name: nameFor(dice, type),
+    update: {
+      maxParallel: dice.pick([1, 1, 2, 5]),
+      autoRollback: dice.chance(0.8),
+      progressMs: dice.pick([20_000, 120_000, 600_000]),
+    },
     priority: dice.pick([0, 0, 0, 10, 50]),
     count: isPerNode(type) ? 0 : dice.pick([0, 1, 1, 1, 2, 3, 4, 8]),
     constraints: dice.chance(0.15)
       ? [{ key: "number", operator: dice.pick(["=", "!="]), values: [String(dice.whole(0, nodeCount))] }]
       : [],
     spread: dice.chance(0.2) ? ["zone"] : [],
-    retry: { attempts: dice.pick([0, 0, 1, 2]), lostAttempts: dice.pick([0, 2, 2, 5]) },
+    retry: {
+      attempts: dice.pick([0, 0, 1, 2]),
+      lostAttempts: dice.pick([0, 2, 2, 5]),
+      delayMs: dice.pick([undefined, 0, 50, 20_000]),
+      node: dice.pick([undefined, "any", "other", "same"]),
+      ...(dice.chance(0.1) && { on: dice.pick([[1], [3, "memory_exceeded"], ["program_failed"]]) }),
+    },
     successExitCodes: dice.chance(0.3) ? dice.pick([[0], [0, 3]]) : undefined,
     stopGraceMs: dice.pick([100, 2_000, 10_000]),
     task: aTask({

@@ -1,0 +1,129 @@
+/**
+ * Jobs without an end: one live execution in every place, and none elsewhere. A new version takes over place by place: what
+ * runs of an earlier one goes on until as many of the new one are up as the job's policy allows to be down.
+ */
+import { isLive } from "../../shared/model/execution.ts";
+import { JOB_TERMINAL } from "../../shared/model/job.ts";
+import {
+  byPartition,
+  firstSlot,
+  nextSlot,
+  type OpenExecution,
+  type Place,
+  type Plan,
+  type ReconcileInput,
+  STOP_MESSAGES,
+  stopAll,
+} from "./plan.ts";
+import type { Slot } from "./place.ts";
+import { restartInMs } from "./backoff.ts";
+import { blame } from "./retry.ts";
+
+/** Why what runs of an earlier version makes way. */
+export const OLDER_VERSION = "Execution stop requested because job has been updated";
+/** One that its node has started again so often without being up once will not do. */
+const RESTARTS_MAX = 3;
+
+/** What a plan is put together from. */
+interface Draft {
+  readonly slots: Slot[];
+  /** One too many. */
+  readonly surplus: OpenExecution[];
+  /** Of an earlier version, in a place that the new one is to take. */
+  readonly outdated: OpenExecution[];
+  /** Places where the version runs and does its work. */
+  upCount: number;
+  /** Places that are on their way. */
+  downCount: number;
+  againInMs?: number;
+}
+
+/** The branch of reconcile for types without an end. */
+export function keepUp(input: ReconcileInput): Plan {
+  const { open, older, phase, update, isRolling } = input;
+  if (JOB_TERMINAL.has(phase)) return stopAll([...open, ...older], STOP_MESSAGES[phase]!);
+  const draft: Draft = { slots: [], surplus: [], outdated: [], upCount: 0, downCount: 0 };
+  const attempts = byPartition(open);
+  const left = new Set(older);
+  const places = placesOf(input);
+  for (const place of places) {
+    const own = attempts.get(place.partition) ?? [];
+    attempts.delete(place.partition);
+    const before = older.filter((one) => isLive(one.phase) && isAt(place, one));
+    for (const one of before) left.delete(one);
+    keepPlace(input, draft, { place, own, before });
+  }
+  const { slots, surplus, outdated, upCount, downCount, againInMs } = draft;
+  const elsewhere = [...surplus, ...[...attempts.values()].flat(), ...left];
+  const failure = isRolling ? failureOf(open) : undefined;
+  // A version that will not do goes no further.
+  const room = failure === undefined ? Math.max(0, update.maxParallel - downCount) : 0;
+  return {
+    slots,
+    stops: [
+      ...stopAll(elsewhere, STOP_MESSAGES.completed!).stops,
+      ...stopAll(outdated.slice(0, room), OLDER_VERSION).stops,
+    ],
+    ...(againInMs !== undefined && { againInMs }),
+    ...(isRolling && {
+      rollout: {
+        upCount,
+        isGood: downCount === 0 && outdated.length === 0,
+        ...(failure !== undefined && { failure }),
+      },
+    }),
+  };
+}
+
+function placesOf({ type, count, nodes, open, nextPartition }: ReconcileInput): readonly Place[] {
+  if (type === "service") return Array.from({ length: count }, (_, partition) => ({ partition }));
+  const partitions = new Map(open.map(({ nodeId, partition }) => [nodeId, partition]));
+  let next = nextPartition;
+  return nodes.map((nodeId) => ({ nodeId, partition: partitions.get(nodeId) ?? next++ }));
+}
+
+const isAt = (place: Place, one: OpenExecution): boolean =>
+  place.nodeId === undefined ? one.partition === place.partition : one.nodeId === place.nodeId;
+
+/** What one place needs. */
+function keepPlace(
+  { away, retry, nowMs }: ReconcileInput,
+  draft: Draft,
+  { place, own, before }: { place: Place; own: readonly OpenExecution[]; before: readonly OpenExecution[] },
+): void {
+  const live = own.filter(({ phase }) => isLive(phase));
+  // A node that is away holds nobody up: its place follows when it is back.
+  const isAway = place.nodeId !== undefined && away.has(place.nodeId);
+  if (live.length > 0) {
+    // One that was given up has come back: the one that runs stays.
+    const kept = live.find(({ phase }) => phase === "running") ?? live[0]!;
+    draft.surplus.push(...own.filter((one) => one !== kept), ...before);
+    if (isUp(kept)) draft.upCount++;
+    else if (!isAway) draft.downCount++;
+    return;
+  }
+  const running = before.filter(({ desired }) => desired === "run");
+  if (isAway && running.length > 0) draft.surplus.push(...running);
+  else if (running.length > 0) draft.outdated.push(...running);
+  else if (!isAway) draft.downCount++;
+  if (before.length > 0) return;
+  const last = own.at(-1);
+  const inMs = last === undefined ? 0 : restartInMs(last, retry, nowMs);
+  if (inMs > 0) draft.againInMs = Math.min(draft.againInMs ?? Infinity, inMs);
+  else draft.slots.push(last === undefined ? firstSlot(place) : nextSlot(last, place));
+}
+
+/** Whether it does its work: as its agent says, where that watches; else it is enough that it runs. */
+const isUp = ({ phase, health }: OpenExecution): boolean =>
+  phase === "running" && (health === undefined || health === "healthy");
+
+/** Why a version that is on its way will not do: one of it ended by its own fault, or begins again and again. */
+function failureOf(open: readonly OpenExecution[]): string | undefined {
+  for (const one of open) {
+    const { phase, restarts = 0, message = "no reason was given", partition } = one;
+    if (phase === "failed" && blame(one) === "program") return `partition ${partition}: ${message}`;
+    if (isLive(phase) && !isUp(one) && restarts >= RESTARTS_MAX) {
+      return `partition ${partition} was started ${restarts + 1} times and is not up`;
+    }
+  }
+}
