@@ -15,6 +15,7 @@ import { openWasmEngine } from "./engines/wasm_engine.ts";
 import { wasmChildCommand } from "./engines/wasm_protocol.ts";
 import { composeAgent, type StageName } from "./flow/compose.ts";
 import { Contents } from "./flow/contents.ts";
+import type { LeftRetention } from "./flow/keep_left.ts";
 import { ContentFolder } from "./host/content_store.ts";
 import { nodeFacts, type NodeSettings } from "./host/facts.ts";
 import { Folders } from "./host/folders.ts";
@@ -53,6 +54,8 @@ export interface AgentOptions {
   readonly envAllowed?: readonly string[];
   /** Free bytes below which new work is refused. */
   readonly diskReserveBytes?: number;
+  /** How long what ended executions left is kept; as in `LIMITS` unless given. */
+  readonly retention?: LeftRetention;
   /** A bug was found: the process should end. */
   readonly onBug: (error: unknown) => void;
 }
@@ -112,6 +115,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       envAllowed: options.envAllowed,
       hostEnv: (name) => Deno.env.get(name),
       diskReserveBytes: options.diskReserveBytes,
+      retention: options.retention,
       nudge: (stage) => running.get(stage)?.nudge(),
     });
     program.open();

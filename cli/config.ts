@@ -43,6 +43,7 @@ export interface ServeConfig {
   readonly name?: string;
   /** Which ended jobs are kept. */
   readonly retention: { readonly keptMs: number; readonly countMax: number };
+  readonly leftRetention: { readonly keptMs: number; readonly bytesMax?: number };
   /** Absent: this node runs no containers. */
   readonly dockerSocket: string | undefined;
   readonly docker: {
@@ -144,6 +145,10 @@ export async function resolveServe(settings: Settings): Promise<ServeConfig> {
     retention: {
       keptMs: await settings.need("keep_jobs"),
       countMax: await settings.need("keep_jobs_max"),
+    },
+    leftRetention: {
+      keptMs: await settings.need("keep_results"),
+      bytesMax: await settings.get("keep_results_max"),
     },
     dockerSocket: await settings.get("docker_socket"),
     docker: {

@@ -36,6 +36,7 @@ export const HABITS: Readonly<Record<string, Readonly<Record<string, string>>>> 
     run: "job run, or skerry wasm run",
     ...all("node list", "nodes"),
     ...all("serve", "server", "up", "daemon", "devstack"),
+    ...all("system prune", "prune", "gc", "clean", "df"),
     ...all("agent alive", "ping", "alive", "health"),
     ...all("config list", "settings"),
   },
@@ -44,6 +45,7 @@ export const HABITS: Readonly<Record<string, Readonly<Record<string, string>>>> 
     ...all("node list", "status", "ls", "ps", "nodes"),
     ...all("node describe", "show", "inspect", "info", "get"),
   },
+  system: all("system prune", "df", "gc", "clean", "clear"),
   config: { ...all("config list", "ls", "show"), ...all("config unset", "rm", "remove", "delete") },
   agent: { ...all("agent alive", "status", "health", "ping"), ...all("agent node", "info", "describe") },
 };

@@ -36,6 +36,11 @@ export const NOUNS: readonly NounEntry[] = [
     load: async () => (await import("./node.ts")).NODE,
   },
   {
+    name: "system",
+    summary: "See what a node keeps, and make room",
+    load: async () => (await import("./system.ts")).SYSTEM,
+  },
+  {
     name: "agent",
     summary: "See the server that answers: whether it lives, its version and its configuration",
     load: async () => (await import("./agent.ts")).AGENT,

@@ -96,6 +96,7 @@ async function startNode(
     home: self,
     allowPaths: config.allowPaths,
     envAllowed: config.allowEnv,
+    retention: config.leftRetention,
     ...(config.dockerSocket !== undefined &&
       { docker: { socketPath: config.dockerSocket, policy: config.docker } }),
     settings: {

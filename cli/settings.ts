@@ -147,6 +147,22 @@ export const SETTINGS = {
     initial: () => String(LIMITS.endedJobsMax),
     read: last(orMust((text) => /^\d{1,9}$/.test(text) ? Number(text) : undefined, "a whole number")),
   }),
+  keep_results: setting({
+    summary:
+      "How long a node keeps the output and the fetched results of executions after their end, in time that it runs",
+    placeholder: "DURATION",
+    initial: () => formatDuration(LIMITS.executionKeptMs),
+    read: last(parseSpan),
+  }),
+  keep_results_max: setting({
+    summary: "How much output and results of ended executions a node keeps; beyond that the oldest go",
+    placeholder: "BYTES",
+    initial: () => "none",
+    initialShown: "none: as long as the disk has room",
+    read: last((text) =>
+      text === "none" ? undefined : orMust(parseBytes, "an amount such as 20GiB, or none")(text)
+    ),
+  }),
   docker_socket: setting({
     summary: "Socket of the Docker Engine that runs containers; none: this node runs no containers",
     placeholder: "PATH",

@@ -103,11 +103,11 @@ export const LIMITS = {
   agentRunningMax: 1024,
   /** Requests for output that an agent keeps open until there is more. Beyond: answered at once with nothing, and asked again a second later. */
   logWaitersMax: 256,
-  /** How long an ended execution's logs and fetched results are kept on its node while it runs. On a disk that gets full: less. */
+  /** How long an ended execution's logs and fetched results are kept on its node while it runs, unless the settings say otherwise. On a disk that gets full: less. */
   executionKeptMs: 7 * 86_400_000,
   /** How long results are kept at least once they have been read, on a full disk too: the download may have broken. */
   resultsFetchedKeptMs: 600_000,
-  /** Ended executions removed in one transaction: keeps a tick short. */
+  /** Ended executions removed, or weighed, in one transaction: keeps a tick short. */
   executionsRemovedPerTick: 64,
   /** Ended executions marked as recorded by their homes in one transaction: keeps a tick short. */
   executionsConfirmedPerTick: 1024,

@@ -20,9 +20,12 @@ import type { ContentStore, Machine, Workspace } from "../host/host.ts";
 import type { Input } from "../inputs/input.ts";
 import type { Publisher } from "../publishers/publisher.ts";
 import { Journal } from "../store/journal.ts";
+import { LeftBehind } from "../store/left.ts";
 import { DiskWatch } from "./disk_watch.ts";
 import { Executions } from "./executions.ts";
 import { Join } from "./join.ts";
+import { KeepLeft, type LeftRetention } from "./keep_left.ts";
+import { Prune } from "./prune.ts";
 import { Receive } from "./receive.ts";
 import { Run } from "./run.ts";
 import { Serve } from "./serve.ts";
@@ -54,6 +57,8 @@ export interface ComposeOptions {
   readonly hostEnv?: (name: string) => string | undefined;
   /** Free bytes below which new work is refused; `LIMITS.diskReserveBytes` unless given. */
   readonly diskReserveBytes?: number;
+  /** How long what ended executions left is kept; as in `LIMITS` unless given. */
+  readonly retention?: LeftRetention;
   /** A stage has work. */
   readonly nudge: (stage: StageName) => void;
 }
@@ -133,8 +138,14 @@ export function composeAgent(options: ComposeOptions): AgentProgram {
     facts: () => facts,
     nudge: () => nudge("join"),
   });
+  const keepLeft = new KeepLeft({
+    ...{ database, journal, workspace, disk, lifetime },
+    left: new LeftBehind(database),
+    retention: options.retention ?? { keptMs: LIMITS.executionKeptMs },
+  });
+  const prune = new Prune({ database, executions, keepLeft, disk, contents: options.contents });
   const sweep = new Sweep({
-    ...{ database, journal, executions, deadlines, workspace, disk, clock, lifetime },
+    ...{ database, journal, executions, deadlines, disk, clock, lifetime, keepLeft },
     contents: options.contents,
     push: (id, event) => run.push(id, event),
     onRefusalChanged: () => join.helloSoon(),
@@ -145,7 +156,7 @@ export function composeAgent(options: ComposeOptions): AgentProgram {
     isLive: (id) => executions.find(id) !== undefined,
   });
   const serve = new Serve({
-    ...{ self: peer, bus, database, journal, executions, workspace, tail, lifetime },
+    ...{ self: peer, bus, database, journal, executions, workspace, tail, lifetime, prune },
   });
 
   const turn = async () => {

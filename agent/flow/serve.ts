@@ -1,4 +1,4 @@
-/** Answers requests from the bus: output, lists of results, pieces of results. */
+/** Answers requests from the bus: output, lists of results, pieces of results, room. */
 import type { z } from "zod";
 import type { Bus } from "../../shared/bus/bus.ts";
 import { AppError, asAppError } from "../../shared/errors.ts";
@@ -10,6 +10,7 @@ import { type Answer, decodeMessage, encodeAnswer } from "../../shared/wire/enve
 import {
   LogRequest,
   type PeerId,
+  PruneRequest,
   ResultListAnswer,
   ResultListRequest,
   ResultReadRequest,
@@ -18,6 +19,7 @@ import { serveSubject } from "../../shared/wire/subjects.ts";
 import type { Workspace } from "../host/host.ts";
 import type { Journal } from "../store/journal.ts";
 import type { Executions } from "./executions.ts";
+import type { Prune } from "./prune.ts";
 import type { TailLogs } from "./tail_logs.ts";
 
 /** What answers are made of. */
@@ -30,6 +32,7 @@ export interface ServeOptions {
   readonly workspace: Workspace;
   readonly tail: TailLogs;
   readonly lifetime: Lifetime;
+  readonly prune: Prune;
 }
 
 /** Executions whose fetching is followed at once. Beyond: the oldest must be fetched again to count as fetched. */
@@ -59,6 +62,11 @@ export class Serve {
       };
     });
     this.#respond("result_read", ResultReadRequest, (request) => this.#readResult(request));
+    this.#respond(
+      "prune",
+      PruneRequest,
+      async (request) => ({ value: await this.#options.prune.answer(request) }),
+    );
   }
 
   close(): void {
@@ -67,7 +75,7 @@ export class Serve {
   }
 
   #respond<Schema extends z.ZodType>(
-    what: "logs" | "result_list" | "result_read",
+    what: "logs" | "result_list" | "result_read" | "prune",
     schema: Schema,
     answer: (request: z.infer<Schema>) => Promise<Answer>,
   ): void {

@@ -11,10 +11,11 @@ import { digestOf } from "../../shared/spec/content.ts";
 import { parseDataUrl } from "../../shared/spec/data_url.ts";
 import type { Stage } from "../../shared/supervise.ts";
 import type { ExecutionEvent } from "../core/execution.ts";
-import type { ContentStore, Workspace } from "../host/host.ts";
+import type { ContentStore } from "../host/host.ts";
 import type { Journal } from "../store/journal.ts";
 import type { DiskWatch } from "./disk_watch.ts";
 import { EXECUTION_DEADLINE, type Executions } from "./executions.ts";
+import type { KeepLeft } from "./keep_left.ts";
 
 /** What is swept, and who hears of it. */
 export interface SweepOptions {
@@ -22,8 +23,8 @@ export interface SweepOptions {
   readonly journal: Journal;
   readonly executions: Executions;
   readonly deadlines: Deadlines;
-  readonly workspace: Workspace;
   readonly contents: ContentStore;
+  readonly keepLeft: KeepLeft;
   readonly disk: DiskWatch;
   readonly clock: Clock;
   readonly lifetime: Lifetime;
@@ -114,32 +115,21 @@ export class Sweep implements Stage {
     return database.transaction(() => journal.confirmEnded(limit)) < limit;
   }
 
-  /** Folders first: a row without a folder does no harm, a folder without a row would stay for ever. */
   async #removeOld(): Promise<boolean> {
-    const { journal, workspace, contents, database, disk, lifetime, executions } = this.#options;
-    const nowMs = lifetime.nowMs();
-    const keptMs = disk.isTight ? 0 : LIMITS.executionKeptMs;
-    const limit = LIMITS.executionsRemovedPerTick;
-    const old = journal.listOld({
-      endedBeforeMs: nowMs - keptMs,
-      fetchedBeforeMs: nowMs - LIMITS.resultsFetchedKeptMs,
-      limit,
-    });
-    if (old.length > 0) {
-      for (const { id } of old) await workspace.remove(id);
-      database.transaction(() => {
-        for (const { row } of old) journal.remove(row);
-      });
-    }
-    if (old.length < limit) {
-      contents.sweep(() => new Set(executions.all().flatMap(({ order }) => digestsOf(order.task))));
-    }
-    return old.length === limit;
+    const { contents, executions, keepLeft } = this.#options;
+    const isMore = await keepLeft.sweep();
+    if (!isMore) contents.sweep(() => contentsInUse(executions));
+    return isMore;
   }
 
   close(): void {
     this.#cancel?.();
   }
+}
+
+/** Contents that executions which have not ended see, by digest. */
+export function contentsInUse(executions: Executions): ReadonlySet<string> {
+  return new Set(executions.all().flatMap(({ order }) => digestsOf(order.task)));
 }
 
 /** Contents that a task sees, by digest: also those that came within its order. */

@@ -116,24 +116,44 @@ export class ContentFolder implements ContentStore {
     return this.#used(path);
   }
 
-  sweep(inUse: () => ReadonlySet<string>): void {
-    const found = [...Deno.readDirSync(this.#root)].filter(({ name }) => !name.endsWith(".sum"))
-      .map(({ name }) => this.#weigh(`${this.#root}/${name}`));
+  sweep(
+    inUse: () => ReadonlySet<string>,
+    { bytesMax = LIMITS.contentCacheBytes, isDry = false }: { bytesMax?: number; isDry?: boolean } = {},
+  ): { count: number; bytes: number } {
+    const found = this.#found();
     let bytes = found.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
-    if (bytes <= LIMITS.contentCacheBytes) return;
+    const gone = { count: 0, bytes: 0 };
+    if (bytes <= bytesMax) return gone;
     const kept = new Set([...inUse()].map((digest) => this.#path(digest)));
     found.sort((a, b) => a.usedAtMs - b.usedAtMs || a.changedAtMs - b.changedAtMs);
     for (const { path, sizeBytes, usedAtMs } of found) {
-      if (bytes <= LIMITS.contentCacheBytes) return;
+      if (bytes <= bytesMax) break;
       // What was used a moment ago may belong to an execution that is being prepared.
       const isRecent = this.#clock.uptimeMs() - usedAtMs < LIMITS.contentWaitMs;
       if (isRecent || kept.has(path.replace(/\.(part|put|tree|tree\.unpacking)$/, ""))) continue;
-      this.#known.delete(path);
-      this.#weighed.delete(path);
-      removeAll(path);
-      if (path.endsWith(".tree")) removeAll(`${path}.sum`);
+      if (!isDry) this.#remove(path);
       bytes -= sizeBytes;
+      gone.count++;
+      gone.bytes += sizeBytes;
     }
+    return gone;
+  }
+
+  held(): { count: number; bytes: number } {
+    const found = this.#found();
+    return { count: found.length, bytes: found.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0) };
+  }
+
+  #found() {
+    return [...Deno.readDirSync(this.#root)].filter(({ name }) => !name.endsWith(".sum"))
+      .map(({ name }) => this.#weigh(`${this.#root}/${name}`));
+  }
+
+  #remove(path: string): void {
+    this.#known.delete(path);
+    this.#weighed.delete(path);
+    removeAll(path);
+    if (path.endsWith(".tree")) removeAll(`${path}.sum`);
   }
 
   /** What this process has not used goes first, the oldest of it by the wall clock, which is good enough for that. */

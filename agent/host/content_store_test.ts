@@ -111,3 +111,20 @@ Deno.test("sweep() removes the oldest beyond the bound, never what is in use", (
     );
     assert.equal([...Deno.readDirSync(root)].length, 2);
   }));
+
+Deno.test("everything that is not in use or was a moment ago can be made to go, and is told before", () =>
+  withStore((_root, open, clock) => {
+    const store = open();
+    const used = store.put(bytesOf("used"));
+    store.put(bytesOf("old one"));
+    clock.nowMs += LIMITS.contentWaitMs + 1;
+    const recent = store.put(bytesOf("recent"));
+    const inUse = () => new Set([used.digest]);
+    assert.deepEqual(store.held(), { count: 3, bytes: 17 });
+    assert.deepEqual(store.sweep(inUse, { bytesMax: 0, isDry: true }), { count: 1, bytes: 7 });
+    assert.deepEqual(store.held(), { count: 3, bytes: 17 });
+    assert.deepEqual(store.sweep(inUse, { bytesMax: 0 }), { count: 1, bytes: 7 });
+    assert.deepEqual([store.find(used.digest), store.find(recent.digest)], [used.path, recent.path]);
+    assert.deepEqual(store.held(), { count: 2, bytes: 10 });
+    return Promise.resolve();
+  }));

@@ -13,6 +13,9 @@ const RESULT_FILES = ["exitCode", ...STREAMS];
 /** Entries of one list of results. Beyond: refused, because the answer is one message. */
 const LISTED_MAX = 5_000;
 
+/** Begins the name of a folder that is being removed: no execution is called so. */
+const REMOVING = ".removing-";
+
 /** Reads pages of output as the engines write it. */
 export type ReadOutput = (folder: string, cursor: string) => Promise<OutputPage>;
 
@@ -25,6 +28,10 @@ export class Folders implements Workspace {
     this.#root = root;
     this.#readOutput = options.readOutput;
     Deno.mkdirSync(root, { recursive: true, mode: 0o700 });
+    for (const { name } of Deno.readDirSync(root)) {
+      // What a crash has left of a removal. A failure is told when the next removal fails.
+      if (name.startsWith(REMOVING)) removeTree(`${root}/${name}`).catch(() => {});
+    }
   }
 
   pathOf(executionId: string): string {
@@ -46,12 +53,34 @@ export class Folders implements Workspace {
   }
 
   async remove(executionId: string): Promise<void> {
+    // Under another name first: a crash then leaves nothing that looks like results, and the next start removes it.
+    const gone = `${this.#root}/${REMOVING}${executionId}`;
     try {
-      await Deno.remove(this.pathOf(executionId), { recursive: true });
+      await Deno.rename(this.pathOf(executionId), gone);
     } catch (cause) {
-      if (cause instanceof Deno.errors.NotFound) return;
-      throw recogniseIo(cause, `Cannot remove the folder of execution "${executionId}"`);
+      if (!(cause instanceof Deno.errors.NotFound)) {
+        throw recogniseIo(cause, `Cannot remove the folder of execution "${executionId}"`);
+      }
     }
+    await removeTree(gone);
+  }
+
+  async sizeOf(executionId: string): Promise<number> {
+    let bytes = 0;
+    const pending = [this.pathOf(executionId)];
+    for (let folder; (folder = pending.pop()) !== undefined;) {
+      try {
+        for await (const { name, isDirectory, isFile } of Deno.readDir(folder)) {
+          const path = `${folder}/${name}`;
+          if (isDirectory) pending.push(path);
+          else if (isFile) bytes += (await lstatOrNothing(path))?.size ?? 0;
+        }
+      } catch (cause) {
+        if (cause instanceof Deno.errors.NotFound) continue;
+        throw recogniseIo(cause, `Cannot weigh what execution "${executionId}" left`);
+      }
+    }
+    return bytes;
   }
 
   readPreview(executionId: string, exitCode: number): RunOutput {
@@ -114,6 +143,15 @@ export class Folders implements Workspace {
       if (info === undefined || !(isLast ? info.isFile : info.isDirectory)) throw missing(executionId, path);
     }
     return at;
+  }
+}
+
+async function removeTree(path: string): Promise<void> {
+  try {
+    await Deno.remove(path, { recursive: true });
+  } catch (cause) {
+    if (cause instanceof Deno.errors.NotFound) return;
+    throw recogniseIo(cause, `Cannot remove "${path}"`);
   }
 }
 

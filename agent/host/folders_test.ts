@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { LIMITS } from "../../shared/limits.ts";
+import { waitUntil } from "../../tests/support/wait_until.ts";
 import { Folders } from "./folders.ts";
 import { readOutputPage } from "./output.ts";
 
@@ -94,4 +95,30 @@ Deno.test("an execution that never had a folder has no results, no output, and i
     assert.deepEqual((await folders.readOutput("e-9", "")).pieces, []);
     assert.equal(folders.readPreview("e-9", -1).stdout, "");
     await folders.remove("e-9");
+  }));
+
+Deno.test("what is removed is out of reach at once, also when the removal is cut short; the next start ends it", () =>
+  withFolders(async (folders, root) => {
+    const { path } = await folders.create("e-1", ["outputs"]);
+    await Deno.writeTextFile(`${path}/stdout`, "out");
+    // As a kill between the two steps leaves it.
+    await Deno.rename(path, `${root}/executions/.removing-e-1`);
+    assert.deepEqual(await folders.listResults("e-1"), []);
+    new Folders(`${root}/executions`, { readOutput: readOutputPage });
+    await waitUntil("it is gone", () => [...Deno.readDirSync(`${root}/executions`)].length === 0);
+    await folders.create("e-2", []);
+    await folders.remove("e-2");
+    await folders.remove("e-2");
+    assert.deepEqual([...Deno.readDirSync(`${root}/executions`)], []);
+  }));
+
+Deno.test("the size of what was left is that of all files, links not followed; nothing weighs nothing", () =>
+  withFolders(async (folders) => {
+    const { path, resultPaths } = await folders.create("e-1", ["outputs"]);
+    await Deno.writeTextFile(`${path}/stdout`, "12345");
+    await Deno.mkdir(`${resultPaths[0]}/deep`);
+    await Deno.writeTextFile(`${resultPaths[0]}/deep/file`, "123");
+    await Deno.symlink("/etc", `${resultPaths[0]}/etc`);
+    assert.equal(await folders.sizeOf("e-1"), 8);
+    assert.equal(await folders.sizeOf("e-2"), 0);
   }));

@@ -39,8 +39,10 @@ export interface Workspace {
   create(executionId: string, resultNames: readonly string[]): Promise<ExecutionFolder> | ExecutionFolder;
   /** Where the folder is, whether it is there or not. */
   pathOf(executionId: string): string;
-  /** Removes everything of the execution. Idempotent. */
+  /** Removes everything of the execution: all of it is out of reach at once. Idempotent. */
   remove(executionId: string): Promise<void>;
+  /** Bytes of everything that it left; 0 when there is nothing. */
+  sizeOf(executionId: string): Promise<number>;
   /** The first bytes of each stream; empty where there is none. */
   readPreview(executionId: string, exitCode: number): RunOutput;
   /** From an earlier page's cursor; "" is the beginning. Errors: `bad_request` for a cursor that is none. */
@@ -68,8 +70,16 @@ export interface ContentStore {
   put(bytes: Uint8Array): { readonly digest: string; readonly path: string };
   /** Folder unpacked from a stored content, made once by `unpack`; what fails leaves nothing. */
   tree(contentPath: string, unpack: (folder: string) => Promise<void>): Promise<string> | string;
-  /** Removes what was not used lately, down to the bound; never what `inUse` names, which is asked only then. */
-  sweep(inUse: () => ReadonlySet<string>): void;
+  /**
+   * Removes what was not used lately, down to so many bytes (its own bound unless given); never what `inUse` names, which is
+   * asked only then. Answers how much went, or with `isDry` would go.
+   */
+  sweep(
+    inUse: () => ReadonlySet<string>,
+    options?: { readonly bytesMax?: number; readonly isDry?: boolean },
+  ): { readonly count: number; readonly bytes: number };
+  /** Everything that is here. */
+  held(): { readonly count: number; readonly bytes: number };
 }
 
 /** What the machine is and has. */

@@ -51,12 +51,6 @@ export interface JournalRecord {
   readonly image?: ImageFound;
 }
 
-/** An ended execution that its home has recorded. */
-export interface OldExecution {
-  readonly row: number;
-  readonly id: ExecutionId;
-}
-
 /** Executions, their orders, and values of the agent itself. */
 export class Journal {
   readonly #database: Database;
@@ -119,11 +113,11 @@ export class Journal {
   /** Writes the whole record. `endedMs` is the agent's lifetime at its end, once it has ended. */
   put(record: JournalRecord, options: { endedMs: number | undefined; keepsResults: boolean }): void {
     this.#database.run(
-      `INSERT INTO executions (row, id, home, phase, revision, body, ended_lifetime_ms, is_forgettable, keeps_results, image)
-       VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?, ?)
+      `INSERT INTO executions (row, id, home, phase, revision, body, ended_lifetime_ms, is_forgettable, keeps_results, has_results, image)
+       VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?)
        ON CONFLICT (row) DO UPDATE SET phase = excluded.phase, revision = excluded.revision, body = excluded.body,
          ended_lifetime_ms = excluded.ended_lifetime_ms, keeps_results = excluded.keeps_results,
-         image = excluded.image`,
+         has_results = excluded.has_results, image = excluded.image`,
       record.row,
       record.id,
       record.home,
@@ -131,6 +125,7 @@ export class Journal {
       record.revision,
       encodeBody(record.state),
       options.endedMs ?? null,
+      options.keepsResults ? 1 : 0,
       options.keepsResults ? 1 : 0,
       record.image === undefined ? null : encodeBody(record.image),
     );
@@ -177,22 +172,6 @@ export class Journal {
       atMs,
       id,
     );
-  }
-
-  /**
-   * Ended before the given lifetime of the agent, recorded by their homes, their results fetched before the other one or
-   * none: oldest first.
-   */
-  listOld(
-    options: { endedBeforeMs: number; fetchedBeforeMs: number; limit: number },
-  ): readonly OldExecution[] {
-    return this.#database.all(
-      `SELECT row, id FROM executions WHERE is_forgettable = 1 AND ended_lifetime_ms < ? AND keeps_results = 0
-         AND coalesce(fetched_lifetime_ms < ?, 1) ORDER BY ended_lifetime_ms LIMIT ?`,
-      options.endedBeforeMs,
-      options.fetchedBeforeMs,
-      options.limit,
-    ).map((row) => ({ row: Number(row.row), id: String(row.id) as ExecutionId }));
   }
 
   /** Forgets one execution and its ledger entries. */

@@ -38,4 +38,11 @@ ALTER TABLE executions ADD COLUMN fetched_lifetime_ms INTEGER; -- its results we
 UPDATE executions SET ended_lifetime_ms = 0 WHERE ended_lifetime_ms IS NOT NULL;
 `,
   "ALTER TABLE executions ADD COLUMN image TEXT", // what its container's image was found to be
+  `
+ALTER TABLE executions ADD COLUMN has_results INTEGER NOT NULL DEFAULT 0; -- 1: published here, fetched or not
+ALTER TABLE executions ADD COLUMN size_bytes INTEGER; -- what it left, weighed once it has ended
+UPDATE executions SET has_results = 1 WHERE keeps_results = 1 OR fetched_lifetime_ms IS NOT NULL;
+CREATE INDEX executions_weighed ON executions (size_bytes) WHERE size_bytes IS NOT NULL;
+CREATE INDEX executions_unweighed ON executions (row) WHERE ended_lifetime_ms IS NOT NULL AND size_bytes IS NULL;
+`,
 ];

@@ -13,7 +13,7 @@ import type { ExecutionId, IdSource, NodeId } from "../../shared/model/ids.ts";
 import type { Stage } from "../../shared/supervise.ts";
 import { decodeMessage, encodeAnswer } from "../../shared/wire/envelope.ts";
 import { ContentRequest, type PeerId } from "../../shared/wire/messages.ts";
-import { nodeOf, serveSubject } from "../../shared/wire/subjects.ts";
+import { agentPeer, nodeOf, serveSubject } from "../../shared/wire/subjects.ts";
 import { asAppError } from "../../shared/errors.ts";
 import type { Contents } from "../store/contents.ts";
 import { openQueries } from "../store/read.ts";
@@ -26,6 +26,7 @@ import { KeepContents } from "./keep_contents.ts";
 import { loseNode } from "./lose_node.ts";
 import { Observe } from "./observe.ts";
 import { planSubmission } from "./plan.ts";
+import { prune } from "./prune.ts";
 import { listResult, readLogs, readResult } from "./relay_logs.ts";
 import { Retain, type Retention } from "./retain.ts";
 import { Schedule } from "./schedule.ts";
@@ -127,6 +128,7 @@ export function composeOrchestrator(ports: OrchestratorPorts): ComposedOrchestra
     ]);
     return sync.transmit() || isMore;
   };
+  const agent = agentPeer(nodeOf(self));
   const undo: (() => void)[] = [];
   return {
     desk: openDesk({
@@ -138,6 +140,8 @@ export function composeOrchestrator(ports: OrchestratorPorts): ComposedOrchestra
       busy,
       refuses: ports.refuses,
       nudgeSchedule: nudgeTurn,
+      prune: (request) =>
+        prune({ store, retain, bus, agent, unsentCount: () => outbox.depth(agent) }, request),
     }),
     store,
     stages: [{ name: "turn", tick: turn }, watchNodes, sweep, keepContents, retain],
@@ -167,8 +171,9 @@ async function answerContent(contents: Contents, bytes: Uint8Array): Promise<Uin
 }
 
 function openDesk(
-  { store, submit, keepContents, bus, deadlines, busy, refuses, nudgeSchedule }: {
+  { store, submit, keepContents, bus, deadlines, busy, refuses, nudgeSchedule, prune }: {
     store: Store;
+    prune: Desk["prune"];
     keepContents: KeepContents;
     refuses: () => AppError | undefined;
     submit: Submit;
@@ -190,6 +195,7 @@ function openDesk(
         resolve(rerunJob({ store, deadlines, nudgeTurn: nudgeSchedule }, { id, ...options }))
       ),
     plan: (submission) => planSubmission({ store, keepContents, refuses }, submission),
+    prune,
     explain: (id, query) => explainJob({ store, deadlines, busy }, { id, query }),
     changed: (id, { signal, onlyEnd = false }) =>
       new Promise((resolve) => {

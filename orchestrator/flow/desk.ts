@@ -1,9 +1,11 @@
 /** What a door (HTTP, the page, a test) may ask of an orchestrator. */
 import type { EvaluationId, ExecutionId, JobId } from "../../shared/model/ids.ts";
 import type { JobSpec } from "../../shared/model/job.ts";
+import type { PruneRequest } from "../../shared/wire/messages.ts";
 import type { Queries } from "../store/queries.ts";
 import type { ExplainQuery, JobExplanation } from "./explain.ts";
 import type { SubmissionPlan } from "./plan.ts";
+import type { Pruned } from "./prune.ts";
 
 /** A job to be. */
 export interface Submission {
@@ -64,6 +66,8 @@ export interface Desk {
   plan(submission: Submission): Promise<SubmissionPlan>;
   /** Why it waits, or where it was put. The job must be there. */
   explain(id: JobId, query: ExplainQuery): Promise<JobExplanation>;
+  /** Makes room on this node: ended jobs here, and what its agent holds. `unavailable` when that does not answer. */
+  prune(request: PruneRequest): Promise<Pruned>;
   /** Resolves at the next commit that touches the job (`onlyEnd`: that ends it, or follows its end), or when aborted. */
   changed(id: JobId, options: { signal: AbortSignal; onlyEnd?: boolean }): Promise<void>;
   /** The execution's output in order; ends when it has ended (following) or when all kept output was read. */

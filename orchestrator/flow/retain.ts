@@ -70,20 +70,29 @@ export class Retain implements Stage {
 
   /** Answers whether more is to be removed. */
   #removeSome(): boolean {
-    const { store } = this.#options;
     const due = this.#due();
     if (due.length === 0) return false;
+    const { rowCount } = this.forget(due);
+    const isFull = rowCount >= LIMITS.rowsRemovedPerTick;
+    return rowCount > 0 && (isFull || due.length === CANDIDATES);
+  }
+
+  /** Forgets those of them that are at rest, in one transaction of bounded size; the last may be forgotten in part. */
+  forget(due: readonly EndedJob[]): { readonly rowCount: number; readonly jobCount: number } {
+    const { store } = this.#options;
     let left: number = LIMITS.rowsRemovedPerTick;
+    let jobCount = 0;
     store.transaction(() => {
       for (const { row } of due) {
         if (left <= 0) break;
         if (!store.ended.isAtRest(row)) continue;
         const removed = store.ended.remove(row, left);
         left -= removed.rowCount;
+        if (removed.isGone) jobCount++;
         this.#follow(removed);
       }
     });
-    return left < LIMITS.rowsRemovedPerTick && (left <= 0 || due.length === CANDIDATES);
+    return { rowCount: LIMITS.rowsRemovedPerTick - left, jobCount };
   }
 
   #due(): readonly EndedJob[] {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import type { Clock } from "../../shared/clock.ts";
+import { openEmbeddedBus } from "../../shared/bus/embedded_bus.ts";
+import { type Clock, systemClock } from "../../shared/clock.ts";
 import { Database } from "../../shared/ledger/database.ts";
 import { LIMITS } from "../../shared/limits.ts";
 import type { Execution } from "../../shared/model/execution.ts";
@@ -11,6 +12,7 @@ import { aNode, aSpec, someContents, someResources } from "../../tests/support/b
 import { APPLICATION_ID, MIGRATIONS } from "../store/migrations.ts";
 import { Store } from "../store/store.ts";
 import { KeepContents } from "./keep_contents.ts";
+import { prune } from "./prune.ts";
 import { Retain } from "./retain.ts";
 
 const DAY_MS = 86_400_000;
@@ -23,7 +25,7 @@ function aKeeper({ countMax = 1_000 } = {}) {
   const clock: Clock = {
     wallMs: () => clocks.wallMs,
     uptimeMs: () => clocks.uptimeMs,
-    after: () => () => {},
+    after: (delayMs, call) => systemClock.after(delayMs, call),
   };
   const orders: (readonly [peer: string, order: Order])[] = [];
   const kept = new Map<string, Uint8Array>();
@@ -103,6 +105,18 @@ function aKeeper({ countMax = 1_000 } = {}) {
       program.store.lifetime.checkpoint({ afterMs: 0 });
       program = open();
     },
+    /** Somebody asks for room. */
+    prune: (olderThanMs: number, isDry = false) =>
+      prune(
+        {
+          store: program.store,
+          retain: program.retain,
+          bus: openEmbeddedBus(),
+          agent: "n-0/agent",
+          unsentCount: () => 0,
+        },
+        { kinds: ["jobs"], olderThanMs, isDry },
+      ),
     jobs: () => database.all("SELECT id FROM jobs ORDER BY row").map(({ id }) => String(id)),
     rows: (table: string) => Number(database.get(`SELECT count(*) AS n FROM ${table}`)!.n),
   };
@@ -174,3 +188,56 @@ Deno.test("a job with something due or at work is kept, however old", () => {
   pass(60_000);
   assert.notEqual(jobs()[0], old);
 });
+
+/** The clock's timers keep no process alive. */
+async function awake(work: () => Promise<void>): Promise<void> {
+  const alive = setInterval(() => {}, 1_000);
+  try {
+    await work();
+  } finally {
+    clearInterval(alive);
+  }
+}
+
+Deno.test("pruning forgets what ended so long ago, and nothing that runs; a dry run only counts it", () =>
+  awake(async () => {
+    const { put, pass, prune, jobs, orders } = aKeeper();
+    const old = [put("completed"), put("failed")];
+    const running = put("running");
+    pass(2 * DAY_MS);
+    const recent = put("stopped");
+    put("running");
+    const dry = await prune(DAY_MS, true);
+    const none = { count: 0, bytes: 0 };
+    assert.deepEqual(dry.items, [
+      { kind: "jobs", held: { count: 3, bytes: 0 }, mayGo: { count: 2, bytes: 0 }, gone: none, stays: [] },
+    ]);
+    assert.equal(jobs().length, 5);
+    const { items, isMore } = await prune(DAY_MS);
+    assert.deepEqual([items[0]!.gone.count, items[0]!.held.count, items[0]!.mayGo.count, isMore], [
+      2,
+      1,
+      0,
+      false,
+    ]);
+    assert.deepEqual(jobs().slice(0, 2), [running, recent]);
+    assert.deepEqual(orders.map(([, order]) => order.executionId), old.map((id) => `e-${id}-0`));
+  }));
+
+Deno.test("pruning goes past jobs that are not at rest, and says that they stay", () =>
+  awake(async () => {
+    const { put, prune, jobs, store } = aKeeper();
+    const busy = put("stopped");
+    for (let at = 0; at < 600; at++) put("completed");
+    const running = put("running");
+    store.transaction(() => store.evaluate(store.jobs.find(busy)!, "job_stop"));
+    let goneCount = 0;
+    for (let isMore = true; isMore;) {
+      const pruned = await prune(0);
+      goneCount += pruned.items[0]!.gone.count;
+      ({ isMore } = pruned);
+      assert.deepEqual(pruned.items[0]!.stays, ["1 of which something is still at work, or the newest"]);
+    }
+    assert.equal(goneCount, 600);
+    assert.deepEqual(jobs(), [busy, running]);
+  }));

@@ -20,6 +20,7 @@ import { logRoutes } from "./logs.ts";
 import { nodeRoutes } from "./nodes.ts";
 import { openapiDocument } from "./openapi.ts";
 import { planRoutes } from "./plan.ts";
+import { pruneRoutes } from "./prune.ts";
 import { resultRoutes } from "./results.ts";
 import { Slots } from "./slots.ts";
 
@@ -72,6 +73,7 @@ export function createApp(options: AppOptions): App {
     ...logRoutes(door),
     ...nodeRoutes(door, answers),
     ...agentRoutes(door, answers),
+    ...pruneRoutes(door, answers),
     ...authRoutes(door, answers),
   ];
   const document = once(() => openapiDocument(routes, options.about.version));

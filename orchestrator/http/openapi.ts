@@ -2,6 +2,7 @@
 import { z } from "zod";
 import type { Route } from "./door.ts";
 import * as explainShapes from "./explain_shapes.ts";
+import { PruneBody, Pruned } from "./prune_shapes.ts";
 import * as shapes from "./shapes.ts";
 
 const DESCRIPTION =
@@ -37,7 +38,7 @@ const refOf = (name: string) => `#/components/schemas/${name}`;
 function namedSchemas(): { schemas: Record<string, JsonSchema>; refTo: (shape: z.ZodType) => JsonSchema } {
   const registry = z.registry<{ id: string }>();
   const names = new Map<z.ZodType, string>();
-  for (const [name, shape] of Object.entries({ ...shapes, ...explainShapes })) {
+  for (const [name, shape] of Object.entries({ ...shapes, ...explainShapes, PruneBody, Pruned })) {
     registry.add(shape, { id: name });
     names.set(shape, name);
   }

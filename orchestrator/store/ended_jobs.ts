@@ -49,6 +49,24 @@ export class EndedJobs {
     ).map((row) => ({ row: Number(row.row), endedMs: Number(row.ended_ms) }));
   }
 
+  /** A page in the same order, after the given one. */
+  page(
+    after: EndedJob & { readonly atMs: number } | undefined,
+    limit: number,
+  ): readonly (EndedJob & { atMs: number })[] {
+    return this.#database.all(
+      `SELECT row, ended_ms, modified_at_ms FROM jobs INDEXED BY jobs_ended
+       WHERE ended_ms IS NOT NULL AND (modified_at_ms, row) > (?, ?) ORDER BY modified_at_ms, row LIMIT ?`,
+      after?.atMs ?? -1,
+      after?.row ?? -1,
+      limit,
+    ).map((row) => ({
+      row: Number(row.row),
+      endedMs: Number(row.ended_ms),
+      atMs: Number(row.modified_at_ms),
+    }));
+  }
+
   /** Nothing is at work for it or due. The newest job is never at rest: its row's number is not given to another. */
   isAtRest(row: number): boolean {
     return this.#database.get(

@@ -108,3 +108,34 @@ export const ResultReadRequest = z.object({
   path: z.string(),
   offset: z.number().int().nonnegative(),
 });
+
+/** What an agent holds that may go. */
+export const PruneKind = z.enum(["results", "logs", "contents"]);
+export type PruneKind = z.infer<typeof PruneKind>;
+const Amount = z.object({ count: z.number().int(), bytes: z.number() });
+/** Asks an agent to remove what it may, or with `isDry` what that would be. */
+export const PruneRequest = z.object({
+  kinds: z.array(z.string()),
+  /** Of results and logs: ended so long ago, by the agent's lifetime. */
+  olderThanMs: z.number().nonnegative(),
+  isDry: z.boolean(),
+});
+export type PruneRequest = Readonly<z.infer<typeof PruneRequest>>;
+/** What is there, what of it may go, what went, and why the rest stays. */
+export const PruneItem = z.object({
+  kind: z.string(),
+  held: Amount,
+  mayGo: Amount,
+  gone: Amount,
+  /** In words for users. */
+  stays: z.array(z.string()),
+});
+export type PruneItem = Readonly<z.infer<typeof PruneItem>>;
+/** `isMore`: one answer does a bounded amount; ask again. */
+export const PruneAnswer = z.object({
+  items: z.array(PruneItem),
+  isMore: z.boolean(),
+  storeBytes: z.number(),
+  diskFreeBytes: z.number(),
+});
+export type PruneAnswer = Readonly<z.infer<typeof PruneAnswer>>;

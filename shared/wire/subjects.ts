@@ -3,10 +3,10 @@ import type { PeerId } from "./messages.ts";
 
 /** Where a peer receives hello, batch and ack. */
 export const syncSubject = (peer: PeerId): string => `skerry.v1.sync.${peer.replace("/", ".")}`;
-/** Where a peer answers requests for content, logs and results. */
+/** Where a peer answers requests for content, logs, results and room. */
 export const serveSubject = (
   peer: PeerId,
-  what: "content" | "logs" | "result_list" | "result_read",
+  what: "content" | "logs" | "result_list" | "result_read" | "prune",
 ): string => `skerry.v1.serve.${peer.replace("/", ".")}.${what}`;
 
 /** The agent of a node. */

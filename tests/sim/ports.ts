@@ -30,6 +30,10 @@ export function simWorkspace(life: Life, disk: Disk): Workspace {
     },
     pathOf,
     remove: () => takeMs(life, 1),
+    async sizeOf() {
+      await takeMs(life, 1);
+      return 1000;
+    },
     readPreview: (_id, exitCode) => ({
       stdout: "",
       stdoutIsTruncated: false,
@@ -51,7 +55,8 @@ export const simContentStore: ContentStore = {
   finish: (digest) => digest,
   put: () => ({ digest: "", path: "" }),
   tree: (path) => path,
-  sweep() {},
+  sweep: () => ({ count: 0, bytes: 0 }),
+  held: () => ({ count: 0, bytes: 0 }),
 };
 
 /** Contents of a home: in memory, like its databases. */

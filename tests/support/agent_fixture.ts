@@ -19,6 +19,7 @@ import type { ExecutionHappened, PeerId } from "../../shared/wire/messages.ts";
 import { orchestratorPeer } from "../../shared/wire/subjects.ts";
 import type { Engine, EngineExit, EngineTask, StartOptions } from "../../agent/engines/engine.ts";
 import { type AgentProgram, composeAgent } from "../../agent/flow/compose.ts";
+import type { LeftRetention } from "../../agent/flow/keep_left.ts";
 import type { ContentStore, Machine, Workspace } from "../../agent/host/host.ts";
 import type { Input } from "../../agent/inputs/input.ts";
 import { localPublisher } from "../../agent/publishers/local.ts";
@@ -139,10 +140,15 @@ export class SimulatedEngine implements Engine {
 }
 
 /** Folders without a disk. */
-export function simulatedWorkspace(): Workspace & { readonly removed: string[] } {
+export function simulatedWorkspace(): Workspace & { readonly removed: string[]; sizeBytes: number } {
   const removed: string[] = [];
   return {
     removed,
+    /** What every execution leaves. */
+    sizeBytes: 1000,
+    sizeOf() {
+      return Promise.resolve(this.sizeBytes);
+    },
     create: (id, names) => ({
       path: `/x/${id}`,
       resultPaths: names.map((name) => `/x/${id}/${name}`),
@@ -173,7 +179,8 @@ export const noContents: ContentStore = {
   finish: () => "",
   put: () => ({ digest: "", path: "" }),
   tree: () => "",
-  sweep() {},
+  sweep: () => ({ count: 0, bytes: 0 }),
+  held: () => ({ count: 0, bytes: 0 }),
 };
 
 export function simulatedMachine(): Machine & { freeBytes: number; reserve: string[] } {
@@ -339,6 +346,7 @@ export interface FixtureOptions {
   readonly facts?: Partial<NodeFacts>;
   readonly inputs?: readonly Input[];
   readonly publishers?: readonly Publisher[];
+  readonly retention?: LeftRetention;
 }
 
 /** An agent and a home on an embedded bus, ticked by hand. */
@@ -364,6 +372,7 @@ export async function anAgent(options: FixtureOptions = {}): Promise<AgentFixtur
       inputs: options.inputs ?? [],
       publishers: options.publishers ?? [localPublisher],
       contents: noContents,
+      retention: options.retention,
       nudge: () => {},
     });
   let database = open();
