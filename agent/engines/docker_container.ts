@@ -73,10 +73,7 @@ export function containerOf(
       Privileged: false,
       ...(params.hasInit && { Init: true }),
       ReadonlyRootfs: isStrict,
-      ...(isStrict &&
-        {
-          Tmpfs: { "/tmp": `size=${TMPFS_BYTES},nosuid,nodev`, "/run": `size=${TMPFS_BYTES},nosuid,nodev` },
-        }),
+      ...(isStrict && { Tmpfs: tmpfsFor(user ?? around.imageUser) }),
       NetworkMode: networkMode(granted, around),
       ...(granted.network === "bridge" && { ExtraHosts: ["host.docker.internal:host-gateway"] }),
       IpcMode: "private",
@@ -100,6 +97,14 @@ function networkMode({ network }: Granted, { sandbox }: Surroundings): string {
   if (network !== "http") return network;
   invariant(sandbox !== undefined, "a container with the network http has a sandbox");
   return `container:${sandbox.containerId}`;
+}
+
+/** `/tmp` and `/run` belong to the program's user, where that has a number: images have them for root. */
+function tmpfsFor(user: string): Record<string, string> {
+  const [, uid, gid = uid] = /^(\d+)(?::(\d+))?$/.exec(user) ?? [];
+  const owner = uid === undefined ? "" : `,uid=${uid},gid=${gid}`;
+  const options = `size=${TMPFS_BYTES},nosuid,nodev${owner}`;
+  return { "/tmp": options, "/run": options };
 }
 
 /** Whether a `User` is root: its group does not matter. */

@@ -151,7 +151,7 @@ class DockerEngine implements Engine {
     const params = parseDockerParams(task.params);
     const granted = grantBy(this.#options.policy, { params, network: task.network }, this.#absent);
     if ("code" in granted) throw new AppError(granted.code, granted.message, { hint: granted.hint });
-    const held = this.#hold(task.executionId, heldTask(task, granted.network));
+    const held = this.#hold(task.executionId, heldTask(task, granted));
     held.started = this.#startIn(held, { task, params, granted, options });
     try {
       await held.started;
@@ -415,7 +415,13 @@ class DockerEngine implements Engine {
     const exit = await watch.run();
     if (exit === undefined) return;
     const denied = this.#http.deniedOf(held.executionId);
-    this.#end(held, await withHint(exit, { folder: task.folder, network: task.network, denied }));
+    this.#end(
+      held,
+      await withHint(exit, {
+        ...{ folder: task.folder, network: task.network, denied },
+        ...{ protection: task.protection, allowed: this.#options.policy },
+      }),
+    );
   }
 
   #end(held: Held, exit: EngineExit): void {

@@ -1,6 +1,7 @@
 /** What a container's failure may come from, told by its last output and by what was turned away: hints that name the option. */
 import type { ContainerNetwork } from "./docker_policy.ts";
 import type { DeniedName } from "./docker_http.ts";
+import { type Allowance, hintOfProtection, type Protection } from "./docker_protection.ts";
 import type { EngineExit } from "./engine.ts";
 
 /** What is known of a container that has ended. */
@@ -10,6 +11,9 @@ export interface Clues {
   readonly network: ContainerNetwork | undefined;
   /** By its proxy, most often first. */
   readonly denied: readonly DeniedName[];
+  /** What held it back, where that is known, and what the node's owner would let it have. */
+  readonly protection?: Protection;
+  readonly allowed: Allowance;
 }
 
 /** Bytes at the end of each stream that are looked at: the last error is there. */
@@ -37,6 +41,7 @@ const HINTS: readonly ((clues: Clues) => string | undefined)[] = [
     network === "none" && hasNetworkFailure(output)
       ? "The container has no network: ask for --network bridge, or for --network http with --domain for each name that it needs (Network in the job)"
       : undefined,
+  ({ protection, allowed, output }) => protection && hintOfProtection(output, protection, allowed),
 ];
 
 /** The sentence that helps most, if any. */

@@ -1,12 +1,14 @@
 import { deepStrictEqual as assertEquals, match as assertMatch } from "node:assert";
 import type { DeniedName } from "./docker_http.ts";
+import { POLICY_DEFAULT } from "./docker_policy.ts";
 import { type Clues, hintFrom, withHint } from "./docker_hints.ts";
 
 const denied = (changes: Partial<DeniedName> = {}): DeniedName => ({
   ...{ host: "example.org", port: 443, why: "name", message: "no", count: 1 },
   ...changes,
 });
-const hint = (clues: Partial<Clues>) => hintFrom({ output: "", network: "none", denied: [], ...clues }) ?? "";
+const hint = (clues: Partial<Clues>) =>
+  hintFrom({ output: "", network: "none", denied: [], allowed: POLICY_DEFAULT, ...clues }) ?? "";
 
 Deno.test("a task without a network is told of the options, in whatever words its program complains", () => {
   const complaints = [
@@ -44,7 +46,7 @@ Deno.test("what the proxy turned away is named, with what to write", () => {
 Deno.test("only an end with another exit code than 0 gets a hint, from the end of either stream", async () => {
   const folder = await Deno.makeTempDir();
   try {
-    const clues = { folder, network: "none" as const, denied: [] };
+    const clues = { folder, network: "none" as const, denied: [], allowed: POLICY_DEFAULT };
     assertEquals(await withHint({ kind: "exited", exitCode: 1 }, clues), { kind: "exited", exitCode: 1 });
     await Deno.writeTextFile(`${folder}/stdout`, `${"x".repeat(20_000)}\nNetwork is unreachable\n`);
     const exit = await withHint({ kind: "exited", exitCode: 1 }, clues);

@@ -56,7 +56,7 @@ export function grantBy(
   const profile = params.profile ?? policy.profile;
   if (policy.profile === "strict" && profile !== "strict") {
     return refused('this node does not run containers with less than the profile "strict"', {
-      hint: "Leave Profile out, or let the node's owner set docker.profile to default",
+      hint: "Leave Profile out, or let the node's owner set docker_profile to default",
     });
   }
   const base = profile === "strict" ? [] : DEFAULT_CAPABILITIES;
@@ -64,7 +64,7 @@ export function grantBy(
   const denied = extra.find((name) => !policy.capabilities.includes(name));
   if (denied !== undefined) {
     return refused(`this node does not give containers the capability ${denied}`, {
-      hint: `Do without it, or let the node's owner add it to docker.capabilities`,
+      hint: `Do without it, or let the node's owner add it to docker_capabilities`,
     });
   }
   const network = networkOf(task.network, { policy, absent });
@@ -85,7 +85,7 @@ function networkOf(
   }
   if (type === "default" || policy.networks.includes(wanted)) return wanted;
   return refused(`this node does not give containers the network "${wanted}"`, {
-    hint: `It gives ${policy.networks.join(", ")}; its owner can add others to docker.networks`,
+    hint: `It gives ${policy.networks.join(", ")}; its owner can add others to docker_networks`,
   });
 }
 

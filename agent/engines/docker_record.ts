@@ -5,7 +5,8 @@
 import { z } from "zod";
 import { AppError } from "../../shared/errors.ts";
 import { LIMITS } from "../../shared/limits.ts";
-import type { ContainerNetwork } from "./docker_policy.ts";
+import type { ContainerNetwork, Granted } from "./docker_policy.ts";
+import type { Protection } from "./docker_protection.ts";
 import type { EngineTask } from "./engine.ts";
 
 /** The part of a task that outlives its start. */
@@ -14,6 +15,8 @@ export type HeldTask = Pick<EngineTask, "folder" | "results" | "diskBytes" | "lo
   readonly network?: ContainerNetwork;
   /** What it may reach with the network `http`. */
   readonly domains?: readonly string[];
+  /** Absent as the network is. */
+  readonly protection?: Protection;
 };
 
 const TaskRecord = z.object({
@@ -22,26 +25,32 @@ const TaskRecord = z.object({
   logBytes: z.number(),
   network: z.enum(["none", "bridge", "host", "http"]).optional(),
   domains: z.array(z.string()).optional(),
+  protection: z.object({
+    profile: z.enum(["default", "strict"]),
+    capabilities: z.array(z.string()),
+    readOnlyTargets: z.array(z.string()),
+  }).optional(),
 });
-
-function toRecord({ folder: _, results, domains, ...rest }: HeldTask): z.infer<typeof TaskRecord> {
-  return { ...rest, results: results.map((mount) => ({ ...mount })), domains: domains && [...domains] };
-}
 
 /** What is kept of a task. */
 export function heldTask(
-  { folder, results, diskBytes, logBytes, network: { domains } }: EngineTask,
-  network: ContainerNetwork,
+  { folder, results, inputs, diskBytes, logBytes, network: { domains } }: EngineTask,
+  { network, profile, capabilities }: Granted,
 ): HeldTask {
-  return { folder, results, diskBytes, logBytes, network, ...(network === "http" && { domains }) };
+  const readOnlyTargets = inputs.filter(({ isReadOnly }) => isReadOnly).map(({ target }) => target);
+  return {
+    ...{ folder, results, diskBytes, logBytes, network },
+    ...(network === "http" && { domains }),
+    protection: { profile, capabilities, readOnlyTargets },
+  };
 }
 
 /** What a new agent must know to bring the task home. */
-export async function writeRecord(task: HeldTask): Promise<void> {
+export async function writeRecord({ folder, ...record }: HeldTask): Promise<void> {
   try {
-    await Deno.writeTextFile(`${task.folder}/.engine`, JSON.stringify(toRecord(task)));
+    await Deno.writeTextFile(`${folder}/.engine`, JSON.stringify(record));
   } catch (cause) {
-    throw new AppError("io", `Cannot start task in "${task.folder}": ${(cause as Error).message}`, {
+    throw new AppError("io", `Cannot start task in "${folder}": ${(cause as Error).message}`, {
       hint: "See whether the node's data folder is there and can be written, and whether its disk is full",
       cause,
     });
