@@ -2,16 +2,17 @@
 import { EXIT } from "../shared/errors.ts";
 import type { Client } from "./client.ts";
 import { fetchLastOutput, lastLines } from "./last_output.ts";
-import { badExits, currentOf, fetchExecutions, untold, whoOf } from "./partitions.ts";
+import { badExits, currentOf, fetchExecutions, rolloutLine, untold, whoOf } from "./partitions.ts";
 import type { Paint } from "./paint.ts";
 import type { Terminal } from "./terminal.ts";
-import type { ExecutionView, JobView } from "./wire.ts";
+import { type ExecutionView, isTerminal, type JobView } from "./wire.ts";
 import { harmless, indent, oneLine, plural, short, span } from "./words.ts";
 
 const SHOWN_PROBLEMS = 12;
 
-/** 0, or 6 when the job failed, was stopped, or a task exited with a code that is no success. */
+/** 0; or 6 when the job failed, was rolled back, was stopped, or a task exited with a code that is no success. */
 export async function outcomeExit(client: Client, job: JobView): Promise<number> {
+  if (job.rollout !== undefined && !isTerminal(job.state)) return isUp(job) ? EXIT.ok : EXIT.jobFailed;
   if (job.state !== "completed") return EXIT.jobFailed;
   return badExits(job, currentOf(await fetchExecutions(client, job.id))).length ? EXIT.jobFailed : EXIT.ok;
 }
@@ -22,6 +23,7 @@ export async function reportOutcome(
   job: JobView,
   { terminal, showsOutput }: { terminal: Terminal; showsOutput: "always" | "when_bad" | "never" },
 ): Promise<number> {
+  if (job.rollout !== undefined && !isTerminal(job.state)) return reportRollout(job, terminal);
   const current = currentOf(await fetchExecutions(client, job.id));
   const bad = badExits(job, current);
   const isGood = job.state === "completed" && bad.length === 0;
@@ -37,6 +39,19 @@ export async function reportOutcome(
   return isGood ? EXIT.ok : EXIT.jobFailed;
 }
 
+/** The version that was asked for, and not the one that came back in its place. */
+const isUp = ({ rollout }: JobView): boolean =>
+  rollout?.state === "good" && rollout.rolledBackFrom === undefined;
+
+function reportRollout(job: JobView, terminal: Terminal): number {
+  const paint = terminal.paintNote;
+  const tint = isUp(job) ? paint.good : paint.bad;
+  terminal.note(`Version ${tint(rolloutLine(job, Date.now()))}`);
+  const verbs = isUp(job) ? ["describe", "logs --follow", "stop"] : ["describe", "history", "versions"];
+  terminal.note(paint.dim(`Next: ${verbs.map((verb) => `skerry job ${verb} ${short(job.id)}`).join(" · ")}`));
+  return isUp(job) ? EXIT.ok : EXIT.jobFailed;
+}
+
 interface Ended {
   readonly current: readonly ExecutionView[];
   readonly bad: readonly ExecutionView[];
@@ -47,7 +62,9 @@ function headline(job: JobView, { current, bad, paint }: Ended): string {
   const tookMs = job.modifiedAtMs - job.createdAtMs;
   const took = tookMs < 1000 ? `${Math.max(1, Math.round(tookMs))} ms` : span(tookMs);
   const done = current.filter(({ state }) => state === "completed").length;
-  const of = job.count === 1 ? "" : `, ${done} of ${plural(job.count, "partition")}`;
+  const of = job.count === 1
+    ? ""
+    : `, ${done} of ${plural(job.count, job.type === "ops" ? "node" : "partition")}`;
   const word = `${job.state[0]?.toUpperCase()}${job.state.slice(1)}`;
   const tint = job.state !== "completed" ? paint.bad : bad.length ? paint.warn : paint.good;
   const message = job.state !== "completed" && job.message ? `: ${lines(job.message)}` : "";

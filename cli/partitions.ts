@@ -10,9 +10,27 @@ import {
   readExecution,
   textAt,
 } from "./wire.ts";
-import { plural, ranges, short } from "./words.ts";
+import { age, plural, ranges, short } from "./words.ts";
 
 const PAGE = 1000;
+
+/** How many partitions a job has, in words. */
+export function extentOf({ type, count }: Pick<JobView, "type" | "count">): string {
+  if (type !== "ops" && type !== "daemon") return plural(count, "partition");
+  const nodes = count === 0 ? "every node that matches" : `${plural(count, "node")} so far`;
+  return type === "ops" ? `once on ${nodes}` : `on ${nodes}`;
+}
+
+/** How far the latest version of a job without an end has come, in words; "" for others. */
+export function rolloutLine({ version, count, rollout }: JobView, nowMs: number): string {
+  if (rollout === undefined) return "";
+  const { state, upCount, sinceAtMs, rolledBackFrom, message } = rollout;
+  const how = { good: "is up", failed: "will not do", rolling: "comes up" }[state] ?? state;
+  const why = rolledBackFrom === undefined
+    ? message && `\n${message}`
+    : `\nIt came back in place of version ${rolledBackFrom}: ${message}`;
+  return `${version} ${how}: ${upCount} of ${count}, ${age(sinceAtMs, nowMs)}${why}`;
+}
 
 /** Every execution of the job's latest version, oldest first. */
 export async function fetchExecutions(

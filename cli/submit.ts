@@ -8,6 +8,7 @@ import { onInterrupt } from "./interrupt.ts";
 import { followJobLogs } from "./log_follow.ts";
 import { isData, type Output, printData } from "./output.ts";
 import { outcomeExit, reportOutcome } from "./outcome.ts";
+import { extentOf } from "./partitions.ts";
 import type { Terminal } from "./terminal.ts";
 import { waitForJob } from "./wait.ts";
 import { itemsOf, textAt } from "./wire.ts";
@@ -109,8 +110,8 @@ async function announce(
   // While the job's own output goes to stdout, nothing else does.
   if (flags.follow) terminal.note(`Job ${jobId}`);
   else terminal.print(jobId);
-  const { name, count } = job.parsed.spec;
-  terminal.note(`Submitted${name ? ` ${harmless(name)}` : ""}: ${plural(count, "partition")}`);
+  const { name, type, count } = job.parsed.spec;
+  terminal.note(`Submitted${name ? ` ${harmless(name)}` : ""}: ${extentOf({ type, count })}`);
   if (!flags.wait && !flags.follow) terminal.note(nextSteps(jobId, ["wait", "describe", "logs"]));
 }
 

@@ -1,11 +1,11 @@
-/** Waiting for the end of a job, whatever happens to the link meanwhile. */
+/** Waiting for the end of a job, or until it is up, whatever happens to the link meanwhile. */
 import { AppError } from "../shared/errors.ts";
 import type { Client } from "./client.ts";
 import { pause } from "./interrupt.ts";
-import { countStates, currentOf, fetchExecutions, whyItWaits } from "./partitions.ts";
+import { countStates, currentOf, extentOf, fetchExecutions, whyItWaits } from "./partitions.ts";
 import type { Terminal } from "./terminal.ts";
-import { isTerminal, type JobView, readJob, recordAt } from "./wire.ts";
-import { oneLine, plural, short, span } from "./words.ts";
+import { isSettled, type JobView, readJob, recordAt } from "./wire.ts";
+import { oneLine, short, span } from "./words.ts";
 
 /** How to wait. */
 export interface WaitOptions {
@@ -26,7 +26,7 @@ const LOST_PAUSE_MS = 2000;
 /** Above this many partitions the progress line does not ask for them. */
 const COUNTED_MAX = 2000;
 
-/** The job once it has ended. Throws `timed_out`; an abort makes it throw the signal's reason. */
+/** The job once it has ended; one without an end, once it is up or will not do. Throws `timed_out`; an abort makes it throw the signal's reason. */
 export async function waitForJob(client: Client, id: string, options: WaitOptions): Promise<JobView> {
   const { terminal, signal, timeoutMs = Number.POSITIVE_INFINITY } = options;
   const startedAtMs = performance.now();
@@ -40,7 +40,7 @@ export async function waitForJob(client: Client, id: string, options: WaitOption
     const askedAtMs = performance.now();
     const job = await link(() => getJob(client, id, { signal, heldMs }));
     signal.throwIfAborted();
-    if (job && isTerminal(job.state)) {
+    if (job && isSettled(job)) {
       terminal.progress();
       return job;
     }
@@ -88,13 +88,13 @@ function watchLink(terminal: Terminal) {
 /** Why the job waits, or how far its partitions are. */
 async function standing(client: Client, job: JobView, signal: AbortSignal): Promise<string> {
   if (job.message && job.state !== "running") return oneLine(job.message);
-  if (job.count > COUNTED_MAX) return plural(job.count, "partition");
+  if (job.count > COUNTED_MAX) return extentOf(job);
   try {
     const current = currentOf(await fetchExecutions(client, job.id, { signal }));
     const counts = countStates(job, current).map(([state, count]) => `${count} ${state}`).join(", ");
     return whyItWaits(job, current) || counts;
   } catch {
-    return plural(job.count, "partition");
+    return extentOf(job);
   }
 }
 

@@ -10,7 +10,10 @@ export interface JobView {
   readonly namespace: string;
   readonly type: string;
   readonly version: number;
+  /** Partitions; of types that have one for each node: so far. */
   readonly count: number;
+  /** Of types without an end. */
+  readonly rollout: RolloutView | undefined;
   readonly priority: number;
   readonly labels: Readonly<Record<string, string>>;
   /** Lower case: `pending`, `queued`, `running`, `completed`, `failed`, `stopped`. */
@@ -20,6 +23,16 @@ export interface JobView {
   readonly createdAtMs: number;
   readonly modifiedAtMs: number;
   readonly wire: Wire;
+}
+
+/** How far the latest version of a job without an end has come. */
+export interface RolloutView {
+  /** `rolling`, `good` or `failed`. */
+  readonly state: string;
+  readonly upCount: number;
+  readonly sinceAtMs: number;
+  readonly message: string;
+  readonly rolledBackFrom?: number;
 }
 
 /** An execution. */
@@ -118,23 +131,42 @@ export const hasEnded = (state: string): boolean => EXECUTION_TERMINAL.has(state
 /** From the `Job` of an answer. */
 export function readJob(value: unknown): JobView {
   const state = recordAt(value, "State");
+  const details = recordAt(state, "Details");
   return {
     id: textAt(value, "ID") ?? "",
     name: textAt(value, "Name") ?? "",
     namespace: textAt(value, "Namespace") ?? "",
     type: textAt(value, "Type") ?? "",
     version: numberAt(value, "Version") ?? 1,
-    count: numberAt(value, "Count") ?? 1,
+    count: numberAt(value, "Count") ||
+      Number(textAt(details, "PartitionCount") ?? numberAt(value, "Count") ?? 1),
+    rollout: readRollout(details),
     priority: numberAt(value, "Priority") ?? 0,
     labels: textsAt(value, "Labels"),
     state: (textAt(state, "StateType") ?? "unknown").toLowerCase(),
     message: textAt(state, "Message") ?? "",
-    hint: textAt(recordAt(state, "Details"), "Hint") ?? "",
+    hint: textAt(details, "Hint") ?? "",
     createdAtMs: msAt(value, "CreateTime"),
     modifiedAtMs: msAt(value, "ModifyTime"),
     wire: asRecord(value),
   };
 }
+
+function readRollout(details: unknown): RolloutView | undefined {
+  const state = textAt(details, "Rollout");
+  if (state === undefined) return undefined;
+  return {
+    state,
+    upCount: Number(textAt(details, "UpCount") ?? 0),
+    sinceAtMs: Number(textAt(details, "RolloutSince") ?? 0),
+    message: textAt(details, "RolloutMessage") ?? "",
+    ...(textAt(details, "RolledBackFrom") && { rolledBackFrom: Number(textAt(details, "RolledBackFrom")) }),
+  };
+}
+
+/** Whether there is nothing to wait for: it has ended, or it has no end, and its latest version is up or will not do. */
+export const isSettled = ({ state, rollout }: JobView): boolean =>
+  isTerminal(state) || (rollout !== undefined && rollout.state !== "rolling");
 
 /** From an item of `Executions`. */
 export function readExecution(value: unknown): ExecutionView {

@@ -52,6 +52,8 @@ export const LIMITS = {
   priorityMax: 1_000_000,
   /** New attempts for each partition: bounds the executions of a job that always fails. Beyond: refused. */
   retryAttemptsMax: 100,
+  /** Pauses between attempts, and how long a new version may come no further. Beyond: refused. */
+  retryDelayMsMax: 86_400_000,
   /** Cores, bytes and devices of one task, and time-outs of ten years: above any machine, below where sums lose digits. */
   cpuMillisMax: 100_000_000,
   memoryBytesMax: 1024 ** 5,

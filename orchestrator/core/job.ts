@@ -20,6 +20,8 @@ export type JobEvent =
   | { readonly kind: "image_found"; readonly image: ImageFound }
   /** A version of a job without an end has come further, or not far enough. */
   | { readonly kind: "rollout"; readonly rollout: Rollout }
+  /** Of types that have one for each node. */
+  | { readonly kind: "partitions"; readonly count: number }
   | { readonly kind: "completed" }
   | { readonly kind: "failed"; readonly code: string; readonly message: string; readonly hint?: string }
   | { readonly kind: "stopped"; readonly message: string };
@@ -47,6 +49,10 @@ export function step(job: Job, event: JobEvent, nowMs: number): Job {
       const image = learnImage(job.image, event.image);
       return image === job.image ? job : changed(job, { image }, nowMs);
     }
+    case "partitions":
+      return event.count <= (job.partitionCount ?? 0)
+        ? job
+        : changed(job, { partitionCount: event.count }, nowMs);
     case "rollout":
       return changed(job, { rollout: event.rollout }, nowMs);
     case "completed":
@@ -77,7 +83,15 @@ export function nextVersion(
   nowMs: number,
   rolledBack: Pick<Rollout, "rolledBackFrom" | "message"> = {},
 ): Job {
-  const { code: _code, message: _message, hint: _hint, image: _image, rollout, ...kept } = job;
+  const {
+    code: _code,
+    message: _message,
+    hint: _hint,
+    image: _image,
+    partitionCount: _count,
+    rollout,
+    ...kept
+  } = job;
   const goodVersion = rollout?.goodVersion;
   const begun = isEndless(spec.type) &&
     beginRollout(nowMs, { ...goodVersion && { goodVersion }, ...rolledBack });

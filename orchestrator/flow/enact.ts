@@ -2,7 +2,7 @@
 import type { Deadlines } from "../../shared/ledger/deadlines.ts";
 import type { Execution } from "../../shared/model/execution.ts";
 import { type EvaluationId, newExecutionId } from "../../shared/model/ids.ts";
-import { JOB_TERMINAL } from "../../shared/model/job.ts";
+import { isPerNode, JOB_TERMINAL } from "../../shared/model/job.ts";
 import * as events from "../core/events.ts";
 import { step as stepExecution } from "../core/execution.ts";
 import { type JobEvent, step as stepJob } from "../core/job.ts";
@@ -27,11 +27,19 @@ export class Enact {
     this.#options = options;
   }
 
-  /** Makes the executions that were placed. */
-  place(jobRow: JobRow, placements: readonly Placement[]): void {
-    if (placements.length === 0) return;
-    const evaluationId = this.#options.store.evaluations.find(jobRow.row)!.id as EvaluationId;
+  /** Makes the executions that were placed; answers the job as it is now. */
+  place(jobRow: JobRow, placements: readonly Placement[]): JobRow {
+    if (placements.length === 0) return jobRow;
+    const { store } = this.#options;
+    const evaluationId = store.evaluations.find(jobRow.row)!.id as EvaluationId;
     for (const placement of placements) this.#make(jobRow, placement, evaluationId);
+    if (!isPerNode(jobRow.job.spec.type)) return jobRow;
+    const count = 1 + Math.max(...placements.map(({ slot }) => slot.partition));
+    const job = stepJob(jobRow.job, { kind: "partitions", count }, store.nowMs());
+    if (job === jobRow.job) return jobRow;
+    const counted = { row: jobRow.row, job };
+    store.jobs.update(counted);
+    return counted;
   }
 
   #make(jobRow: JobRow, { slot, nodeId, explanation }: Placement, evaluationId: EvaluationId): void {

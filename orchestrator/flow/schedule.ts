@@ -146,9 +146,9 @@ export class Schedule {
       nodesKnown: projection.nodes.length,
       find: (id) => projection.find(id),
     });
-    this.#enact.place(jobRow, placements);
+    const after = this.#enact.place(jobRow, placements);
     if (refusal !== undefined) {
-      this.#showWaiting(jobRow, { refusal, isAtWork: placements.length > 0 || hasLive(open) });
+      this.#showWaiting(after, { refusal, isAtWork: placements.length > 0 || hasLive(open) });
     }
     if (bounded.length === plan.slots.length) this.#rest(one, new Set(waitsFor));
     return placements.length;

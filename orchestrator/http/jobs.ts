@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { AppError } from "../../shared/errors.ts";
 import type { Constraint } from "../../shared/model/constraint.ts";
-import { type Job, JOB_TERMINAL, type JobSpec } from "../../shared/model/job.ts";
+import { isSettled, type Job, type JobSpec } from "../../shared/model/job.ts";
 import { formatJob, formatSpec } from "../../shared/spec/format_job.ts";
 import { type ParsedJob, parseJob } from "../../shared/spec/parse_job.ts";
 import { quote } from "../../shared/spec/problems.ts";
@@ -35,7 +35,9 @@ const GetQuery = z.object({
   job_version: JobVersion,
   include: AnyText.describe("`history`, `executions`, or both, comma-joined"),
   limit: Limit,
-  wait: AnyText.describe("`terminal`: hold the answer back until the job has ended. Skerry's own"),
+  wait: AnyText.describe(
+    "`terminal`: hold the answer back until the job has ended, or, without an end, is up. Skerry's own",
+  ),
   wait_ms: WaitMs.describe("How long the answer is held back at most. Skerry's own"),
 });
 
@@ -202,7 +204,7 @@ async function getJob(door: Door, answers: Answers, call: Call): Promise<Respons
     const { id } = job;
     job = await readUntil(door, () => door.desk.queries.getJob(id), {
       jobId: id,
-      isEnough: ({ phase }) => JOB_TERMINAL.has(phase),
+      isEnough: isSettled,
       onlyEnd: true,
       waitMs: query.wait_ms ?? 0,
       request: call.request,

@@ -50,7 +50,16 @@ export const Job = z.strictObject({
   Meta: Texts,
   Labels: Texts,
   Tasks: z.array(Task),
-  Retry: z.strictObject({ Attempts: z.number(), LostAttempts: z.number() }).optional(),
+  Retry: z.strictObject({
+    Attempts: z.number(),
+    LostAttempts: z.number(),
+    Delay: z.string().optional(),
+    MaxDelay: z.string().optional(),
+    On: z.array(z.union([z.string(), z.number()])).optional(),
+    Node: z.string().optional(),
+  }).optional(),
+  Update: z.strictObject({ MaxParallel: z.number(), AutoRollback: z.boolean(), ProgressDeadline: z.string() })
+    .optional(),
   SuccessExitCodes: z.array(z.number()).optional(),
   StopGrace: z.string().optional(),
   Spread: Strings.optional(),

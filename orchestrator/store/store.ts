@@ -10,7 +10,7 @@ import type { Trigger } from "../../shared/model/evaluation.ts";
 import { EndedJobs } from "./ended_jobs.ts";
 import { Evaluations } from "./evaluations.ts";
 import { Executions } from "./executions.ts";
-import { type Job, JOB_TERMINAL } from "../../shared/model/job.ts";
+import { isSettled, type Job } from "../../shared/model/job.ts";
 import { jobAt, type JobRow, Jobs } from "./jobs.ts";
 import { Nodes } from "./nodes.ts";
 import { Projection } from "./projection.ts";
@@ -114,9 +114,9 @@ export class Store {
   }
 
   /** Tells watchers of the job once this transaction has committed. */
-  touch({ id, phase }: Job): void {
+  touch({ id, phase, rollout }: Job): void {
     if (!this.#watchers.has(id)) return;
-    const isEnd = JOB_TERMINAL.has(phase);
+    const isEnd = isSettled({ phase, rollout });
     this.database.afterCommit(() => {
       const watchers = this.#watchers.get(id);
       for (const watcher of watchers ?? []) {
@@ -144,6 +144,6 @@ export class Store {
 /** Who waits for news of a job. */
 export interface Watcher {
   readonly call: () => void;
-  /** Nothing but the job's end is news. */
+  /** Nothing is news before there is nothing more to wait for. */
   readonly onlyEnd: boolean;
 }

@@ -158,6 +158,8 @@ export const Job = z.object({
   hint: z.string().optional(),
   /** Partitions with an accepted result. */
   completedCount: z.number().int().nonnegative(),
+  /** Of types that have one for each node: partitions so far. */
+  partitionCount: z.number().int().nonnegative().optional(),
   /** Of jobs without an end. */
   rollout: Rollout.optional(),
   /** What is known of the image of this version's containers. */
@@ -166,3 +168,7 @@ export const Job = z.object({
   modifiedAtMs: z.number(),
 });
 export type Job = Readonly<z.infer<typeof Job>>;
+
+/** Whether there is nothing to wait for: it has ended, or it has no end, and its latest version is up or will not do. */
+export const isSettled = ({ phase, rollout }: Pick<Job, "phase" | "rollout">): boolean =>
+  JOB_TERMINAL.has(phase) || (rollout !== undefined && rollout.state !== "rolling");

@@ -1,7 +1,8 @@
 /** Jobs in Bacalhau's names and units: what its clients read, and what `parseJob` reads back. */
-import type { Job, JobPhase, JobSpec, Task, Typed } from "../model/job.ts";
+import type { Job, JobPhase, JobSpec, Rollout, Task, Typed } from "../model/job.ts";
 import type { Resources } from "../model/resources.ts";
-import { RETRY_DEFAULT, STOP_GRACE_DEFAULT_MS } from "./parse_job.ts";
+import { STOP_GRACE_DEFAULT_MS } from "./parse_job.ts";
+import { formatPolicies } from "./policies.ts";
 import { formatBytes, formatCpu, formatDuration } from "./units.ts";
 
 /** Nanoseconds since 1970. Whole ms print as exact digits, although the number is beyond 2^53. */
@@ -70,11 +71,10 @@ function formatTask(task: Task): Record<string, unknown> {
 }
 
 /** Skerry's own fields, where they say something. */
-function formatExtras({ retry, successExitCodes, stopGraceMs, spread }: JobSpec): Record<string, unknown> {
-  const isDefaultRetry = retry.attempts === RETRY_DEFAULT.attempts &&
-    retry.lostAttempts === RETRY_DEFAULT.lostAttempts;
+function formatExtras(spec: JobSpec): Record<string, unknown> {
+  const { successExitCodes, stopGraceMs, spread } = spec;
   return {
-    ...(!isDefaultRetry && { Retry: { Attempts: retry.attempts, LostAttempts: retry.lostAttempts } }),
+    ...formatPolicies(spec),
     ...(successExitCodes && { SuccessExitCodes: successExitCodes }),
     ...(stopGraceMs !== STOP_GRACE_DEFAULT_MS && { StopGrace: formatDuration(stopGraceMs) }),
     ...(spread.length > 0 && { Spread: spread }),
@@ -101,12 +101,28 @@ export function formatSpec(spec: JobSpec): Record<string, unknown> {
   };
 }
 
+/** Texts, as all details are. */
+function formatRollout(
+  { state, upCount, sinceAtMs, goodVersion, rolledBackFrom, message }: Rollout,
+): Record<string, string> {
+  return {
+    Rollout: state,
+    UpCount: String(upCount),
+    RolloutSince: String(sinceAtMs),
+    ...(goodVersion && { GoodVersion: String(goodVersion) }),
+    ...(rolledBackFrom && { RolledBackFrom: String(rolledBackFrom) }),
+    ...(message && { RolloutMessage: message }),
+  };
+}
+
 /** A job with its state. Code, hint and progress are in `State.Details`, where Bacalhau's clients look for such. */
 export function formatJob(job: Job): Record<string, unknown> {
   const details = {
     ...(job.code && { ErrorCode: job.code }),
     ...(job.hint && { Hint: job.hint }),
     CompletedCount: String(job.completedCount),
+    ...(job.partitionCount !== undefined && { PartitionCount: String(job.partitionCount) }),
+    ...(job.rollout && formatRollout(job.rollout)),
   };
   return {
     ID: job.id,

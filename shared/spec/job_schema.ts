@@ -1,8 +1,9 @@
 /**
- * A job spec as users write it: Bacalhau's names, plus `Retry`, `SuccessExitCodes`, `StopGrace` and `Spread`. The shapes
+ * A job spec as users write it: Bacalhau's names, plus `Retry`, `Update`, `SuccessExitCodes`, `StopGrace` and `Spread`. The shapes
  * only say what a field may hold; what fields mean together is in `job_rules.ts`.
  */
 import { z } from "zod";
+import { ERRORS } from "../errors.ts";
 import { LIMITS } from "../limits.ts";
 import { Operator } from "../model/constraint.ts";
 import { parseBytes, parseCpu, parseDuration } from "./units.ts";
@@ -65,10 +66,43 @@ const wholeNumber = (min: number, max: number) => {
   );
 };
 
+/** One of a few words, in any casing. */
+const word = <const Words extends readonly [string, ...string[]]>(words: Words) =>
+  z.string().transform((written) => written.trim().toLowerCase()).pipe(
+    z.enum(words, { error: `must be one of ${words.join(", ")}` }),
+  );
+
+/** A pause, in seconds or with units; read as ms. */
+const pause = amount(parseSeconds, {
+  must: 'must be from 0 to one day, in seconds or like "10s"',
+  max: LIMITS.retryDelayMsMax,
+});
+
+const EXIT_OR_ERROR = 'must be an exit code, or an error code such as "program_failed"';
+const ExitOrError = z.union([z.number(), z.string()], { error: EXIT_OR_ERROR }).refine(
+  (one) =>
+    typeof one === "string" ? Object.hasOwn(ERRORS, one) : Number.isInteger(one) && one >= -1 && one <= 255,
+  EXIT_OR_ERROR,
+);
+
 /** New attempts for each partition. */
 export const Retry = z.object({
   Attempts: wholeNumber(0, LIMITS.retryAttemptsMax).optional(),
   LostAttempts: wholeNumber(0, LIMITS.retryAttemptsMax).optional(),
+  Delay: pause.optional(),
+  MaxDelay: pause.optional(),
+  On: z.array(ExitOrError).min(1).max(64).optional(),
+  Node: word(["any", "other", "same"]).optional(),
+});
+
+/** How a new version of a job without an end takes over. */
+export const Update = z.object({
+  MaxParallel: wholeNumber(1, LIMITS.jobCountMax).optional(),
+  AutoRollback: z.boolean().optional(),
+  ProgressDeadline: amount((text) => parseSeconds(text) || undefined, {
+    must: 'must be more than 0 and at most one day, in seconds or like "10m"',
+    max: LIMITS.retryDelayMsMax,
+  }).optional(),
 });
 
 /** Exit codes that count as success. */
@@ -184,6 +218,7 @@ export const Job = z.object({
     error: "must be a list with one task",
   }),
   Retry: Retry.optional(),
+  Update: Update.optional(),
   SuccessExitCodes: SuccessExitCodes.optional(),
   StopGrace: StopGrace.optional(),
   Spread: Spread.optional(),

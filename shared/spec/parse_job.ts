@@ -1,7 +1,7 @@
 /** Job specs at the door: Bacalhau's names in, the model out, or one error that tells everything that is wrong. */
 import { LIMITS } from "../limits.ts";
 import { looksLikeId } from "../model/ids.ts";
-import { isEndless, isPerNode, type JobSpec, JobType, type RetryPolicy, type Typed } from "../model/job.ts";
+import { isEndless, isPerNode, type JobSpec, JobType, type Typed } from "../model/job.ts";
 import { NO_RESOURCES, type Resources } from "../model/resources.ts";
 import { Contents } from "./content.ts";
 import { readFields } from "./fields.ts";
@@ -13,9 +13,11 @@ import {
   Spread,
   StopGrace,
   SuccessExitCodes,
+  Update,
   type WrittenJob,
 } from "./job_schema.ts";
 import { parseTask } from "./parse_task.ts";
+import { readRetry, readUpdate } from "./policies.ts";
 import { type Path, Problems, quote } from "./problems.ts";
 import { nearest } from "./suggest.ts";
 import { whyNoJobName } from "./texts.ts";
@@ -40,8 +42,6 @@ export const JOB_DEFAULTS: JobDefaults = {
   totalTimeoutMs: 0,
 };
 
-/** Programs are not run again; lost and refused executions are, twice. */
-export const RETRY_DEFAULT: RetryPolicy = { attempts: 0, lostAttempts: 2 };
 /** Docker's usual time. */
 export const STOP_GRACE_DEFAULT_MS = 10_000;
 
@@ -88,7 +88,7 @@ function read(value: unknown, options: ParseJobOptions & { problems: Problems })
   if (!written) return undefined;
   warnOfOwned(written, warnings);
   const type = typeOf(written, problems);
-  const { meta, ...extras } = readExtras(written, warnings, problems);
+  const { meta, ...extras } = readExtras(written, { type, warnings, problems });
   const contents = new Contents();
   const task = parseTask(written.Tasks[0]!, { problems, contents, defaults, warnings });
   const spec: JobSpec = {
@@ -194,14 +194,18 @@ function checkLife({ type, task }: JobSpec, { Count: count }: WrittenJob, proble
 /** Fields of Skerry's own, which travel in `Meta` where a client knows Bacalhau's fields only. */
 const EXTRAS = {
   Retry: { key: "skerry/retry", schema: Retry, example: '{"attempts":2}' },
+  Update: { key: "skerry/update", schema: Update, example: '{"maxParallel":2}' },
   SuccessExitCodes: { key: "skerry/successExitCodes", schema: SuccessExitCodes, example: "[0,3]" },
   StopGrace: { key: "skerry/stopGrace", schema: StopGrace, example: '"10s"' },
   Spread: { key: "skerry/spread", schema: Spread, example: '["rack"]' },
 } as const;
 
-type Extras = Pick<JobSpec, "retry" | "successExitCodes" | "stopGraceMs" | "spread" | "meta">;
+type Extras = Pick<JobSpec, "retry" | "update" | "successExitCodes" | "stopGraceMs" | "spread" | "meta">;
 
-function readExtras(written: WrittenJob, warnings: string[], problems: Problems): Extras {
+function readExtras(
+  written: WrittenJob,
+  { type, warnings, problems }: { type: JobType; warnings: string[]; problems: Problems },
+): Extras {
   const meta: Record<string, string> = {};
   const fields: Pick<WrittenJob, keyof typeof EXTRAS> = {};
   for (const [key, text] of Object.entries(written.Meta ?? {})) {
@@ -218,13 +222,15 @@ function readExtras(written: WrittenJob, warnings: string[], problems: Problems)
     }
     Object.assign(fields, { [field]: written[field] });
   }
+  const update = readUpdate(fields.Update, type);
+  if (fields.Update && !update) {
+    problems.add(["Update"], "must be given for jobs of type service and daemon only", type);
+  }
   const codes = fields.SuccessExitCodes ?? (fields.Retry && [0]);
   return {
     meta,
-    retry: {
-      attempts: fields.Retry?.Attempts ?? RETRY_DEFAULT.attempts,
-      lostAttempts: fields.Retry?.LostAttempts ?? RETRY_DEFAULT.lostAttempts,
-    },
+    retry: readRetry(fields.Retry),
+    ...(update && { update }),
     ...(codes && { successExitCodes: [...new Set(codes)].sort((a, b) => a - b) }),
     spread: [...new Set(fields.Spread ?? [])],
     stopGraceMs: fields.StopGrace ?? STOP_GRACE_DEFAULT_MS,

@@ -318,6 +318,27 @@ const REFUSED: readonly (readonly [what: string, value: unknown, why: RegExp])[]
     /must be JSON like \{"attempts":2\}/,
   ],
   [
+    "a code to retry on",
+    job({ Retry: { On: ["no_such_code"] } }),
+    /Retry\.On\[0\] must be an exit code, or an error code/,
+  ],
+  ["a node to retry on", job({ Retry: { Node: "n-1" } }), /Retry\.Node must be one of any, other, same/],
+  [
+    "an update of what ends",
+    job({ Update: { MaxParallel: 2 } }),
+    /Update must be given for jobs of type service and daemon only/,
+  ],
+  [
+    "no progress at all",
+    job({ Type: "service", Update: { ProgressDeadline: 0 } }),
+    /Update\.ProgressDeadline must be more than 0/,
+  ],
+  [
+    "a service with a time-out",
+    job({ Type: "service" }, { Timeouts: { ExecutionTimeout: 5 } }),
+    /Timeouts\.ExecutionTimeout must not be given for a job of type service/,
+  ],
+  [
     "too many attempts",
     job({ Retry: { Attempts: 1000 } }),
     /Retry\.Attempts must be a whole number from 0 to 100/,

@@ -2,13 +2,16 @@
 import assert from "node:assert/strict";
 import { parseDockerParams } from "../../agent/engines/docker_params.ts";
 import { AppError } from "../../shared/errors.ts";
+import { DELAY } from "../../orchestrator/core/backoff.ts";
 import { LIMITS } from "../../shared/limits.ts";
 import { Operator } from "../../shared/model/constraint.ts";
+import { JobType, UPDATE_DEFAULT } from "../../shared/model/job.ts";
 import { KNOWN_TYPES } from "../../shared/spec/adapters.ts";
 import { fieldPaths } from "../../shared/spec/fields.ts";
 import { InlineParams, Job, LocalParams, WasmParams } from "../../shared/spec/job_schema.ts";
 import { readJobText } from "../../shared/spec/job_text.ts";
-import { JOB_DEFAULTS, parseJob, RETRY_DEFAULT, STOP_GRACE_DEFAULT_MS } from "../../shared/spec/parse_job.ts";
+import { JOB_DEFAULTS, parseJob, STOP_GRACE_DEFAULT_MS } from "../../shared/spec/parse_job.ts";
+import { RETRY_DEFAULT } from "../../shared/spec/policies.ts";
 import { formatBytes, formatCpu, formatDuration } from "../../shared/spec/units.ts";
 
 const TEXT = await Deno.readTextFile(new URL("../../docs/jobs.md", import.meta.url));
@@ -65,6 +68,13 @@ Deno.test("docs/jobs.md names bounds, defaults and words as they are", () => {
     ["Retry.Attempts", `| ${RETRY_DEFAULT.attempts} `],
     ["Retry.Attempts", number(LIMITS.retryAttemptsMax)],
     ["Retry.LostAttempts", `| ${RETRY_DEFAULT.lostAttempts} `],
+    ["Retry.Delay", `\`${formatDuration(DELAY.firstMs)}\``],
+    ["Retry.MaxDelay", `\`${formatDuration(DELAY.maxMs)}\``],
+    ["Update.MaxParallel", `| ${UPDATE_DEFAULT.maxParallel} `],
+    ["Update.MaxParallel", number(LIMITS.jobCountMax)],
+    ["Update.AutoRollback", `| ${UPDATE_DEFAULT.autoRollback} `],
+    ["Update.ProgressDeadline", `\`${formatDuration(UPDATE_DEFAULT.progressMs)}\``],
+    ...JobType.options.map((type): [string, string] => ["Type", `\`${type}\``]),
     ["Tasks[].InputSources", number(LIMITS.inputsMax)],
     ["Tasks[].ResultPaths", number(LIMITS.inputsMax)],
     ["Tasks[].Network.Domains", number(LIMITS.inputsMax)],
@@ -101,13 +111,14 @@ Deno.test("the Meta keys of docs/jobs.md are read", () => {
   const keys = [
     ...section("## Retry, exit codes, stopping").matchAll(/^\| `(skerry\/\w+)` +\| `\w+` +\| `([^`]+)`/gm),
   ];
-  assert.equal(keys.length, 4);
+  assert.equal(keys.length, 5);
   const example = /^```yaml\n([\s\S]*?)^```$/m.exec(TEXT)![1]!.replace(/^Retry.*\n/m, "");
   const job = readJobText(example).value as Record<string, unknown>;
+  const task = (job.Tasks as Record<string, unknown>[])[0];
   const Meta = Object.fromEntries(keys.map(([, key, value]) => [key, value]));
-  const { spec } = parseJob({ ...job, Meta });
+  const { spec } = parseJob({ ...job, Type: "service", Tasks: [{ ...task, Timeouts: {} }], Meta });
   assert.deepEqual(
-    [spec.retry.attempts, spec.successExitCodes, spec.stopGraceMs, spec.spread],
-    [2, [0, 3], 30_000, ["rack"]],
+    [spec.retry.attempts, spec.update?.maxParallel, spec.successExitCodes, spec.stopGraceMs, spec.spread],
+    [2, 2, [0, 3], 30_000, ["rack"]],
   );
 });

@@ -104,7 +104,23 @@ const goodJob = fc.record({
   Count: fc.nat(1000),
   Labels: texts,
   Meta: texts,
-  Retry: fc.option(fc.record({ Attempts: fc.nat(100), LostAttempts: fc.nat(100) }), { nil: undefined }),
+  Retry: fc.option(
+    fc.record({
+      Attempts: fc.nat(100),
+      LostAttempts: fc.nat(100),
+      Delay: fc.option(fc.nat(86_400), { nil: undefined }),
+      On: fc.option(
+        fc.array(fc.oneof(fc.nat(255), fc.constantFrom("program_failed", "memory_exceeded")), {
+          minLength: 1,
+        }),
+        {
+          nil: undefined,
+        },
+      ),
+      Node: fc.option(fc.constantFrom("any", "other", "same"), { nil: undefined }),
+    }),
+    { nil: undefined },
+  ),
   SuccessExitCodes: fc.option(fc.array(fc.nat(255), { minLength: 1 }), { nil: undefined }),
   StopGrace: fc.option(fc.nat(3600), { nil: undefined }),
   Spread: fc.array(name, { maxLength: 3 }),
