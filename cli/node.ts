@@ -1,8 +1,9 @@
-/** `skerry node list|describe` */
+/** `skerry node list|describe|drain` */
 import { type Call, defineCommand, type Noun } from "./command.ts";
 import { openClient } from "./client.ts";
 import { oneOf, text } from "./flags.ts";
 import { amounts, describeNode } from "./node_describe.ts";
+import { DRAIN } from "./node_drain.ts";
 import { isData, OUTPUT_FLAGS, printData, printList } from "./output.ts";
 import { asRecord, itemsOf, readNode } from "./wire.ts";
 import { age, short } from "./words.ts";
@@ -50,9 +51,11 @@ const list = defineCommand({
         { title: "NAME", cell: ({ name }) => name || "-" },
         {
           title: "STATE",
-          cell: ({ connection, membership }) =>
-            membership === "approved" ? connection : `${connection}, ${membership}`,
-          tint: ({ connection }, state) => connection === "connected" ? paint.good(state) : paint.warn(state),
+          cell: ({ connection, membership, drain }) =>
+            [connection, ...(membership === "approved" ? [] : [membership]), ...(drain ? [drain.state] : [])]
+              .join(", "),
+          tint: ({ connection, drain }, state) =>
+            connection === "connected" && drain === undefined ? paint.good(state) : paint.warn(state),
         },
         { title: "SEEN", cell: ({ seenAtMs }) => age(seenAtMs, nowMs) },
         { title: "RUNNING", cell: ({ running }) => String(running), isNumber: true },
@@ -94,6 +97,6 @@ const describe = defineCommand({
 /** `skerry node` */
 export const NODE: Noun = {
   name: "node",
-  summary: "See the nodes that jobs run on",
-  commands: [list, describe],
+  summary: "See the nodes that jobs run on, and empty them",
+  commands: [list, describe, DRAIN],
 };

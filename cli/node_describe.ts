@@ -1,7 +1,7 @@
 /** A node as text for people. */
 import { formatFacts } from "./output.ts";
 import type { Terminal } from "./terminal.ts";
-import { age, amountOfBytes, harmless, plural } from "./words.ts";
+import { age, amountOfBytes, harmless, plural, span } from "./words.ts";
 import { type NodeView, numberAt, type Wire } from "./wire.ts";
 
 /** Several lines. `isSelf`: the node that answers, so its link says nothing. */
@@ -18,6 +18,7 @@ export function describeNode(
       ["Last seen", age(node.seenAtMs, nowMs)],
       ["Problem", node.error],
     ] as [string, string][]),
+    ["Drain", drainOf(node, nowMs)],
     ["Engines", node.engines.join(", ")],
     ["Inputs", node.inputs.join(", ")],
     ["Publishers", node.publishers.join(", ")],
@@ -28,6 +29,14 @@ export function describeNode(
     ["Labels", Object.entries(node.labels).map(([key, value]) => `${key}=${value}`).join("\n")],
   ];
   return formatFacts(rows.map(([title, value]) => [title, harmless(value)]), terminal.paint);
+}
+
+/** `draining 5m ago, 10m left: new kernel` */
+function drainOf({ drain }: NodeView, nowMs: number): string {
+  if (drain === undefined) return "";
+  const { state, since, leftMs, reason } = drain;
+  const left = leftMs === undefined ? "" : leftMs > 0 ? `, ${span(leftMs)} left` : ", its time is over";
+  return `${state} ${age(since, nowMs)}${left}${reason ? `: ${reason}` : ""}`;
 }
 
 /** `2 cores, 4 GB memory, 10 GB disk` */

@@ -32,7 +32,7 @@ export const NOUNS: readonly NounEntry[] = [
   },
   {
     name: "node",
-    summary: "See the nodes that jobs run on",
+    summary: "See the nodes that jobs run on, and empty them",
     load: async () => (await import("./node.ts")).NODE,
   },
   {

@@ -93,6 +93,13 @@ export interface NodeView {
   /** Why an adapter is not offered: adapter → reason. */
   readonly absent: Readonly<Record<string, string>>;
   readonly error: string;
+  /** It gets nothing new. `leftMs`: until what is there is stopped. */
+  readonly drain?: {
+    readonly state: string;
+    readonly since: number;
+    readonly leftMs?: number;
+    readonly reason: string;
+  };
   readonly wire: Wire;
 }
 
@@ -245,7 +252,18 @@ export function readNode(value: unknown): NodeView {
     version: textAt(node, "SkerryVersion") ?? textAt(recordAt(node, "BacalhauVersion"), "GitVersion") ?? "",
     absent: textsAt(node, "Absent"),
     error: textAt(link, "LastError") ?? "",
+    ...(asRecord(value).Drain !== undefined && { drain: readDrain(recordAt(value, "Drain")) }),
     wire: asRecord(value),
+  };
+}
+
+function readDrain(drain: Wire): NonNullable<NodeView["drain"]> {
+  const leftMs = numberAt(drain, "DeadlineLeftMs");
+  return {
+    state: textAt(drain, "State") ?? "",
+    since: timeAt(drain, "Since"),
+    reason: textAt(drain, "Reason") ?? "",
+    ...(leftMs !== undefined && { leftMs }),
   };
 }
 

@@ -130,6 +130,8 @@ export const LIMITS = {
   nodeSilentMs: 35_000,
   /** Silence after which a node's executions are given up and placed anew; late results are still accepted. */
   nodeLostMs: 600_000,
+  /** How long batch and ops work may go on where a node is drained, unless told otherwise: Nomad's amount. Beyond: stopped. */
+  drainMs: 3_600_000,
   /** Between an agent's signs of life. */
   heartbeatMs: 10_000,
   /** Rows of one page of a list. */

@@ -1,7 +1,7 @@
 /** How long a place waits before its next attempt: longer after each failure, and never all at the same moment. */
 import type { RetryPolicy } from "../../shared/model/job.ts";
 import type { OpenExecution } from "./plan.ts";
-import { blame } from "./retry.ts";
+import { blame, wasTaken } from "./retry.ts";
 
 /** Where the job's policy names no pause: the first, and the longest. */
 export const DELAY = { firstMs: 1_000, maxMs: 60_000 } as const;
@@ -13,14 +13,17 @@ const DOUBLINGS_MAX = 20;
 const JITTER = 0.2;
 
 /** An attempt that ended; `modifiedAtMs` is its end. */
-type Ended = Pick<OpenExecution, "id" | "phase" | "code" | "attempt" | "createdAtMs" | "modifiedAtMs">;
+type Ended = Pick<
+  OpenExecution,
+  "id" | "phase" | "code" | "moving" | "attempt" | "createdAtMs" | "modifiedAtMs"
+>;
 
 /**
  * Milliseconds until the task of a job without an end may run again in the place of the one that ended last. At once after
  * its node was lost. A wall clock that jumps never makes a pause longer than it is.
  */
 export function restartInMs(ended: Ended, policy: RetryPolicy, nowMs: number): number {
-  if (ended.phase === "lost") return 0;
+  if (ended.phase === "lost" || wasTaken(ended)) return 0;
   const wasStable = ended.modifiedAtMs - ended.createdAtMs >= STABLE_MS;
   return leftMs(ended, pauseMs(policy, wasStable ? 0 : ended.attempt), nowMs);
 }

@@ -7,6 +7,7 @@ import {
   EXECUTION_TERMINAL,
   type ExecutionPhase,
   isLive,
+  type Moving,
 } from "../../shared/model/execution.ts";
 import type { Report } from "../../shared/model/report.ts";
 
@@ -19,7 +20,7 @@ export type ExecutionEvent =
     /** How long ago it was written; 0 unless given. */
     readonly ageMs?: number;
   }
-  | { readonly kind: "stop_wanted"; readonly message: string }
+  | { readonly kind: "stop_wanted"; readonly message: string; readonly moving?: Moving }
   | { readonly kind: "lost"; readonly message: string; readonly hint: string };
 
 /** The record after the event; the same object when nothing changes. */
@@ -29,7 +30,11 @@ export function step(execution: Execution, event: ExecutionEvent, nowMs: number)
       return onReport(execution, event, nowMs);
     case "stop_wanted":
       if (execution.desired === "stop" || !mayRun(execution.phase)) return execution;
-      return changed(execution, { desired: "stop", desiredMessage: event.message }, nowMs);
+      return changed(execution, {
+        desired: "stop",
+        desiredMessage: event.message,
+        ...(event.moving !== undefined && { moving: event.moving }),
+      }, nowMs);
     case "lost":
       if (!isLive(execution.phase)) return execution;
       return changed(execution, {

@@ -6,6 +6,7 @@ import { type Constraint, formatConstraint, matches } from "../../shared/model/c
 import { type Dimension, DIMENSIONS, fits, type Resources } from "../../shared/model/resources.ts";
 import { type JobImage, platformOf } from "../../shared/model/image.ts";
 import { type JobSpec, PUBLISHES_NOTHING } from "../../shared/model/job.ts";
+import type { Drain } from "../../shared/model/node.ts";
 import type { NodeView } from "./node.ts";
 
 /** What a job needs of a node, worked out once for each plan. */
@@ -115,6 +116,12 @@ export const FILTERS: readonly Filter[] = [
     },
   },
   {
+    name: "drain",
+    isLasting: false,
+    remedy: "The node takes work again after `skerry node drain NODE --cancel`",
+    rejects: (_, { node }) => node.drain && takesNothingNew(node.drain),
+  },
+  {
     name: "connection",
     isLasting: false,
     remedy: "The node comes back: see whether it runs and reaches its server",
@@ -127,6 +134,11 @@ export const FILTERS: readonly Filter[] = [
     rejects: (_, { node }) => node.load?.refuses,
   },
 ];
+
+/** `is being drained (kernel update)` */
+export function takesNothingNew({ kind, reason }: Drain): string {
+  return `${kind === "drain" ? "is being drained" : "takes nothing new"}${reason ? ` (${reason})` : ""}`;
+}
 
 const NAMES: Record<Dimension, string> = {
   cpuMillis: "CPU",

@@ -64,6 +64,11 @@ const CASES: readonly { filter: string; spec?: JobSpec; view?: NodeView; reason:
       "job requires more CPU (8) than the maximum available (4), job requires more Memory (32 GiB) than the maximum available (8 GiB)",
   },
   {
+    filter: "drain",
+    view: { ...aView(), node: aNode({}, { drain: { kind: "drain", sinceAtMs: 1, reason: "new kernel" } }) },
+    reason: "is being drained (new kernel)",
+  },
+  {
     filter: "connection",
     view: { ...aView(), node: aNode({}, { connection: "disconnected" }) },
     reason: "is not connected",

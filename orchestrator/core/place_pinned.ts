@@ -25,16 +25,17 @@ export interface PlacePinnedResult extends PlaceResult {
 
 /**
  * Nodes that a job is for, in the order given: approved, and nothing lasting speaks against them. One that was given up after
- * a long silence is waited for by a job without an end only.
+ * a long silence is waited for by a job without an end only; so is one that takes nothing new, unless the job has been there.
  */
 export function matching(
   need: Need,
   nodes: readonly NodeView[],
-  { isEndless }: { isEndless: boolean },
+  { isEndless, beenOn }: { isEndless: boolean; beenOn: ReadonlySet<NodeId> },
 ): readonly NodeId[] {
   return nodes.filter((view) => {
-    const { membership, isGivenUp = false } = view.node;
+    const { membership, isGivenUp = false, drain, facts } = view.node;
     if (membership !== "approved" || (isGivenUp && !isEndless)) return false;
+    if (drain !== undefined && !isEndless && !beenOn.has(facts.id)) return false;
     const no = rejection(need, view);
     return no === undefined || !no.filter.isLasting;
   }).map(({ node }) => node.facts.id);

@@ -1,5 +1,5 @@
 /** What reconcile looks at and answers, and what its branches share. */
-import { type ExecutionPhase, type HealthStatus } from "../../shared/model/execution.ts";
+import { type ExecutionPhase, type HealthStatus, type Moving } from "../../shared/model/execution.ts";
 import type { ExecutionId, NodeId } from "../../shared/model/ids.ts";
 import type { JobPhase, JobType, RetryPolicy, UpdatePolicy } from "../../shared/model/job.ts";
 import { mayRun } from "./execution.ts";
@@ -22,6 +22,8 @@ export interface OpenExecution {
   readonly hint?: string;
   /** How its program ended. */
   readonly exitCode?: number;
+  /** Its home took it from its node. */
+  readonly moving?: Moving;
   /** Another execution of the partition has the accepted result. */
   readonly isSuperseded: boolean;
   /** Of one that is live, in jobs without an end: what its agent says of its health, and how often it has restarted it. */

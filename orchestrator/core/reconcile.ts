@@ -21,7 +21,7 @@ import {
   STOP_MESSAGES,
   stopAll,
 } from "./plan.ts";
-import { blame, finalAttempt } from "./retry.ts";
+import { blame, finalAttempt, wasTaken } from "./retry.ts";
 
 /** One branch for each type of job. */
 export function reconcile(input: ReconcileInput): Plan {
@@ -124,11 +124,14 @@ function failure(final: OpenExecution, attempts: readonly OpenExecution[]): JobO
   const times = attemptCount > 1 ? ` after ${attemptCount} attempts` : "";
   return {
     phase: "failed",
-    code: final.code ?? "internal",
+    // It was stopped, but not for its job's sake.
+    code: wasTaken(final) ? "interrupted" : final.code ?? "internal",
     message: `Job failed because one or more executions failed: partition ${final.partition}${times}: ${
       final.message ?? "no reason was given"
     }`,
-    hint: final.hint,
+    hint: !wasTaken(final)
+      ? final.hint
+      : "Its retry policy forbids to run anything twice (lost attempts: 0): submit it again, or allow another attempt",
   };
 }
 

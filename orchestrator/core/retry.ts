@@ -1,23 +1,33 @@
 /** Whether a partition that ended badly gets another execution. */
 import { type ErrorCode, ERRORS } from "../../shared/errors.ts";
 import type { RetryPolicy } from "../../shared/model/job.ts";
-import type { ExecutionPhase } from "../../shared/model/execution.ts";
+import type { ExecutionPhase, Moving } from "../../shared/model/execution.ts";
 
 /** An ended, unsuccessful execution. */
 export interface Ended {
   readonly phase: ExecutionPhase;
   readonly code?: string;
   readonly exitCode?: number;
+  /** Its home took it from its node. */
+  readonly moving?: Moving;
 }
 
-/** `program`: its own fault. `lost`: the node's, the link's or the machine's. `busy`: it never began, and costs nothing. */
+/**
+ * `program`: its own fault. `lost`: the node's, the link's or the machine's. `busy`: it never began, or its home took it
+ * from its node; that costs nothing.
+ */
 export type Blame = "program" | "lost" | "busy";
 
 /** Codes of a refusal that only says "not now". */
 const BUSY: ReadonlySet<string> = new Set<ErrorCode>(["exhausted", "disk_full"]);
 
+/** Whether it ended because its home took it from its node, and not in a way of its own. */
+export const wasTaken = ({ phase, moving }: Ended): boolean =>
+  moving !== undefined && (phase === "stopped" || phase === "lost");
+
 /** Whose fault an unsuccessful end was. */
-export function blame({ phase, code }: Ended): Blame {
+export function blame({ phase, code, moving }: Ended): Blame {
+  if (wasTaken({ phase, moving })) return "busy";
   if (phase === "refused") return code !== undefined && BUSY.has(code) ? "busy" : "lost";
   if (phase === "lost") return "lost";
   return code !== undefined && Object.hasOwn(ERRORS, code) && ERRORS[code as ErrorCode].isRetryable
@@ -36,7 +46,8 @@ export function finalAttempt<Attempt extends Ended>(
   const unlisted = ended.find((one) => blame(one) === "program" && !isListed(one, policy.on));
   if (unlisted !== undefined) return unlisted;
   const max: Record<Blame, number> = { program: policy.attempts, lost: policy.lostAttempts, busy: Infinity };
-  const blames = ended.map(blame);
+  // What must never run twice may have begun before it was taken from its node.
+  const blames = ended.map((one) => policy.lostAttempts === 0 && wasTaken(one) ? "lost" : blame(one));
   const at = blames.findLastIndex((one) => blames.filter((other) => other === one).length > max[one]);
   return ended[at];
 }

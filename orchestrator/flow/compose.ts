@@ -23,6 +23,7 @@ import type { Desk } from "./desk.ts";
 import { snapshotFor } from "./dispatch.ts";
 import { explainJob } from "./explain.ts";
 import { KeepContents } from "./keep_contents.ts";
+import { drainNode, DrainNodes, endDrain } from "./drain.ts";
 import { loseNode } from "./lose_node.ts";
 import { Observe } from "./observe.ts";
 import { planSubmission } from "./plan.ts";
@@ -113,6 +114,7 @@ export function composeOrchestrator(ports: OrchestratorPorts): ComposedOrchestra
     refuses: ports.refuses,
   });
   const schedule = new Schedule({ store, deadlines, send: (peer, message) => sync.send(peer, message) });
+  const drainNodes = new DrainNodes({ store, deadlines, send: (peer, message) => sync.send(peer, message) });
   const sweep = new Sweep({ store, deadlines, nudgeSchedule: nudgeTurn });
   const retain = new Retain({
     ...{ store, clock, keepContents },
@@ -124,6 +126,7 @@ export function composeOrchestrator(ports: OrchestratorPorts): ComposedOrchestra
     const isMore = shareCommit(database, [
       () => sync.receive(),
       () => submit.tick(),
+      () => drainNodes.tick(),
       () => schedule.tick(),
     ]);
     return sync.transmit() || isMore;
@@ -196,6 +199,14 @@ function openDesk(
       ),
     plan: (submission) => planSubmission({ store, keepContents, refuses }, submission),
     prune,
+    drain: (id, wish) =>
+      new Promise((resolve) =>
+        resolve(drainNode({ store, deadlines, nudgeTurn: nudgeSchedule }, queries.getNode(id).facts.id, wish))
+      ),
+    endDrain: (id) =>
+      new Promise((resolve) =>
+        resolve(endDrain({ store, deadlines, nudgeTurn: nudgeSchedule }, queries.getNode(id).facts.id))
+      ),
     explain: (id, query) => explainJob({ store, deadlines, busy }, { id, query }),
     changed: (id, { signal, onlyEnd = false }) =>
       new Promise((resolve) => {

@@ -3,6 +3,8 @@ import type { EvaluationId, ExecutionId, JobId } from "../../shared/model/ids.ts
 import type { JobSpec } from "../../shared/model/job.ts";
 import type { PruneRequest } from "../../shared/wire/messages.ts";
 import type { Queries } from "../store/queries.ts";
+import type { Node } from "../../shared/model/node.ts";
+import type { DrainWish } from "./drain.ts";
 import type { ExplainQuery, JobExplanation } from "./explain.ts";
 import type { SubmissionPlan } from "./plan.ts";
 import type { Pruned } from "./prune.ts";
@@ -64,6 +66,10 @@ export interface Desk {
   ): Promise<{ evaluationId: EvaluationId; version: number }>;
   /** What would come of a submission; nothing is written. Errors: as those of `submit`, but for `no_changes`. */
   plan(submission: Submission): Promise<SubmissionPlan>;
+  /** The node, by id, its beginning or name, gets nothing new from now on. `not_found`, `ambiguous`. */
+  drain(id: string, wish: DrainWish): Promise<Node>;
+  /** It takes work again. `not_found`, `ambiguous`. */
+  endDrain(id: string): Promise<Node>;
   /** Why it waits, or where it was put. The job must be there. */
   explain(id: JobId, query: ExplainQuery): Promise<JobExplanation>;
   /** Makes room on this node: ended jobs here, and what its agent holds. `unavailable` when that does not answer. */

@@ -1,6 +1,6 @@
 /** Carries out what a plan says: executions are made and stopped, jobs end; records, events and orders in one go. */
 import type { Deadlines } from "../../shared/ledger/deadlines.ts";
-import type { Execution } from "../../shared/model/execution.ts";
+import type { Execution, Moving } from "../../shared/model/execution.ts";
 import { type EvaluationId, newExecutionId } from "../../shared/model/ids.ts";
 import { isPerNode, JOB_TERMINAL } from "../../shared/model/job.ts";
 import * as events from "../core/events.ts";
@@ -78,13 +78,13 @@ export class Enact {
     this.#options.store.executions.update({ ...previous, nextId: id, revision: previous.revision + 1 });
   }
 
-  /** Orders the execution to stop; once is enough. */
-  stop(jobRow: JobRow, id: string, message: string): void {
+  /** Orders the execution to stop; once is enough. `moving`: it is placed anew, at no cost of an attempt. */
+  stop(jobRow: JobRow, id: string, message: string, moving?: Moving): void {
     const { store, send } = this.#options;
     const found = store.damaged.read(`execution ${id}`, () => store.executions.find(id)!);
     if (found === undefined) return;
     const { execution } = found;
-    const stopped = stepExecution(execution, { kind: "stop_wanted", message }, store.nowMs());
+    const stopped = stepExecution(execution, { kind: "stop_wanted", message, moving }, store.nowMs());
     if (stopped === execution) return;
     store.executions.update(stopped);
     store.record(jobRow, events.executionStopped(message), {

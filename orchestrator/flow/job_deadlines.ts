@@ -38,8 +38,8 @@ export function isWaiting(store: Store, { row, job }: JobRow): boolean {
   const { open, nextPartition } = store.executions.openOf(row, job.version);
   const isQueued = open.some(({ phase }) => hasNotBegun(phase));
   if (job.spec.type === "ops") {
-    const nodes = nodesFor(job, store.projection.nodes);
     const beenOn = store.executions.nodesOf(row, job.version);
+    const nodes = nodesFor(job, { nodes: store.projection.nodes, beenOn });
     return isQueued || nextPartition === 0 || nodes.some((id) => !beenOn.has(id));
   }
   return isQueued || nextPartition < job.spec.count;

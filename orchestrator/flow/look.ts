@@ -46,7 +46,7 @@ export function planOf(
     phase,
     completedCount,
     ...rest,
-    nodes: nodesFor({ spec, image }, nodes),
+    nodes: nodesFor({ spec, image }, { nodes, beenOn: rest.beenOn }),
     away: isEndless(type) ? awayOf(nodes) : NOTHING_YET.beenOn,
     isRolling: rollout?.state === "rolling",
   });
@@ -58,9 +58,9 @@ const awayOf = (nodes: readonly NodeView[]): ReadonlySet<NodeId> =>
 /** Nodes that a job with one execution for each node is for, in the order given; none for other types. */
 export function nodesFor(
   { spec, image }: Pick<Job, "spec" | "image">,
-  nodes: readonly NodeView[],
+  { nodes, beenOn }: { nodes: readonly NodeView[]; beenOn: ReadonlySet<NodeId> },
 ): readonly NodeId[] {
   return isPerNode(spec.type)
-    ? matching(needOf(spec, image), nodes, { isEndless: isEndless(spec.type) })
+    ? matching(needOf(spec, image), nodes, { isEndless: isEndless(spec.type), beenOn })
     : [];
 }

@@ -8,6 +8,7 @@ import { step as stepJob } from "../core/job.ts";
 import { STARTS_BY_ITSELF } from "../core/refusal.ts";
 import type { JobRow } from "../store/jobs.ts";
 import type { Store } from "../store/store.ts";
+import { drainIsOver } from "./drain.ts";
 import { loseNode } from "./lose_node.ts";
 import { failRollout } from "./rollout.ts";
 import { clearDeadlines, isWaiting } from "./job_deadlines.ts";
@@ -47,6 +48,7 @@ export class Sweep {
   #apply({ about, kind }: Due): void {
     const { store } = this.#options;
     if (kind === "lost") return this.#giveUp(about as NodeId);
+    if (kind === "drain") return drainIsOver(store, about as NodeId);
     const found = store.jobs.find(about as JobId);
     if (found === undefined || JOB_TERMINAL.has(found.job.phase)) return;
     if (kind === "total") this.#timeOut(found);

@@ -92,6 +92,8 @@ export class WatchNodes {
         deadlines.set(node.facts.id, "lost", LIMITS.nodeLostMs);
       }
     });
+    // What is to leave a silent node may have to be given up.
+    if (silent.some(({ drain }) => drain !== undefined)) this.#options.nudgeSchedule();
     return false;
   }
 

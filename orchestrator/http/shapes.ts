@@ -245,10 +245,24 @@ export const Node = z.strictObject({
     DisconnectedSince: Time,
     LastError: z.string().optional(),
   }),
+  Drain: z.strictObject({
+    State: z.enum(["cordoned", "draining", "drained"]),
+    Since: Time,
+    DeadlineLeftMs: z.number().optional().describe("0: what is there is being stopped; absent: no deadline"),
+    Reason: z.string().optional(),
+  }).optional().describe("Only of a node that gets nothing new"),
   ...Age,
 });
 /** All nodes; the list has a name of its own here. */
 export const Nodes = z.strictObject({ NextToken: z.string(), Nodes: z.array(Node) });
+/** What is to be done with a node. */
+export const NodeActionBody = z.object({
+  Action: z.enum(["drain", "cordon", "uncordon"]),
+  Message: z.string().optional().describe("Why"),
+  DeadlineMs: z.number().optional().describe("Of `drain`: 0 is at once, -1 is none, absent is an hour"),
+});
+/** What became of it. */
+export const NodeActed = z.strictObject({ Success: z.literal(true), Node });
 /** One node. */
 export const NodeAnswer = z.strictObject({ Node });
 

@@ -2,7 +2,7 @@
 import type { Execution, ExecutionPhase } from "../../shared/model/execution.ts";
 import type { HistoryItem } from "../../shared/model/history.ts";
 import type { ImageFound } from "../../shared/model/image.ts";
-import type { Node } from "../../shared/model/node.ts";
+import type { Drain, Node } from "../../shared/model/node.ts";
 import { NO_RESOURCES, type Resources, subtract } from "../../shared/model/resources.ts";
 import { formatTyped, toNanos } from "../../shared/spec/format_job.ts";
 import { BACALHAU_VERSION } from "../../shared/version.ts";
@@ -204,7 +204,19 @@ export function formatNode(node: Node, { about, nowMs }: { about: About; nowMs: 
       DisconnectedSince: isConnected ? ZERO_TIME : toRfc3339(node.disconnectedAtMs),
       ...(node.load?.refuses && { LastError: node.load.refuses }),
     },
+    ...(node.drain && { Drain: formatDrain(node.drain, nowMs) }),
     ...ageOf(node.seenAtMs, nowMs),
+  };
+}
+
+function formatDrain({ kind, sinceAtMs, deadlineAtMs, isOver, emptyAtMs, reason }: Drain, nowMs: number) {
+  const isEmpty = emptyAtMs !== undefined;
+  const leftMs = isOver ? 0 : deadlineAtMs && Math.max(0, Math.round(deadlineAtMs - nowMs));
+  return {
+    State: kind === "cordon" ? "cordoned" : isEmpty ? "drained" : "draining",
+    Since: toRfc3339(kind === "drain" && isEmpty ? emptyAtMs : sinceAtMs),
+    ...(kind === "drain" && !isEmpty && leftMs !== undefined && { DeadlineLeftMs: leftMs }),
+    ...(reason && { Reason: reason }),
   };
 }
 

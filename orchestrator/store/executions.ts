@@ -14,6 +14,14 @@ export interface ExecutionRow {
   readonly execution: Execution;
 }
 
+/** A live execution in short. */
+export interface ThereRow {
+  readonly id: ExecutionId;
+  readonly jobRow: number;
+  readonly phase: Execution["phase"];
+  readonly desired: Execution["desired"];
+}
+
 /** Of executions: live. */
 export const LIVE = "phase IN ('placed', 'queued', 'preparing', 'running', 'publishing')";
 
@@ -268,6 +276,19 @@ export class Executions {
     ).flatMap((row) => this.#read(row) ?? []);
   }
 
+  /** The same without their records: enough to see who has to leave. */
+  thereOn(nodeId: NodeId): readonly ThereRow[] {
+    return this.#database.all(
+      `SELECT id, job_row, phase, desired FROM executions INDEXED BY executions_live WHERE node_id = ? AND ${LIVE} ORDER BY row`,
+      nodeId,
+    ).map((row) => ({
+      id: row.id as ExecutionId,
+      jobRow: Number(row.job_row),
+      phase: parseStored(Execution.shape.phase, row.phase),
+      desired: row.desired === "stop" ? "stop" : "run",
+    }));
+  }
+
   #read(row: SqlRow): ExecutionRow | undefined {
     return this.#damaged.read(`execution ${row.id}`, () => toExecution(row));
   }
@@ -385,6 +406,7 @@ function toOpen(row: SqlRow): OpenExecution {
     exitCode: ended?.output?.exitCode,
     health: body?.health?.status,
     restarts: body?.restarts,
+    moving: ended?.moving,
     isSuperseded: Number(row.superseded) === 1,
   };
 }

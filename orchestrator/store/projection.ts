@@ -13,6 +13,8 @@ export class Projection {
   #ids: NodeId[] = [];
   #views: NodeView[] = [];
   readonly #index = new Map<NodeId, number>();
+  readonly #draining = new Set<NodeId>();
+  #isDrainDue = false;
 
   rebuild(nodes: readonly Node[], placed: ReadonlyMap<NodeId, Placed>): void {
     const former = new Map(this.#views.map((view) => [view.node.facts.id, view]));
@@ -29,6 +31,33 @@ export class Projection {
       return waitingMax === undefined ? view : { ...view, waitingMax };
     });
     this.#number();
+    this.#draining.clear();
+    for (const node of nodes) this.#noteDrain(node);
+  }
+
+  #noteDrain({ facts, drain }: Node): void {
+    if (drain === undefined) this.#draining.delete(facts.id);
+    else {
+      this.#draining.add(facts.id);
+      this.#isDrainDue = true;
+    }
+  }
+
+  /** Nodes that get nothing new, in the order in which that became known. */
+  get draining(): readonly NodeId[] {
+    return [...this.#draining];
+  }
+
+  /** Whether something has changed, since this was last asked, that may let something leave a node. */
+  takeDrainDue(): boolean {
+    const isDue = this.#isDrainDue;
+    this.#isDrainDue = false;
+    return isDue;
+  }
+
+  /** More must leave than has been told to. */
+  drainIsDue(): void {
+    this.#isDrainDue = true;
   }
 
   /** Sorted by id. */
@@ -43,6 +72,7 @@ export class Projection {
 
   /** `placed`: what is there already of a node that was not known. */
   putNode(node: Node, placed = NOTHING_PLACED): void {
+    this.#noteDrain(node);
     const index = this.#index.get(node.facts.id);
     if (index !== undefined) {
       this.#views[index] = { ...this.#views[index]!, node };
@@ -70,6 +100,7 @@ export class Projection {
 
   /** Takes over what a change of an execution means to its node. `before` is absent for a new one. */
   follow(before: Execution | undefined, { nodeId, resources, phase }: Execution): void {
+    if (this.#draining.size > 0) this.#isDrainDue = true;
     const index = this.#index.get(nodeId);
     if (index === undefined) return;
     const wasLive = before !== undefined && isLive(before.phase);

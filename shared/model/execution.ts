@@ -64,6 +64,10 @@ export const LastExit = z.object({
 });
 export type LastExit = Readonly<z.infer<typeof LastExit>>;
 
+/** Why a home takes an execution from its node, to place it anew at no cost of an attempt. */
+export const Moving = z.enum(["drain", "preemption"]);
+export type Moving = z.infer<typeof Moving>;
+
 /** Desired by the home, observed by the agent: one writer each. */
 export const Execution = z.object({
   id: ExecutionId,
@@ -82,6 +86,8 @@ export const Execution = z.object({
   desired: z.enum(["run", "stop"]),
   /** Why it should stop. */
   desiredMessage: z.string().optional(),
+  /** It should stop because its home wants it elsewhere. */
+  moving: Moving.optional(),
   phase: ExecutionPhase,
   /** Highest report applied; 0 before the first. */
   reportRevision: z.number().int().nonnegative(),

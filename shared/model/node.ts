@@ -39,6 +39,22 @@ export const NodeLoad = z.object({
 });
 export type NodeLoad = Readonly<z.infer<typeof NodeLoad>>;
 
+/** Why a node gets nothing new, and how long what is there may go on. */
+export const Drain = z.object({
+  /** `cordon`: what is there stays. `drain`: it leaves, or ends, until the deadline. */
+  kind: z.enum(["cordon", "drain"]),
+  /** Unix time. */
+  sinceAtMs: z.number(),
+  /** Unix time, for showing: the deadline itself is by the time that the hub ran. Absent: there is none. */
+  deadlineAtMs: z.number().optional(),
+  reason: z.string().optional(),
+  /** The deadline has passed. */
+  isOver: z.boolean().optional(),
+  /** Unix time at which nothing was left there. Absent: something is, as far as is known. */
+  emptyAtMs: z.number().optional(),
+});
+export type Drain = Readonly<z.infer<typeof Drain>>;
+
 /** A node as its hub knows it. */
 export const Node = z.object({
   facts: NodeFacts,
@@ -49,6 +65,8 @@ export const Node = z.object({
   disconnectedAtMs: z.number().optional(),
   /** Silent for so long that what it held was given up; until it is back. */
   isGivenUp: z.boolean().optional(),
+  /** It gets nothing new. */
+  drain: Drain.optional(),
   /** Unix time of the last sign of life; its age is shown with everything about the node. */
   seenAtMs: z.number(),
 });

@@ -174,6 +174,7 @@ Deno.test("a node", async () => {
       },
     },
     Membership: "APPROVED",
+    Drain: { State: "draining", Since: time(60), DeadlineLeftMs: 540_000, Reason: "new kernel" },
     Connection: "DISCONNECTED",
     ConnectionState: { LastHeartbeat: time(300), DisconnectedSince: time(240), LastError: "link lost" },
   });

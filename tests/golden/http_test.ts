@@ -186,6 +186,47 @@ Deno.test("lists: order, pages, namespaces, labels, states, and Python's odd que
   equal(versions.json.Items.length, 1);
 });
 
+Deno.test("a node is drained, kept from new work, and takes work again", async () => {
+  await using node = await startHttpNode();
+  const path = await waitUntil("the node has joined", async () => {
+    const [first] = (await node.ask("GET", "/orchestrator/nodes")).json.Nodes;
+    return first?.Info.NodeType === "Compute" ? `/orchestrator/nodes/${first.Info.NodeID}` : undefined;
+  });
+  const act = async (body: Record<string, unknown>) => {
+    const { status, json } = await node.ask("PUT", path, { body });
+    if (status !== 200) return `${status} ${json.Message}`;
+    shapes.NodeActed.parse(json);
+    return json.Node.Drain;
+  };
+  const running = await submit(node, scriptedJob(["hold"]));
+  await waitUntil("it runs", () => Promise.resolve(node.engine.running.length === 1));
+  const drain = await act({ Action: "drain", Message: "new kernel", DeadlineMs: 60_000 });
+  deepEqual([drain.State, drain.Reason, drain.DeadlineLeftMs > 50_000], ["draining", "new kernel", true]);
+  node.engine.endAll();
+  await ended(node, running);
+  await waitUntil(
+    "it is empty",
+    async () => (await node.ask("GET", path)).json.Node.Drain.State === "drained",
+  );
+  equal((await act({ action: "cordon" })).State, "cordoned");
+  const waiting = await submit(node, scriptedJob());
+  await waitUntil(
+    "it waits",
+    async () =>
+      (await node.ask("GET", `/orchestrator/jobs/${waiting}`)).json.Job.State.Message.includes(
+        "takes nothing new",
+      ),
+  );
+  equal(await act({ Action: "uncordon" }), undefined);
+  equal((await ended(node, waiting)).State.StateType, "Completed");
+  match(
+    await act({ Action: "drain", DeadlineMs: "soon" }),
+    /^400 .*DeadlineMs must be whole milliseconds, or -1/,
+  );
+  match(await act({ Action: "explode" }), /^400 .*Action must be one of drain, cordon, uncordon/);
+  equal((await node.ask("PUT", "/orchestrator/nodes/n-nothing", { body: { Action: "drain" } })).status, 404);
+});
+
 Deno.test("nodes and the agent tell of themselves, with the age of what they tell", async () => {
   await using node = await startHttpNode();
   const { json } = await waitUntil("the node has joined", async () => {

@@ -119,6 +119,15 @@ export class Checks {
       `home: ${id.slice(0, 10)} p${execution.partition} ${phase} (wants ${execution.desired})`,
     );
     if (phase === "lost") this.everLost.add(id);
+    // Just placed.
+    if (execution.revision === 1) {
+      const drain = this.#home!.store.projection.find(execution.nodeId)?.node.drain;
+      this.that(
+        drain === undefined,
+        "a node that is drained gets nothing new",
+        () => `${id} on ${execution.nodeId}`,
+      );
+    }
     const end = this.#ends.get(id);
     const { code, message, hint, output, result } = execution;
     const text = JSON.stringify([code, message, hint, output, result]);

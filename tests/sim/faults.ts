@@ -1,4 +1,6 @@
 /** What goes wrong in one run: which kinds at all, how often, and when. Everything is mended at the end. */
+import type { Desk } from "../../orchestrator/flow/desk.ts";
+import { AppError } from "../../shared/errors.ts";
 import type { Dice } from "./dice.ts";
 import { GOOD_LINK, type LinkFaults, type Network } from "./network.ts";
 import type { SimHome } from "./sim_home.ts";
@@ -122,12 +124,38 @@ export class Faults {
         strike: () => this.#leave(node()),
       },
       {
+        name: "drain",
+        ratio: 0.35,
+        everyMs: [10_000, 10 * MINUTE_MS],
+        strike: () => this.#drain(node()),
+      },
+      {
         name: "crash at a start",
         ratio: 0.4,
         everyMs: [1_000, 2 * MINUTE_MS],
         strike: () => this.#crashAtStart(node()),
       },
     ];
+  }
+
+  /** By its operator, who may think better of it, or forget it. */
+  #drain(node: SimNode): void {
+    const { timeline, dice, home } = this.#options;
+    const deadlineMs = dice.pick([0, undefined, dice.spread(100, 20 * MINUTE_MS)]);
+    const kind = dice.chance(0.2) ? "cordon" : "drain";
+    const forMs = dice.spread(1_000, 40 * MINUTE_MS);
+    const isForgotten = dice.chance(0.3);
+    const ask = (what: string, call: (desk: Desk) => Promise<unknown>) => {
+      const desk = home.program?.desk;
+      if (desk === undefined) return;
+      call(desk).then(
+        () => timeline.trace(`operator: ${node.id} ${what}`),
+        (error) =>
+          timeline.trace(`operator: ${node.id} ${error instanceof AppError ? error.code : "no answer"}`),
+      );
+    };
+    ask(`${kind} ${deadlineMs}`, (desk) => desk.drain(node.id, { kind, deadlineMs, reason: "upkeep" }));
+    if (!isForgotten) timeline.at(forMs, () => ask("takes work again", (desk) => desk.endDrain(node.id)));
   }
 
   #cut(node: SimNode): void {

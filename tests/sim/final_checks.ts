@@ -80,10 +80,38 @@ function falseWait({ store }: ComposedOrchestrator, row: number, job: Job): stri
   if (job.spec.task.timeouts.queueMs > 0 || job.spec.task.timeouts.totalMs > 0) {
     return `${told}, its time-out to come`;
   }
+  // It has been on a node that is drained, and waits for it.
+  const isDrained = store.projection.nodes.some(({ node }) => node.drain !== undefined);
+  if (isPerNode(job.spec.type) && isDrained) return undefined;
   const need = needOf(job.spec);
   for (const view of store.projection.nodes) {
     if (rejection(need, view) !== undefined) continue;
     if (fits(need.resources, view.node.facts.capacity)) return `${told}, and ${view.node.facts.id} has room`;
+  }
+}
+
+/** Once the time of a drain is over, and nothing is in the way, everything is told to leave. */
+export function checkDrains({ home, checks }: World): void {
+  const { store } = home.program ?? {};
+  if (store === undefined || checks.violation !== undefined) return;
+  for (const { node } of store.projection.nodes) {
+    if (node.drain?.isOver !== true || node.drain.kind !== "drain") continue;
+    const there = store.executions.liveOn(node.facts.id).map(({ jobRow, execution }) => ({
+      ...execution,
+      isDaemon: store.jobs.get(jobRow).job.spec.type === "daemon",
+    }));
+    const isLast = there.every(({ isDaemon }) => isDaemon);
+    const left = there.filter(({ desired, isDaemon }) => desired === "run" && (!isDaemon || isLast));
+    checks.that(
+      left.length === 0,
+      "a drained node is empty after its deadline",
+      () => `${node.facts.id}: ${left.map(({ id, phase }) => `${id} ${phase}`)}`,
+    );
+    checks.that(
+      there.length > 0 || node.drain.emptyAtMs !== undefined,
+      "a drained node says so",
+      () => JSON.stringify(node.drain),
+    );
   }
 }
 
@@ -187,6 +215,11 @@ function checkEnd(
     case "node_lost":
       return is(count(job.code) > 0 || isPerNode(job.spec.type), "none of its executions ended so");
     case "interrupted":
+      return is(
+        count(job.code) > 0 ||
+          (job.spec.retry.lostAttempts === 0 && own.some(({ moving }) => moving !== undefined)),
+        "none of its executions ended so",
+      );
     case "refused":
     case "input_failed":
     case "publish_failed":

@@ -11,6 +11,7 @@ import type { Report } from "../../shared/model/report.ts";
 import { NO_RESOURCES } from "../../shared/model/resources.ts";
 import { seededIds } from "../../shared/random.ts";
 import { BusyNodes } from "../../orchestrator/flow/busy_nodes.ts";
+import { drainNode, DrainNodes, type DrainWish, endDrain } from "../../orchestrator/flow/drain.ts";
 import { explainJob, type ExplainQuery } from "../../orchestrator/flow/explain.ts";
 import { KeepContents } from "../../orchestrator/flow/keep_contents.ts";
 import { loseNode } from "../../orchestrator/flow/lose_node.ts";
@@ -54,9 +55,14 @@ export async function aHome(change: Partial<JobSpec> = {}, facts: NodeFacts = so
     ...{ store, keepContents, deadlines, nudge: nothing },
     refuses: () => undefined,
   });
-  const hear = (kind: string, about: string, body: unknown) =>
-    store.transaction(() => observe.apply(`${NODE}/agent`, { seq: 1, ageMs: 0, kind, about, body }));
+  const drainNodes = new DrainNodes({
+    ...{ store, deadlines, send: (_peer, message) => void orders.push(message) },
+  });
+  const drains = { store, deadlines, nudgeTurn: nothing };
+  const hear = (kind: string, about: string, body: unknown, nodeId: NodeId = NODE) =>
+    store.transaction(() => observe.apply(`${nodeId}/agent`, { seq: 1, ageMs: 0, kind, about, body }));
   const plan = () => {
+    drainNodes.tick();
     while (schedule.tick());
     return orders.splice(0).map(({ body }) => body as { desired: string; executionId: ExecutionId });
   };
@@ -76,6 +82,12 @@ export async function aHome(change: Partial<JobSpec> = {}, facts: NodeFacts = so
     /** The node says that the execution is in this phase now. */
     report: (phase: ExecutionPhase, id = executionId, why: Partial<Report> = {}) =>
       hear("report", id, { executionId: id, phase, revision: ++revision, ...why }),
+    /** The same of another node. */
+    reportOf: (nodeId: NodeId, phase: ExecutionPhase, id: ExecutionId, why: Partial<Report> = {}) =>
+      hear("report", id, { executionId: id, phase, revision: ++revision, ...why }, nodeId),
+    drain: (wish: DrainWish, id = NODE) => drainNode(drains, id, wish),
+    endDrain: (id = NODE) => endDrain(drains, id),
+    node: () => store.projection.find(NODE)!.node,
     /** The node's sign of life. */
     hello: (load: Partial<NodeLoad> = {}) => {
       const marks = { state: NOTHING_APPLIED, history: NOTHING_APPLIED };
