@@ -117,10 +117,32 @@ function facts(wire: Wire, { terminal }: ExplanationToShow): string {
     ["State", `${tintState(state, state, paint)}, ${ageAt(job)}`],
     ["Why", state === "completed" ? "" : harmless(textAt(job, "Message") ?? "")],
     ["Hint", state === "completed" ? "" : harmless(textAt(job, "Hint") ?? "")],
+    ["Version", rollout(recordAt(wire, "Rollout"))],
     ...waiting(recordAt(wire, "Waiting")),
     ["Times out", timesOutMs === undefined ? "" : `in ${span(timesOutMs)}, with all of it`],
   ];
   return formatFacts(rows, paint);
+}
+
+const ROLLOUTS: Readonly<Record<string, string>> = {
+  rolling: "comes up place by place",
+  good: "has come up",
+  failed: "will not do",
+};
+
+/** How far the version of a job without an end has come. */
+function rollout(it: Wire): string {
+  const state = textAt(it, "State");
+  if (state === undefined) return "";
+  const good = numberAt(it, "GoodVersion");
+  const from = numberAt(it, "RolledBackFrom");
+  const message = textAt(it, "Message");
+  return [
+    `${ROLLOUTS[state] ?? state}, ${numberAt(it, "Up") ?? 0} up; since ${spanOf(it)}`,
+    ...(good === undefined || state === "good" ? [] : [`the last that had come up is version ${good}`]),
+    ...(from === undefined ? [] : [`it came in place of version ${from}`]),
+    ...(message ? [oneLine(message)] : []),
+  ].join("; ");
 }
 
 function waiting(it: Wire): [string, string][] {

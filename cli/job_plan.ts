@@ -172,7 +172,11 @@ function stops(wire: Wire, { terminal }: Shown): readonly string[] {
   });
   const hidden = count - items.length;
   const more = hidden > 0 ? `\n  and ${hidden.toLocaleString("en")} more` : "";
-  return [`${terminal.paint.bold("Would stop, to make way")}\n${indent(table)}${more}`];
+  const atATime = numberAt(wire, "AtATime");
+  const title = atATime === undefined
+    ? "Would stop, to make way"
+    : `Would stop, place by place, at most ${atATime} at a time`;
+  return [`${terminal.paint.bold(title)}\n${indent(table)}${more}`];
 }
 
 function unplaced(wire: Wire, it: Shown): readonly string[] {
@@ -214,8 +218,10 @@ function inShort(wire: Wire): string {
   const untried = numberAt(wire, "Untried") ?? 0;
   const stopped = numberAt(recordAt(wire, "Stops"), "Count") ?? 0;
   const all = numberAt(wire, "Executions") ?? 0;
+  const stays = numberAt(wire, "Stays") ?? 0;
   return [
-    `Plan: ${action === "create" ? "a new job" : "a new version"} of ${plural(all, "execution")}`,
+    `Plan: ${action === "create" ? "a new job" : "a new version"} of ${plural(all + stays, "execution")}`,
+    ...(stays > 0 ? [`${stays.toLocaleString("en")} would go on as they are`] : []),
     ...(atOnce > 0 ? [`${atOnce.toLocaleString("en")} would start at once`] : []),
     ...(items.length > atOnce
       ? [`${(items.length - atOnce).toLocaleString("en")} would wait on a node`]

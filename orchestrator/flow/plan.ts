@@ -22,7 +22,7 @@ import { groupKey } from "../store/waiting.ts";
 import type { Submission } from "./desk.ts";
 import { nameOf, type NodeExplanation, tallyNodes } from "./explain.ts";
 import type { KeepContents } from "./keep_contents.ts";
-import { NOTHING_YET, planOf } from "./look.ts";
+import { begin, type Takeover, takeOver } from "./takeover.ts";
 import { findSameName } from "./versions.ts";
 
 /** What planning looks at. */
@@ -63,7 +63,11 @@ export interface SubmissionPlan {
   /** Executions beyond the bound of a plan: nobody looked where they would go. */
   readonly untriedCount: number;
   readonly unplaced?: Unplaced;
-  /** Of earlier versions, which would make way: the first of them. */
+  /** Executions that go on as the new version's, as their task is the same. */
+  readonly stayCount: number;
+  /** Of a job without an end: what makes way does so place by place, so many at a time. */
+  readonly maxParallel?: number;
+  /** Executions that would make way: the first of them. */
   readonly stops: readonly { readonly execution: Execution; readonly nodeName: string }[];
   readonly stopCount: number;
   /** What each node would say to one more, once all of this was placed. Absent when nothing would change. */
@@ -88,22 +92,25 @@ export async function planSubmission(
     const { version } = same!.job;
     return {
       ...{ action: "none", known: same!.job, version, slotCount: 0 },
-      ...{ places: [], untriedCount: 0, stops: [], stopCount: 0 },
+      ...{ places: [], untriedCount: 0, stops: [], stopCount: 0, stayCount: 0 },
     };
   }
-  const { stops, stopCount } = same === undefined ? { stops: [], stopCount: 0 } : stopsOf(store, same);
-  const views = [...store.projection.nodes];
-  const { slots } = planOf(job, { ...NOTHING_YET, nodes: views, nowMs: store.nowMs() });
-  const { after, ...placed } = await placeAll(options, { job, jobRow: same?.row, slots, views });
+  const takeover = same === undefined
+    ? begin(store, job)
+    : takeOver(store, { row: same.row, next: job, isForced });
+  const { slots, going, staying, maxParallel } = takeover;
+  const { after, ...placed } = await placeAll(options, { job, jobRow: same?.row, takeover });
+  const notes = notesOf([...placed.places.map(({ placement }) => placement), ...staying], spec);
   return {
     ...(same === undefined ? { action: "create" as const } : { action: "update" as const, known: same.job }),
-    ...{ version: job.version, slotCount: slots.length, stops, stopCount },
+    ...{ version: job.version, slotCount: slots.length, stayCount: staying.length, stopCount: going.length },
+    ...(maxParallel !== undefined && { maxParallel }),
+    stops: going.slice(0, LIMITS.executionsExplainedMax).map((execution) => ({
+      execution,
+      nodeName: nameOf(store.projection.find(execution.nodeId)),
+    })),
     ...placed,
-    nodes: await tallyNodes(store.clock, {
-      need: needOf(spec),
-      views: after,
-      notes: notesOf(placed.places, spec),
-    }),
+    nodes: await tallyNodes(store.clock, { need: needOf(spec, job.image), views: after, notes }),
   };
 }
 
@@ -124,27 +131,13 @@ function admitted(
   }
 }
 
-function stopsOf(store: Store, { row, job }: JobRow) {
-  const { live } = store.executions.countsOf(row, job.version);
-  const some = store.executions.someOf(row, {
-    jobVersion: job.version,
-    limit: LIMITS.executionsExplainedMax,
-  });
-  const stops = some.live.map((execution) => ({
-    execution,
-    nodeName: nameOf(store.projection.find(execution.nodeId)),
-  }));
-  return { stops, stopCount: live };
-}
-
 /** Chunk by chunk, as scheduling does it: each finds the nodes as the one before would leave them. */
 async function placeAll(
   { store }: PlanOptions,
-  { job, jobRow, slots, views }: {
+  { job, jobRow, takeover: { slots, views, staying, nextPartition: firstFree } }: {
     job: Job;
     jobRow: number | undefined;
-    slots: readonly Slot[];
-    views: readonly NodeView[];
+    takeover: Takeover;
   },
 ): Promise<Pick<SubmissionPlan, "places" | "untriedCount" | "unplaced"> & { after: readonly NodeView[] }> {
   const { spec } = job;
@@ -157,6 +150,7 @@ async function placeAll(
   }
   const nodes = new Map(views.map((view) => [view.node.facts.id, view]));
   const sameJob = new Map<NodeId, number>();
+  for (const { nodeId } of staying) sameJob.set(nodeId, (sameJob.get(nodeId) ?? 0) + 1);
   const started = new Map<NodeId, number>();
   const places: PlannedPlace[] = [];
   let first: Refusal | undefined;
@@ -166,7 +160,7 @@ async function placeAll(
     if (triedCount >= LIMITS.plannedMax) break;
     if (triedCount > 0) await pause(store.clock, 0);
     const chunk = slots.slice(triedCount, triedCount + LIMITS.placementsPerPlan);
-    const nextPartition = places.length;
+    const nextPartition = firstFree + places.length;
     const { placements, refusal } = placesFor(job, { slots: chunk, nextPartition, views: nodes, sameJob });
     for (const placement of placements) {
       const view = nodes.get(placement.nodeId)!;
@@ -187,10 +181,8 @@ async function placeAll(
 }
 
 /** Of a job with one execution for each node, those that would have it. */
-const notesOf = (places: readonly PlannedPlace[], { type }: JobSpec): NodeNotes =>
-  isPerNode(type)
-    ? { ...NO_NOTES, having: new Set(places.map(({ placement }) => placement.nodeId)) }
-    : NO_NOTES;
+const notesOf = (having: readonly { nodeId: NodeId }[], { type }: JobSpec): NodeNotes =>
+  isPerNode(type) ? { ...NO_NOTES, having: new Set(having.map(({ nodeId }) => nodeId)) } : NO_NOTES;
 
 const withOneMore = (view: NodeView, { task }: JobSpec): NodeView => ({
   ...view,

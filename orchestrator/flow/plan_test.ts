@@ -141,6 +141,43 @@ Deno.test("a plan of a daemon has one for each node that matches, also for those
     assert.deepEqual(verdicts, [["full", 1], ["has_it", 2], ["cannot", 1]]);
   }));
 
+Deno.test("a new version of a service takes its places over one by one, in the room of what makes way", () =>
+  anOrchestrator([{ id: id(0) }], async (home) => {
+    const service = { name: "web", type: "service", count: 2, task: cores(2000) } as const;
+    await home.submit(service);
+    const changed = await home.plan({ ...service, task: cores(1900) });
+    assert.deepEqual([changed.slotCount, changed.places.length, changed.stopCount, changed.maxParallel], [
+      2,
+      2,
+      2,
+      1,
+    ]);
+    assert.deepEqual([changed.unplaced, changed.stayCount], [undefined, 0]);
+    const update = { maxParallel: 2, autoRollback: true, progressMs: 60_000 };
+    assert.equal((await home.plan({ ...service, task: cores(1900), update })).maxParallel, 2);
+  }));
+
+Deno.test("a service that only gets another count keeps what runs, unless it is forced", () =>
+  anOrchestrator([{ id: id(0) }], async (home) => {
+    const service = { name: "web", type: "service", count: 2, task: cores(1000) } as const;
+    await home.submit(service);
+    const more = await home.plan({ ...service, count: 3 });
+    assert.deepEqual([more.stayCount, more.stopCount, more.slotCount], [2, 0, 1]);
+    assert.deepEqual(more.places.map(({ placement }) => placement.slot.partition), [2]);
+    const fewer = await home.plan({ ...service, count: 1 });
+    assert.deepEqual([fewer.stayCount, fewer.stopCount, fewer.slotCount], [1, 1, 0]);
+    assert.equal(fewer.stops[0]!.execution.partition, 1);
+    const forced = await home.plan(service, true);
+    assert.deepEqual([forced.stayCount, forced.stopCount, forced.slotCount], [0, 2, 2]);
+    // What comes of it is what was planned.
+    const { jobId } = await home.submit({ ...service, count: 3 });
+    const { items } = home.desk.queries.listExecutions(jobId, { limit: 10 });
+    assert.deepEqual(items.map(({ partition, jobVersion }) => [partition, jobVersion]), [[0, 2], [1, 2], [
+      2,
+      2,
+    ]]);
+  }));
+
 Deno.test("a plan writes nothing: not a byte of the store changes, no id is drawn, no content is kept", () =>
   anOrchestrator([{ id: id(0) }], async (home) => {
     await home.submit({ name: "etl", task: cores(3000) });

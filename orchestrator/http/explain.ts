@@ -1,7 +1,7 @@
 /** `/orchestrator/jobs/{id}/explain` */
 import { z } from "zod";
 import type { NodeId } from "../../shared/model/ids.ts";
-import { isPerNode, type JobType } from "../../shared/model/job.ts";
+import { isPerNode, type JobType, type Rollout } from "../../shared/model/job.ts";
 import { JOB_STATES } from "../../shared/spec/format_job.ts";
 import { type Reason, type VerdictGroup, whyThere } from "../core/explain.ts";
 import type {
@@ -64,6 +64,7 @@ function formatExplanation(it: JobExplanation, nowMs: number) {
       ...(it.totalLeftMs !== undefined && { TimesOutInMs: Math.round(it.totalLeftMs) }),
       ...ageOf(job.modifiedAtMs, nowMs),
     },
+    ...(job.rollout && { Rollout: formatRollout(job.rollout, nowMs) }),
     ...(it.waiting && { Waiting: formatWaiting(it.waiting, nowMs) }),
     Executions: {
       Live: it.liveCount,
@@ -73,6 +74,18 @@ function formatExplanation(it: JobExplanation, nowMs: number) {
     ...(it.nodes && { Nodes: formatNodes(it.nodes) }),
     NodeItems: it.items.map((item) => formatNode(item, nowMs)),
     NextToken: it.next ?? "",
+  };
+}
+
+function formatRollout(rollout: Rollout, nowMs: number) {
+  const { state, upCount, goodVersion, rolledBackFrom, message = "", sinceAtMs } = rollout;
+  return {
+    State: state,
+    Up: upCount,
+    ...(goodVersion !== undefined && { GoodVersion: goodVersion }),
+    ...(rolledBackFrom !== undefined && { RolledBackFrom: rolledBackFrom }),
+    Message: message,
+    ...ageOf(sinceAtMs, nowMs),
   };
 }
 

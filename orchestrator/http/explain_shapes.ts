@@ -86,6 +86,14 @@ export const JobExplanation = z.strictObject({
     ...Age,
   }),
   Waiting: Waiting.optional(),
+  Rollout: z.strictObject({
+    State: z.enum(["rolling", "good", "failed"]),
+    Up: z.number().describe("Places where it is up, or was when it became good or failed"),
+    GoodVersion: z.number().optional(),
+    RolledBackFrom: z.number().optional(),
+    Message: z.string().describe("Why it, or the version before it, would not do"),
+    ...Age,
+  }).optional().describe("How far the version of a job without an end has come"),
   Executions: z.strictObject({
     Live: z.number(),
     Unsuccessful: z.number(),
@@ -132,6 +140,10 @@ export const SubmissionPlan = z.strictObject({
     WouldFail: z.boolean().describe("The job would fail at once, instead of waiting"),
     IsBehindOthers: z.boolean().describe("Others that ask for the same wait already"),
   }).optional(),
+  Stays: z.number().describe("Executions that go on as the new version's, as their task is the same"),
+  AtATime: z.number().optional().describe(
+    "Of a job without an end: what makes way does so, so many at a time",
+  ),
   Stops: z.strictObject({
     Count: z.number(),
     Items: z.array(z.strictObject({
@@ -143,6 +155,6 @@ export const SubmissionPlan = z.strictObject({
       State: z.string(),
       ...Age,
     })).describe("The first of them"),
-  }).describe("Executions of earlier versions that would make way"),
+  }).describe("Executions that would make way"),
   Nodes: Nodes.optional(),
 });

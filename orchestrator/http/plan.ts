@@ -40,6 +40,8 @@ async function planJob(door: Door, answers: Answers, call: Call): Promise<Respon
     Places: plan.places.map((place) => formatPlace(place, { isPerNode: isPerNode(type) })),
     Untried: plan.untriedCount,
     ...(plan.unplaced && { Unplaced: formatUnplaced(plan.unplaced) }),
+    Stays: plan.stayCount,
+    ...(plan.maxParallel !== undefined && { AtATime: plan.maxParallel }),
     Stops: formatStops(plan, nowMs),
     ...(plan.nodes && { Nodes: formatNodes(plan.nodes) }),
   });

@@ -144,7 +144,18 @@ Deno.test("an explanation as people read it", async () => {
     },
     NextToken: id("n", 3),
   };
+  const Rollout = {
+    ...{
+      State: "rolling",
+      Up: 1,
+      GoodVersion: 1,
+      RolledBackFrom: 3,
+      Message: "version 3 will not do: exit 1",
+    },
+    ...aged(95),
+  };
   const pausing = {
+    Rollout,
     ...{ ...waiting, Job: aJob({ Type: "service", Count: 1 }) },
     Waiting: {
       ...waiting.Waiting,

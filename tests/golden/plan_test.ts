@@ -89,7 +89,7 @@ const DIFF = ["  {", '    "Name": "etl",', '    "Type": "batch",', '-   "Count":
 const aPlan = (change: Record<string, unknown>) => ({
   ...{ Action: "create", Name: "etl", Namespace: "default", Type: "batch", Version: 1, Diff: "+ all\n" },
   ...{ Warnings: [], Executions: 3, Places: [aPlace(0, 1, false), aPlace(1, 2, false), aPlace(2, 1, true)] },
-  ...{ Untried: 0, Stops: { Count: 0, Items: [] }, Nodes: { Known: 2, Fit: 2, Groups: [] } },
+  ...{ Untried: 0, Stays: 0, Stops: { Count: 0, Items: [] }, Nodes: { Known: 2, Fit: 2, Groups: [] } },
   ...change,
 });
 
@@ -132,6 +132,10 @@ Deno.test("a plan as people read it", async () => {
         Stops: { Count: 22, Items: [stop(0), stop(1)] },
       }),
     ),
+    show(aPlan({
+      ...{ Action: "update", Type: "service", Version: 2, Known, Diff: DIFF, Stays: 1, AtATime: 2 },
+      Stops: { Count: 2, Items: [stop(0), stop(1)] },
+    })),
     show(aPlan({ Places: many, Executions: 5030, Untried: 5000 })),
     show(aPlan({ Places: [], Executions: 40, Unplaced, Nodes: { Known: 2, Fit: 0, Groups: [group] } })),
     show(
