@@ -8,6 +8,7 @@ import { type IdSource, newNodeId, NodeId } from "../shared/model/ids.ts";
 import type { NodeFacts, NodeLoad } from "../shared/model/node.ts";
 import { supervise, type Supervised } from "../shared/supervise.ts";
 import type { PeerId } from "../shared/wire/messages.ts";
+import type { PortPolicy } from "./core/ports.ts";
 import { openDockerEngine } from "./engines/docker_engine.ts";
 import type { DockerPolicy } from "./engines/docker_policy.ts";
 import type { Engine } from "./engines/engine.ts";
@@ -52,6 +53,8 @@ export interface AgentOptions {
   readonly allowPaths?: readonly AllowPath[];
   /** Names and patterns of host variables that tasks may be given. */
   readonly envAllowed?: readonly string[];
+  /** Which ports of the machine tasks may have. */
+  readonly ports?: PortPolicy;
   /** Free bytes below which new work is refused. */
   readonly diskReserveBytes?: number;
   /** How long what ended executions left is kept; as in `LIMITS` unless given. */
@@ -114,6 +117,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       contents: store,
       envAllowed: options.envAllowed,
       hostEnv: (name) => Deno.env.get(name),
+      ports: options.ports,
       diskReserveBytes: options.diskReserveBytes,
       retention: options.retention,
       nudge: (stage) => running.get(stage)?.nudge(),

@@ -54,6 +54,8 @@ export interface ServeConfig {
     readonly httpRanges: SettingValue<"docker_http_ranges">;
     readonly pull: SettingValue<"docker_pull">;
   };
+  /** Ports of this machine that containers may have. */
+  readonly ports: SettingValue<"docker_port_range"> & { readonly address: string };
   readonly logLevel: LogLevel;
   readonly logFormat: "text" | "json";
   /** Where the log goes, rotated; stderr when absent. Absolute. */
@@ -158,6 +160,10 @@ export async function resolveServe(settings: Settings): Promise<ServeConfig> {
       defaultNetwork: await settings.need("docker_network"),
       httpRanges: await settings.need("docker_http_ranges"),
       pull: await settings.need("docker_pull"),
+    },
+    ports: {
+      ...await settings.need("docker_port_range"),
+      address: await settings.need("docker_port_address"),
     },
     logLevel: await settings.need("log_level"),
     logFormat: await settings.need("log_format"),

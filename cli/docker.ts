@@ -3,6 +3,7 @@ import { type Call, defineCommand, type Noun } from "./command.ts";
 import { list, text, toggle } from "./flags.ts";
 import { JOB_FLAGS, jobOf, withoutEmpty } from "./job_flags.ts";
 import { FORMAT_FLAGS } from "./output.ts";
+import { parsePort } from "./port_grammar.ts";
 import { checkJob, RUN_FLAGS, runJob } from "./submit.ts";
 
 const FLAGS = {
@@ -23,6 +24,11 @@ const FLAGS = {
     summary: "Only nodes that run containers of this platform, such as linux/arm64",
   }),
   init: toggle({ summary: "A small init as process 1: it passes signals on and reaps what is left behind" }),
+  port: list({
+    placeholder: "PORT",
+    summary:
+      "NAME=TARGET, NAME=PORT:TARGET or NAME=ADDRESS:PORT:TARGET: a port of the node that leads to the container's",
+  }),
   pull: text({ placeholder: "POLICY", summary: "When the image is fetched: missing, always or never" }),
   ...RUN_FLAGS,
   ...FORMAT_FLAGS,
@@ -47,6 +53,10 @@ const RUN = defineCommand({
     {
       line: "skerry docker run -i file:///srv/data:/inputs -o outputs:/outputs --count 4 example/sum:1",
       does: "Four partitions over a folder of the node, with results",
+    },
+    {
+      line: "skerry docker run --port http=8080:80 nginx",
+      does: "Port 8080 of the node leads to port 80 of the container",
     },
     {
       line: "skerry docker run --network bridge --memory 2Gb --profile strict example/crawler:3",
@@ -74,6 +84,12 @@ async function run(call: Call<typeof FLAGS>): Promise<number> {
     Init: flags.init || undefined,
     Pull: flags.pull,
   });
-  const wire = await jobOf(flags, { settings, engine: { Type: "docker", Params: params }, inputs: [] });
+  const isHostNetwork = /^(host|full)$/i.test(flags.network ?? "");
+  const wire = await jobOf(flags, {
+    settings,
+    engine: { Type: "docker", Params: params },
+    inputs: [],
+    ports: flags.port.map((text) => parsePort(text, { isHostNetwork })),
+  });
   return await runJob(call, { wire, parsed: await checkJob(wire), output: flags.format });
 }

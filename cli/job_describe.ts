@@ -190,6 +190,9 @@ function partitions(
         isNumber: true,
       },
       { title: "NODE", cell: ({ nodeId }) => short(nodeId) },
+      ...current.some(({ ports }) => ports.length > 0)
+        ? [{ title: "PORTS", cell: ({ ports }: ExecutionView) => ports.join(", ") || "-" }]
+        : [],
       { title: "EXECUTION", cell: ({ id }) => short(id) },
     ],
   });

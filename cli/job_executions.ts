@@ -60,6 +60,9 @@ export const EXECUTIONS = defineCommand({
           tint: ({ exitCode }, text) => exitCode ? paint.bad(text) : text,
           isNumber: true,
         },
+        ...shown.some(({ ports }) => ports.length > 0)
+          ? [{ title: "PORTS", cell: ({ ports }: ExecutionView) => ports.join(", ") || "-" }]
+          : [],
         { title: "MESSAGE", cell: ({ message }) => message },
       ],
     });

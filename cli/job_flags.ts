@@ -2,6 +2,7 @@
 import { type Call } from "./command.ts";
 import { duration, list, text, whole } from "./flags.ts";
 import { parseInput, parsePairs, parsePublisher, parseResultPath, type WireInput } from "./input_grammar.ts";
+import type { WirePort } from "./port_grammar.ts";
 import type { Settings } from "./config.ts";
 
 /** Flags of a job with one task. */
@@ -53,7 +54,12 @@ type Flags = Call<typeof JOB_FLAGS>["flags"];
 /** The job as it is sent. `inputs` come beside those of the flags. */
 export async function jobOf(
   flags: Flags,
-  { settings, engine, inputs }: { settings: Settings; engine: unknown; inputs: readonly WireInput[] },
+  { settings, engine, inputs, ports = [] }: {
+    settings: Settings;
+    engine: unknown;
+    inputs: readonly WireInput[];
+    ports?: readonly WirePort[];
+  },
 ): Promise<Record<string, unknown>> {
   return withoutEmpty({
     Name: flags.name,
@@ -63,11 +69,14 @@ export async function jobOf(
     Priority: flags.priority,
     Labels: flags.labels.length ? parsePairs(flags.labels, "--labels") : undefined,
     Constraints: flags.constraints === undefined ? undefined : await constraintsOf(flags.constraints),
-    Tasks: [taskOf(flags, { inputs: [...flags.input.map(parseInput), ...inputs], engine })],
+    Tasks: [taskOf(flags, { inputs: [...flags.input.map(parseInput), ...inputs], engine, ports })],
   });
 }
 
-function taskOf(flags: Flags, { inputs, engine }: { inputs: readonly WireInput[]; engine: unknown }) {
+function taskOf(
+  flags: Flags,
+  { inputs, engine, ports }: { inputs: readonly WireInput[]; engine: unknown; ports: readonly WirePort[] },
+) {
   const results = flags.output.map(parseResultPath);
   return withoutEmpty({
     Name: flags.taskName ?? "main",
@@ -77,14 +86,22 @@ function taskOf(flags: Flags, { inputs, engine }: { inputs: readonly WireInput[]
     InputSources: inputs.length ? inputs : undefined,
     ResultPaths: results.length ? results : undefined,
     Resources: someOf({ CPU: flags.cpu, Memory: flags.memory, Disk: flags.disk, GPU: flags.gpu }),
-    Network: flags.network === undefined && flags.domain.length === 0 ? undefined : withoutEmpty({
-      Type: flags.network ?? "HTTP",
-      Domains: flags.domain.length ? flags.domain : undefined,
-    }),
+    Network: networkOf(flags, ports),
     Timeouts: withoutEmpty({
       TotalTimeout: seconds(flags.timeout),
       QueueTimeout: seconds(flags.queueTimeout),
     }),
+  });
+}
+
+/** Domains and ports say what network they need. */
+function networkOf({ network, domain }: Flags, ports: readonly WirePort[]) {
+  const type = network ?? (domain.length ? "HTTP" : ports.length ? "Bridge" : undefined);
+  if (type === undefined) return undefined;
+  return withoutEmpty({
+    Type: type,
+    Domains: domain.length ? domain : undefined,
+    Ports: ports.length ? ports : undefined,
   });
 }
 

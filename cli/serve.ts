@@ -97,6 +97,7 @@ async function startNode(
     allowPaths: config.allowPaths,
     envAllowed: config.allowEnv,
     retention: config.leftRetention,
+    ports: config.ports,
     ...(config.dockerSocket !== undefined &&
       { docker: { socketPath: config.dockerSocket, policy: config.docker } }),
     settings: {

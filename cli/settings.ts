@@ -1,6 +1,6 @@
 /** The table of settings: every key of the config file, what it means and how its value is read. */
 import { isAbsolute, resolve as resolvePath } from "node:path";
-import { parseRange } from "../shared/addresses.ts";
+import { canonicalAddress, parseRange } from "../shared/addresses.ts";
 import { AppError } from "../shared/errors.ts";
 import { LIMITS } from "../shared/limits.ts";
 import { LOG_LEVELS } from "../shared/log.ts";
@@ -204,6 +204,19 @@ export const SETTINGS = {
     read: (texts) =>
       texts.flatMap((text) => text.split(",")).map(orMust(parseRange, "a range such as 10.1.0.0/16")),
   }),
+  docker_port_range: setting({
+    summary: "Ports of this machine that containers are given where the job names none",
+    placeholder: "FIRST-LAST",
+    initial: () => "20000-32000",
+    read: last(parsePortRange),
+  }),
+  docker_port_address: setting({
+    summary:
+      "Address on which containers' ports listen where the job names none; 0.0.0.0: any that a job names",
+    placeholder: "ADDRESS",
+    initial: () => "127.0.0.1",
+    read: last(orMust(canonicalAddress, "an IP address of this machine, or 0.0.0.0")),
+  }),
   docker_pull: setting({
     summary: "When images are fetched, where the job does not say",
     placeholder: "POLICY",
@@ -342,6 +355,14 @@ function orMust<Value>(parse: (text: string) => Value | undefined, must: string)
     if (value !== undefined) return value;
     throw new AppError("invalid", `must be ${must}`);
   };
+}
+
+function parsePortRange(text: string): { first: number; last: number } {
+  const [, first, last] = /^(\d{4,5})-(\d{4,5})$/.exec(text.trim())?.map(Number) ?? [];
+  if (first !== undefined && last !== undefined && first >= 1024 && first <= last && last <= 65535) {
+    return { first, last };
+  }
+  throw new AppError("invalid", "must be two ports from 1024 to 65535, such as 20000-32000");
 }
 
 function oneOf<const Word extends string>(words: readonly Word[]): (text: string) => Word {

@@ -1,5 +1,14 @@
 /** What a job asks for, as text for people: the part of `job describe` that only `-o wide` shows. */
-import { asRecord, itemsOf, type JobView, numberAt, recordAt, textAt, type Wire } from "./wire.ts";
+import {
+  asRecord,
+  formatPort,
+  itemsOf,
+  type JobView,
+  numberAt,
+  recordAt,
+  textAt,
+  type Wire,
+} from "./wire.ts";
 import { amountOfBytes, harmless, span } from "./words.ts";
 
 /** Titles and values, several lines each; those without a value say nothing. */
@@ -72,7 +81,11 @@ function typed(adapter: Wire): string {
 
 function network(wire: Wire): string {
   const domains = itemsOf(wire, "Domains").map(String).join(", ");
-  return lines([`${textAt(wire, "Type") ?? ""}${domains ? `: ${domains}` : ""}`]);
+  const ports = itemsOf(wire, "Ports").map(formatPort);
+  return lines([
+    `${textAt(wire, "Type") ?? ""}${domains ? `: ${domains}` : ""}`,
+    ...ports.map((it) => `port ${it}`),
+  ]);
 }
 
 function timeouts(wire: Wire): string {

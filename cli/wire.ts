@@ -53,6 +53,8 @@ export interface ExecutionView {
   readonly isTruncated: boolean;
   /** What the name of its image stood for; empty for modules, and before it is known. */
   readonly image: string;
+  /** `http 127.0.0.1:8080 → 80` for each port that its node has given it. */
+  readonly ports: readonly string[];
   readonly previousId: string;
   readonly nextId: string;
   readonly createdAtMs: number;
@@ -175,6 +177,16 @@ function readRollout(details: unknown): RolloutView | undefined {
 export const isSettled = ({ state, rollout }: JobView): boolean =>
   isTerminal(state) || (rollout !== undefined && rollout.state !== "rolling");
 
+/** Where a port is reached, and where it leads to in the container when that is another. */
+export function formatPort(value: unknown): string {
+  const [port, target] = [numberAt(value, "Static"), numberAt(value, "Target")];
+  const address = textAt(value, "HostNetwork");
+  const at = address === undefined ? "" : address.includes(":") ? `[${address}]:` : `${address}:`;
+  const outside = port === undefined && at === "" ? "" : ` ${at}${port ?? "any"}`;
+  const inside = target === undefined || target === port ? "" : ` → ${target}`;
+  return `${textAt(value, "Name") ?? ""}${outside}${inside}`;
+}
+
 /** From an item of `Executions`. */
 export function readExecution(value: unknown): ExecutionView {
   const observed = recordAt(value, "ComputeState");
@@ -197,6 +209,7 @@ export function readExecution(value: unknown): ExecutionView {
     stderr: textAt(output, "stderr") ?? textAt(output, "Stderr") ?? "",
     isTruncated: output.StdoutTruncated === true || output.StderrTruncated === true,
     image: textAt(image, "Digest") ?? textAt(image, "ID") ?? "",
+    ports: itemsOf(asRecord(value), "Ports").map(formatPort),
     previousId: textAt(value, "PreviousExecution") ?? "",
     nextId: textAt(value, "NextExecution") ?? "",
     createdAtMs: msAt(value, "CreateTime"),

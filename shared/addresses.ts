@@ -61,6 +61,12 @@ export function isPublic(text: string): boolean {
   return contains(GLOBAL_6, address) && !NOT_PUBLIC_6.some((range) => contains(range, address));
 }
 
+/** Whether the address, in any spelling, is of the loopback device. */
+export const isLoopback = (text: string): boolean => isIn(text, LOOPBACK);
+/** Whether it stands for all addresses of a machine. */
+export const isAnyAddress = (text: string): boolean =>
+  ["0.0.0.0", "::"].includes(canonicalAddress(text) ?? "");
+
 const contains = (range: AddressRange, { bits, value }: Address): boolean =>
   range.bits === bits &&
   (value >> BigInt(bits - range.length)) === (range.value >> BigInt(bits - range.length));
@@ -91,6 +97,8 @@ const NOT_PUBLIC_4: readonly AddressRange[] = [
   // Azure's metadata, in a public range.
   "168.63.129.16",
 ].map(range);
+
+const LOOPBACK: readonly AddressRange[] = ["127.0.0.0/8", "::1"].map(range);
 
 /** Everything else in IPv6 is not routed: loopback, link-local, unique local, mapped IPv4, multicast. */
 const GLOBAL_6 = range("2000::/3");

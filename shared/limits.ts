@@ -43,6 +43,8 @@ export const LIMITS = {
   inlineTotalBytes: 64 * KIB,
   /** Inputs, result paths and domains of one task: each costs a mount. Beyond: refused. */
   inputsMax: 256,
+  /** Ports of one task: each is a process of the Docker Engine's. Beyond: refused. */
+  portsMax: 64,
   /** Constraints of one job, and values of one constraint: every node is compared with them. Beyond: refused. */
   constraintsMax: 64,
   constraintValuesMax: 256,

@@ -1,5 +1,6 @@
 /** What a container is made of: pure, so that every protection can be read and tested in one place. */
 import { invariant } from "../../shared/invariant.ts";
+import type { Port } from "../../shared/model/port.ts";
 import type { EngineTask, Mount } from "./engine.ts";
 import type { DockerParams } from "./docker_params.ts";
 import type { Granted } from "./docker_policy.ts";
@@ -45,6 +46,9 @@ export function containerOf(
   around: Surroundings,
 ): Record<string, unknown> {
   const isStrict = granted.profile === "strict";
+  const { ports = [] } = task;
+  // In the host's own network a port is where the program listens, and nothing is to be mapped.
+  const hasPorts = granted.network === "bridge" && ports.length > 0;
   const memoryBytes = task.memoryBytes > 0 ? Math.max(task.memoryBytes, MEMORY_FLOOR_BYTES) : 0;
   const user = params.user ?? (isStrict && isRoot(around.imageUser) ? NOBODY : undefined);
   return {
@@ -60,6 +64,7 @@ export function containerOf(
     ...(user !== undefined && { User: user }),
     Labels: { [LABELS.node]: around.nodeId, [LABELS.execution]: task.executionId },
     NetworkDisabled: granted.network === "none",
+    ...(hasPorts && { ExposedPorts: Object.fromEntries(ports.map((port) => [insideOf(port), {}])) }),
     // With a read-only root, results need a place of their own; else they are read from the container.
     ...(isStrict && { Volumes: Object.fromEntries(task.results.map(({ target }) => [target, {}])) }),
     HostConfig: {
@@ -76,6 +81,7 @@ export function containerOf(
       ...(isStrict && { Tmpfs: tmpfsFor(user ?? around.imageUser) }),
       NetworkMode: networkMode(granted, around),
       ...(granted.network === "bridge" && { ExtraHosts: ["host.docker.internal:host-gateway"] }),
+      ...(hasPorts && { PortBindings: bindingsOf(ports) }),
       IpcMode: "private",
       CgroupnsMode: "private",
       Devices: [],
@@ -105,6 +111,17 @@ function tmpfsFor(user: string): Record<string, string> {
   const owner = uid === undefined ? "" : `,uid=${uid},gid=${gid}`;
   const options = `size=${TMPFS_BYTES},nosuid,nodev${owner}`;
   return { "/tmp": options, "/run": options };
+}
+
+const insideOf = ({ targetPort, hostPort }: Port): string => `${targetPort ?? hostPort}/tcp`;
+
+/** By the port inside: several of the machine's may lead to one. */
+function bindingsOf(ports: readonly Port[]): Record<string, unknown> {
+  const bindings = [...Map.groupBy(ports, insideOf)].map(([inside, alike]) => [
+    inside,
+    alike.map(({ hostAddress, hostPort }) => ({ HostIp: hostAddress, HostPort: String(hostPort) })),
+  ]);
+  return Object.fromEntries(bindings);
 }
 
 /** Whether a `User` is root: its group does not matter. */

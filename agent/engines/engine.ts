@@ -5,6 +5,7 @@
 import type { ErrorCode } from "../../shared/errors.ts";
 import type { Failure } from "../core/outcome.ts";
 import type { ImageFound } from "../../shared/model/image.ts";
+import type { Port } from "../../shared/model/port.ts";
 import type { Task } from "../../shared/model/job.ts";
 
 /** A folder or file of the host that the task sees at `target`. */
@@ -33,6 +34,8 @@ export interface EngineTask {
   readonly image?: string;
   /** What the task may reach; engines without a network of their own do not look at it. */
   readonly network: Task["network"];
+  /** Of this machine, that the task has been given; absent: none. */
+  readonly ports?: readonly Port[];
   readonly memoryBytes: number;
   readonly cpuMillis: number;
   /** Bound on what the task may write below its result folders; 0 means `LIMITS.diskBytesDefault`. */

@@ -15,6 +15,7 @@ import type { NodeFacts, NodeLoad } from "../../shared/model/node.ts";
 import type { Stage } from "../../shared/supervise.ts";
 import type { PeerId } from "../../shared/wire/messages.ts";
 import { agentPeer } from "../../shared/wire/subjects.ts";
+import { type PortPolicy, Ports, PORTS_DEFAULT } from "../core/ports.ts";
 import type { Engine } from "../engines/engine.ts";
 import type { ContentStore, Machine, Workspace } from "../host/host.ts";
 import type { Input } from "../inputs/input.ts";
@@ -55,6 +56,8 @@ export interface ComposeOptions {
   /** Names and patterns of host variables that tasks may be given. */
   readonly envAllowed?: readonly string[];
   readonly hostEnv?: (name: string) => string | undefined;
+  /** Which ports of the machine tasks may have; `PORTS_DEFAULT` unless given. */
+  readonly ports?: PortPolicy;
   /** Free bytes below which new work is refused; `LIMITS.diskReserveBytes` unless given. */
   readonly diskReserveBytes?: number;
   /** How long what ended executions left is kept; as in `LIMITS` unless given. */
@@ -110,6 +113,7 @@ export function composeAgent(options: ComposeOptions): AgentProgram {
   const executions = new Executions({
     ...{ database, journal, deadlines, clock, lifetime, keepsResultsHere, send },
     capacity: facts.capacity,
+    ports: new Ports(options.ports ?? PORTS_DEFAULT, (at) => machine.isPortFree(at)),
     nudge: nudgeTurn,
   });
   const load = () => executions.load(disk.refuses()?.message);

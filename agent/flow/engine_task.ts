@@ -2,6 +2,7 @@
 import { AppError } from "../../shared/errors.ts";
 import { LIMITS } from "../../shared/limits.ts";
 import type { RunOrder } from "../../shared/model/order.ts";
+import type { Port } from "../../shared/model/port.ts";
 import type { EngineTask, Mount } from "../engines/engine.ts";
 import { HOST_PREFIX } from "../core/accept.ts";
 import type { ExecutionFolder } from "../host/host.ts";
@@ -9,7 +10,8 @@ import type { ExecutionFolder } from "../host/host.ts";
 /** Everything that the engine needs. */
 export function engineTask(
   order: RunOrder,
-  { folder, inputs, hostEnv }: {
+  { folder, inputs, ports, hostEnv }: {
+    ports: readonly Port[];
     folder: ExecutionFolder;
     inputs: readonly Mount[];
     hostEnv: (name: string) => string | undefined;
@@ -20,7 +22,7 @@ export function engineTask(
     executionId: order.executionId,
     folder: folder.path,
     params: task.engine.params,
-    env: { ...forward(task.env, hostEnv), ...systemEnv(order) },
+    env: { ...forward(task.env, hostEnv), ...systemEnv(order), ...portsEnv(ports) },
     inputs,
     results: task.resultPaths.map(({ path }, at) => ({
       hostPath: folder.resultPaths[at]!,
@@ -29,6 +31,7 @@ export function engineTask(
     })),
     ...(order.image !== undefined && { image: order.image }),
     network: task.network,
+    ...(ports.length > 0 && { ports }),
     memoryBytes: task.resources.memoryBytes,
     cpuMillis: task.resources.cpuMillis,
     diskBytes: task.resources.diskBytes || LIMITS.diskBytesDefault,
@@ -63,4 +66,15 @@ function systemEnv(order: RunOrder): Record<string, string> {
   };
   for (const [name, value] of Object.entries(told)) env[`BACALHAU_${name}`] = env[`SKERRY_${name}`] = value;
   return env;
+}
+
+/** `…PORT_NAME` is where the task listens, `…HOST_PORT_NAME` where others reach it. */
+function portsEnv(ports: readonly Port[]): Record<string, string> {
+  const told = ports.flatMap(({ name, hostPort, targetPort = hostPort }) => [
+    [`HOST_PORT_${name}`, String(hostPort)],
+    [`PORT_${name}`, String(targetPort)],
+  ]);
+  return Object.fromEntries(
+    ["BACALHAU", "SKERRY"].flatMap((prefix) => told.map(([name, value]) => [`${prefix}_${name}`, value!])),
+  );
 }

@@ -13,6 +13,8 @@ import type { Lifetime } from "../../shared/ledger/lifetime.ts";
 import { LIMITS } from "../../shared/limits.ts";
 import type { HistoryEvent } from "../../shared/model/history.ts";
 import type { ImageFound } from "../../shared/model/image.ts";
+import type { Port } from "../../shared/model/port.ts";
+import type { Ports } from "../core/ports.ts";
 import type { ExecutionId } from "../../shared/model/ids.ts";
 import type { NodeLoad } from "../../shared/model/node.ts";
 import { add, NO_RESOURCES, type Resources, subtract } from "../../shared/model/resources.ts";
@@ -41,6 +43,8 @@ export interface Live {
   readonly revision: number;
   /** What its container's image was found to be. */
   readonly image?: ImageFound;
+  /** Of the node, that it has until it ends. */
+  readonly ports?: readonly Port[];
 }
 
 interface Kept {
@@ -51,6 +55,7 @@ interface Kept {
   state: ExecutionState;
   revision: number;
   image?: ImageFound;
+  readonly ports?: readonly Port[];
   reported: Report["phase"] | undefined;
   /** Its row has been committed. */
   isStored: boolean;
@@ -78,6 +83,7 @@ export interface ExecutionsOptions {
   readonly clock: Clock;
   readonly lifetime: Lifetime;
   readonly capacity: Resources;
+  readonly ports: Ports;
   /** Publisher types whose results stay here until they are fetched. */
   readonly keepsResultsHere: ReadonlySet<string>;
   readonly send: (peer: PeerId, message: Message) => void;
@@ -116,6 +122,7 @@ export class Executions {
         kept.reported = undefined;
         this.#touch(kept);
       }
+      if (kept.state.phase !== "ended") options.ports.hold(kept.id, kept.ports ?? []);
       if (holdsAllocation(kept.state)) this.allocations.hold(kept.id, order.task.resources);
     }
   }
@@ -161,9 +168,14 @@ export class Executions {
 
   /** Takes an execution into the queue, or as refused; written in the caller's transaction. */
   admit(order: RunOrder, home: PeerId, refusal?: Failure): void {
-    const state: ExecutionState = refusal === undefined
-      ? { phase: "queued" }
-      : { phase: "ended", outcome: { kind: "refused", ...refusal } };
+    const ports = refusal ?? this.#options.ports.allocate(order.executionId, order.task.network);
+    if ("code" in ports) {
+      return this.#admit(order, home, { phase: "ended", outcome: { kind: "refused", ...ports } });
+    }
+    this.#admit(order, home, { phase: "queued" }, ports);
+  }
+
+  #admit(order: RunOrder, home: PeerId, state: ExecutionState, ports: readonly Port[] = []): void {
     const kept: Kept = {
       row: this.#nextRow++,
       id: order.executionId,
@@ -171,13 +183,15 @@ export class Executions {
       order,
       state,
       revision: 0,
+      ...(ports.length > 0 && { ports }),
       ...fresh(),
     };
     this.#live.set(kept.id, kept);
     this.#touch(kept);
-    if (refusal === undefined) this.#enqueue(kept);
+    const isQueued = state.phase === "queued";
+    if (isQueued) this.#enqueue(kept);
     // What waits for room is told with the next write; with room it will have started by then.
-    this.#write(kept, { isReported: refusal !== undefined });
+    this.#write(kept, { isReported: !isQueued });
   }
 
   /** The transaction of what arrived failed: what it admitted is sent again by its home. */
@@ -187,6 +201,7 @@ export class Executions {
       if (kept.state.phase === "queued") this.#dequeue(kept);
       this.#dirty.delete(kept);
       this.#live.delete(kept.id);
+      this.#options.ports.release(kept.id);
     }
   }
 
@@ -198,6 +213,7 @@ export class Executions {
     const isChanged = next !== kept.state;
     if (isChanged && kept.state.phase === "queued") this.#dequeue(kept);
     kept.state = next;
+    if (next.phase === "ended") this.#options.ports.release(id);
     for (const effect of effects) this.#note(kept, effect);
     if (isChanged) this.#touch(kept);
     else if (effects.length > 0) this.#options.nudge();
@@ -308,7 +324,7 @@ export class Executions {
     if (isReported && phase !== kept.reported) {
       this.#options.send(
         kept.home,
-        reportMessage(toReport({ id: kept.id, revision, state, image: kept.image })),
+        reportMessage(toReport({ ...kept, revision, state })),
       );
     }
     // Written twice in one transaction, each event is told once all the same.

@@ -3,6 +3,7 @@ import type { Message } from "../../shared/ledger/outbox.ts";
 import type { ImageFound } from "../../shared/model/image.ts";
 import type { ExecutionId } from "../../shared/model/ids.ts";
 import type { HistoryEvent } from "../../shared/model/history.ts";
+import type { Port } from "../../shared/model/port.ts";
 import type { Report } from "../../shared/model/report.ts";
 import type { ExecutionHappened } from "../../shared/wire/messages.ts";
 import type { ExecutionState } from "../core/execution.ts";
@@ -19,11 +20,18 @@ export interface Reported {
   readonly revision: number;
   readonly state: ExecutionState;
   readonly image?: ImageFound;
+  readonly ports?: readonly Port[];
 }
 
 /** The whole observed state. */
-export function toReport({ id, revision, state, image }: Reported): Report {
-  const report = { executionId: id, revision, phase: phaseOf(state), ...(image && { image }) };
+export function toReport({ id, revision, state, image, ports }: Reported): Report {
+  const report = {
+    executionId: id,
+    revision,
+    phase: phaseOf(state),
+    ...(image && { image }),
+    ...(ports && { ports }),
+  };
   if (state.phase !== "ended") return report;
   const { outcome, output, result } = state;
   return {

@@ -165,11 +165,14 @@ export class Run {
       if (!this.#options.executions.mayStart(live.id)) {
         throw new AppError("interrupted", "The execution was stopped");
       }
-      await engine.start(engineTask(order, { folder, inputs, hostEnv: this.#options.hostEnv }), {
-        signal,
-        onProgress: (message) => this.push(live.id, { type: "progressed", message }),
-        onImage: (image) => this.#options.executions.noteImage(live.id, image),
-      });
+      await engine.start(
+        engineTask(order, { folder, inputs, ports: live.ports ?? [], hostEnv: this.#options.hostEnv }),
+        {
+          signal,
+          onProgress: (message) => this.push(live.id, { type: "progressed", message }),
+          onImage: (image) => this.#options.executions.noteImage(live.id, image),
+        },
+      );
     } catch (error) {
       return this.push(live.id, { type: "start_failed", failure: failureOf(error, "input_failed") });
     }

@@ -90,6 +90,8 @@ export interface Machine {
   readonly total: Resources;
   /** Bytes free where the agent keeps its data. */
   diskFreeBytes(): number;
+  /** Whether nobody listens at a port of one of the machine's addresses; false for an address that it does not have. */
+  isPortFree(at: { readonly address: string; readonly port: number }): boolean;
   /** Gives up, or takes again, the bytes kept for a full disk. */
   releaseReserve(): void;
   keepReserve(): void;

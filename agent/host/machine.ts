@@ -22,6 +22,7 @@ export function openMachine(dataDir: string): Machine {
     hostname: Deno.hostname(),
     total: totalOf(dataDir),
     diskFreeBytes: () => freeBytesOf(dataDir),
+    isPortFree,
     releaseReserve() {
       try {
         Deno.removeSync(reservePath);
@@ -40,6 +41,15 @@ export function openMachine(dataDir: string): Machine {
       }
     },
   };
+}
+
+function isPortFree({ address, port }: { address: string; port: number }): boolean {
+  try {
+    Deno.listen({ hostname: address, port }).close();
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function totalOf(dataDir: string): Resources {

@@ -9,6 +9,7 @@ import { Damaged } from "../../shared/ledger/damaged.ts";
 import type { ErrorCode } from "../../shared/errors.ts";
 import type { EvaluationId, ExecutionId, JobId } from "../../shared/model/ids.ts";
 import { ImageFound } from "../../shared/model/image.ts";
+import { Port } from "../../shared/model/port.ts";
 import { NO_RESOURCES } from "../../shared/model/resources.ts";
 import { PublishedResult, RunOutput } from "../../shared/model/result.ts";
 import { Order, type RunOrder } from "../../shared/model/order.ts";
@@ -49,6 +50,7 @@ export interface JournalRecord {
   readonly revision: number;
   readonly state: ExecutionState;
   readonly image?: ImageFound;
+  readonly ports?: readonly Port[];
 }
 
 /** Executions, their orders, and values of the agent itself. */
@@ -87,6 +89,9 @@ export class Journal {
     const image = row.image === null
       ? undefined
       : this.#damaged.read(`image of execution ${id}`, () => parseBody(ImageFound, row.image));
+    const ports = row.ports === null
+      ? undefined
+      : this.#damaged.read(`ports of execution ${id}`, () => parseBody(z.array(Port), row.ports));
     return {
       row: Number(row.row),
       id,
@@ -94,6 +99,7 @@ export class Journal {
       revision: Number(row.revision),
       state: state ?? stateByPhase(String(row.phase)),
       ...(image && { image }),
+      ...(ports && { ports }),
     };
   }
 
@@ -113,8 +119,8 @@ export class Journal {
   /** Writes the whole record. `endedMs` is the agent's lifetime at its end, once it has ended. */
   put(record: JournalRecord, options: { endedMs: number | undefined; keepsResults: boolean }): void {
     this.#database.run(
-      `INSERT INTO executions (row, id, home, phase, revision, body, ended_lifetime_ms, is_forgettable, keeps_results, has_results, image)
-       VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?)
+      `INSERT INTO executions (row, id, home, phase, revision, body, ended_lifetime_ms, is_forgettable, keeps_results, has_results, image, ports)
+       VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?)
        ON CONFLICT (row) DO UPDATE SET phase = excluded.phase, revision = excluded.revision, body = excluded.body,
          ended_lifetime_ms = excluded.ended_lifetime_ms, keeps_results = excluded.keeps_results,
          has_results = excluded.has_results, image = excluded.image`,
@@ -128,6 +134,7 @@ export class Journal {
       options.keepsResults ? 1 : 0,
       options.keepsResults ? 1 : 0,
       record.image === undefined ? null : encodeBody(record.image),
+      record.ports === undefined ? null : encodeBody(record.ports),
     );
   }
 

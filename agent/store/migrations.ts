@@ -45,4 +45,5 @@ UPDATE executions SET has_results = 1 WHERE keeps_results = 1 OR fetched_lifetim
 CREATE INDEX executions_weighed ON executions (size_bytes) WHERE size_bytes IS NOT NULL;
 CREATE INDEX executions_unweighed ON executions (row) WHERE ended_lifetime_ms IS NOT NULL AND size_bytes IS NULL;
 `,
+  "ALTER TABLE executions ADD COLUMN ports TEXT", // of the node, that it has until it ends
 ];

@@ -78,7 +78,13 @@ export const executionRequested = (nodeId: string, explanation: Explanation): Hi
 
 /** How an execution ended, once its home has taken note. */
 export function executionEnded({ phase, message, hint, code }: Execution): HistoryEvent {
-  if (phase === "completed") return { topic: "Execution", message: "Completed successfully" };
+  if (phase === "completed") {
+    return {
+      topic: "Execution",
+      message: "Completed successfully",
+      ...(hint && { details: { Hint: hint } }),
+    };
+  }
   const name = phase[0]!.toUpperCase() + phase.slice(1);
   return {
     topic: "Execution",

@@ -2,6 +2,7 @@
  * Which nodes may run a task: ordered rules, the first that rejects gives the reason. A lasting rejection can only
  * end by a change of the node or the job; a passing one ends by itself, so the job may wait for it.
  */
+import { hostPortsOf } from "../../shared/model/port.ts";
 import { type Constraint, formatConstraint, matches } from "../../shared/model/constraint.ts";
 import { type Dimension, DIMENSIONS, fits, type Resources } from "../../shared/model/resources.ts";
 import { type JobImage, platformOf } from "../../shared/model/image.ts";
@@ -20,6 +21,8 @@ export interface Need {
   readonly inputs: readonly string[];
   readonly constraints: readonly Constraint[];
   readonly resources: Resources;
+  /** Ports of the node that the task names. */
+  readonly hostPorts: readonly number[];
 }
 
 /** One rule. */
@@ -64,6 +67,7 @@ export const FILTERS: readonly Filter[] = [
   {
     name: "network",
     isLasting: true,
+    remedy: "Ask for another network in the job, or let the node's owner give this one (docker_networks)",
     rejects: ({ network }, { node: { facts } }) =>
       network === undefined || facts.networks === undefined
         ? undefined
@@ -126,6 +130,15 @@ export const FILTERS: readonly Filter[] = [
     isLasting: false,
     remedy: "The node comes back: see whether it runs and reaches its server",
     rejects: (_, { node }) => node.connection === "connected" ? undefined : "is not connected",
+  },
+  {
+    name: "ports",
+    isLasting: false,
+    remedy: "Leave Static out, so that each node chooses a port, or add a node where the port is free",
+    rejects({ hostPorts }, view) {
+      const taken = hostPorts.filter((port) => view.hostPorts?.includes(port));
+      return taken.length === 0 ? undefined : `has its port ${taken.join(", ")} in use by another execution`;
+    },
   },
   {
     name: "admission",
@@ -194,6 +207,7 @@ export function needOf(spec: JobSpec, image?: JobImage): Need {
     inputs: [...new Set(spec.task.inputs.map(({ source }) => source.type))],
     constraints: spec.constraints,
     resources: spec.task.resources,
+    hostPorts: hostPortsOf(spec.task.network.ports),
   };
 }
 

@@ -74,6 +74,16 @@ const CASES: readonly { filter: string; spec?: JobSpec; view?: NodeView; reason:
     reason: "is not connected",
   },
   {
+    filter: "ports",
+    spec: aSpec({
+      task: aTask({
+        network: { type: "host", domains: [], ports: [{ name: "a", hostPort: 8080 }, { name: "b" }] },
+      }),
+    }),
+    view: { ...aView(), hostPorts: [9000, 8080] },
+    reason: "has its port 8080 in use by another execution",
+  },
+  {
     filter: "admission",
     view: {
       ...aView(),

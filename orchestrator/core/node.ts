@@ -7,6 +7,8 @@ import { NO_RESOURCES, type Resources } from "../../shared/model/resources.ts";
 export interface Placed {
   /** Sum over live executions of this home. */
   readonly allocated: Resources;
+  /** Ports of the node that live executions of this home have by name. Absent: none. */
+  readonly hostPorts?: readonly number[];
   /** Of them, those that have not begun as far as is known: at least as many as stand in the node's queue. */
   readonly waitingCount: number;
   /** How many may wait there, where that is less than a queue holds: the node has refused for want of room. */

@@ -236,7 +236,8 @@ function take(need: Need, chosen: Fit): void {
   chosen.waitingCount++;
   chosen.sameJobCount++;
   chosen.group.count++;
-  put(need, chosen);
+  // A port that the task names is there once.
+  if (need.hostPorts.length === 0) put(need, chosen);
 }
 
 function put(need: Need, fit: Fit): void {

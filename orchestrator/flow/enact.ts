@@ -1,4 +1,5 @@
 /** Carries out what a plan says: executions are made and stopped, jobs end; records, events and orders in one go. */
+import { hostPortsOf } from "../../shared/model/port.ts";
 import type { Deadlines } from "../../shared/ledger/deadlines.ts";
 import type { Execution, Moving } from "../../shared/model/execution.ts";
 import { type EvaluationId, newExecutionId } from "../../shared/model/ids.ts";
@@ -46,6 +47,7 @@ export class Enact {
     const { store, send } = this.#options;
     const { job, row } = jobRow;
     const nowMs = store.nowMs();
+    const hostPorts = hostPortsOf(job.spec.task.network.ports);
     const execution: Execution = {
       id: newExecutionId(store.ids),
       jobId: job.id,
@@ -57,6 +59,7 @@ export class Enact {
       attempt: slot.attempt,
       previousId: slot.previousId,
       resources: job.spec.task.resources,
+      ...(hostPorts.length > 0 && { hostPorts }),
       explanation,
       desired: "run",
       phase: "placed",

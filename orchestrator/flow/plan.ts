@@ -2,6 +2,7 @@
  * Says what a submission would change and where it would go: admission, reconcile and placement as they are, on nodes as
  * they stand. Nothing is written, and nothing is kept: what comes meanwhile may change the answer.
  */
+import { hostPortsOf } from "../../shared/model/port.ts";
 import { pause } from "../../shared/clock.ts";
 import { AppError } from "../../shared/errors.ts";
 import { LIMITS } from "../../shared/limits.ts";
@@ -188,6 +189,7 @@ const withOneMore = (view: NodeView, { task }: JobSpec): NodeView => ({
   ...view,
   allocated: add(view.allocated, task.resources),
   waitingCount: view.waitingCount + 1,
+  hostPorts: [...view.hostPorts ?? [], ...hostPortsOf(task.network.ports)],
 });
 
 /** Scheduling lets a job fail that no known node could ever run, unless it was given time to wait for one. */

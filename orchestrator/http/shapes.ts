@@ -16,6 +16,13 @@ const JobState = z.strictObject({
   Details: Texts,
 });
 
+const Ports = z.array(z.strictObject({
+  Name: z.string(),
+  Static: z.number().optional(),
+  Target: z.number().optional(),
+  HostNetwork: z.string().optional(),
+}));
+
 const Task = z.strictObject({
   Name: z.string(),
   Engine: Typed,
@@ -30,7 +37,7 @@ const Task = z.strictObject({
     Disk: z.string().optional(),
     GPU: z.string().optional(),
   }),
-  Network: z.strictObject({ Type: z.string(), Domains: Strings.optional() }),
+  Network: z.strictObject({ Type: z.string(), Domains: Strings.optional(), Ports: Ports.optional() }),
   Timeouts: z.strictObject({
     ExecutionTimeout: z.number().optional(),
     QueueTimeout: z.number().optional(),
@@ -115,6 +122,7 @@ export const Execution = z.strictObject({
   CreateTime: Nanos,
   ModifyTime: Nanos,
   Attempt: z.number(),
+  Ports: Ports.optional(),
   Explanation: z.strictObject({
     nodesKnown: z.number(),
     nodesFit: z.number(),

@@ -4,7 +4,7 @@ import type { HistoryItem } from "../../shared/model/history.ts";
 import type { ImageFound } from "../../shared/model/image.ts";
 import type { Drain, Node } from "../../shared/model/node.ts";
 import { NO_RESOURCES, type Resources, subtract } from "../../shared/model/resources.ts";
-import { formatTyped, toNanos } from "../../shared/spec/format_job.ts";
+import { formatPort, formatTyped, toNanos } from "../../shared/spec/format_job.ts";
 import { BACALHAU_VERSION } from "../../shared/version.ts";
 import type { About } from "./door.ts";
 
@@ -96,6 +96,7 @@ export function formatExecution(
     CreateTime: toNanos(execution.createdAtMs),
     ModifyTime: toNanos(execution.modifiedAtMs),
     Attempt: execution.attempt,
+    ...(execution.ports && { Ports: execution.ports.map(formatPort) }),
     ...(execution.image && { Image: formatImage(execution.image) }),
     Explanation: execution.explanation,
     ...ageOf(execution.modifiedAtMs, nowMs),

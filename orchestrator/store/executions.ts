@@ -43,7 +43,8 @@ export class Executions {
     const { resources } = execution;
     this.#database.run(
       `INSERT INTO executions (id, job_row, job_version, partition, attempt, node_id, phase, desired,
-         cpu_millis, memory_bytes, disk_bytes, gpu_count, modified_at_ms, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+         cpu_millis, memory_bytes, disk_bytes, gpu_count, modified_at_ms, body, host_ports)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       execution.id,
       jobRow,
       execution.jobVersion,
@@ -58,6 +59,7 @@ export class Executions {
       resources.gpuCount,
       execution.modifiedAtMs,
       encodeBody(execution),
+      execution.hostPorts?.join() || null,
     );
   }
 
@@ -307,13 +309,15 @@ export class Executions {
   loads(): ReadonlyMap<NodeId, Load> {
     const rows = this.#database.all(
       `SELECT node_id, phase IN ('placed', 'queued') AS waits, count(*) AS count, sum(cpu_millis) AS cpu,
-         sum(memory_bytes) AS memory, sum(disk_bytes) AS disk, sum(gpu_count) AS gpu
+         sum(memory_bytes) AS memory, sum(disk_bytes) AS disk, sum(gpu_count) AS gpu,
+         group_concat(host_ports) AS ports
        FROM executions INDEXED BY executions_live WHERE ${LIVE} GROUP BY node_id, waits`,
     );
     const loads = new Map<NodeId, Load>();
     for (const row of rows) {
       const id = row.node_id as NodeId;
-      const held = { count: Number(row.count), resources: toResources(row) };
+      const hostPorts = row.ports === null ? [] : String(row.ports).split(",").map(Number);
+      const held = { count: Number(row.count), resources: toResources(row), hostPorts };
       const load = loads.get(id) ?? NO_LOAD;
       loads.set(id, Number(row.waits) === 1 ? { ...load, waiting: held } : { ...load, running: held });
     }
@@ -358,6 +362,8 @@ export class Executions {
 export interface Held {
   readonly count: number;
   readonly resources: Resources;
+  /** That their tasks name. */
+  readonly hostPorts: readonly number[];
 }
 
 /** What runs on a node, and what waits there. */
@@ -366,12 +372,17 @@ export interface Load {
   readonly waiting: Held;
 }
 
-const NOTHING: Held = { count: 0, resources: NO_RESOURCES };
+const NOTHING: Held = { count: 0, resources: NO_RESOURCES, hostPorts: [] };
 /** Nothing is there. */
 export const NO_LOAD: Load = { running: NOTHING, waiting: NOTHING };
 
 function toPlaced({ running, waiting }: Load): Placed {
-  return { allocated: add(running.resources, waiting.resources), waitingCount: waiting.count };
+  const hostPorts = [...running.hostPorts, ...waiting.hostPorts];
+  return {
+    allocated: add(running.resources, waiting.resources),
+    waitingCount: waiting.count,
+    ...(hostPorts.length > 0 && { hostPorts }),
+  };
 }
 
 function toResources(row: SqlRow): Resources {

@@ -64,4 +64,5 @@ CREATE TABLE content_uses (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX content_uses_digest ON content_uses (digest);
 `,
+  "ALTER TABLE executions ADD COLUMN host_ports TEXT", // that its task names, with commas between
 ];

@@ -99,7 +99,7 @@ export class Projection {
   }
 
   /** Takes over what a change of an execution means to its node. `before` is absent for a new one. */
-  follow(before: Execution | undefined, { nodeId, resources, phase }: Execution): void {
+  follow(before: Execution | undefined, { nodeId, resources, hostPorts, phase }: Execution): void {
     if (this.#draining.size > 0) this.#isDrainDue = true;
     const index = this.#index.get(nodeId);
     if (index === undefined) return;
@@ -115,6 +115,10 @@ export class Projection {
         ? subtract(allocated, resources)
         : add(allocated, resources),
       waitingCount: waitingCount + Number(hasNotBegun(phase)) - Number(hasWaited),
+      ...(hostPorts && wasLive !== isLive(phase) &&
+        {
+          hostPorts: wasLive ? without(view.hostPorts, hostPorts) : [...view.hostPorts ?? [], ...hostPorts],
+        }),
     };
   }
 
@@ -122,4 +126,14 @@ export class Projection {
     this.#index.clear();
     for (const [index, id] of this.#ids.entries()) this.#index.set(id, index);
   }
+}
+
+/** Each once: one that was given up and one that took its place may both be there. */
+function without(all: readonly number[] = [], gone: readonly number[]): readonly number[] {
+  const left = [...all];
+  for (const port of gone) {
+    const at = left.indexOf(port);
+    if (at >= 0) left.splice(at, 1);
+  }
+  return left;
 }

@@ -46,6 +46,7 @@ export function groupKey({ spec, image }: Pick<Job, "spec" | "image">): string {
   return JSON.stringify([
     need.engine,
     need.network,
+    need.hostPorts,
     need.publisher,
     need.inputs,
     need.constraints,

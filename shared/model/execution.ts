@@ -1,6 +1,7 @@
 /** One attempt at one partition on one node, as its home knows it. */
 import { z } from "zod";
 import { EvaluationId, ExecutionId, JobId, NodeId } from "./ids.ts";
+import { Port } from "./port.ts";
 import { ImageFound } from "./image.ts";
 import { Resources } from "./resources.ts";
 import { PublishedResult, RunOutput } from "./result.ts";
@@ -82,6 +83,8 @@ export const Execution = z.object({
   previousId: ExecutionId.optional(),
   nextId: ExecutionId.optional(),
   resources: Resources,
+  /** Of its node, that its task names: no other may have them there while it lives. Absent: none. */
+  hostPorts: z.array(z.number().int()).readonly().optional(),
   explanation: Explanation,
   desired: z.enum(["run", "stop"]),
   /** Why it should stop. */
@@ -110,6 +113,8 @@ export const Execution = z.object({
   result: PublishedResult.optional(),
   /** What its image was on the node, once that is known. */
   image: ImageFound.optional(),
+  /** Of its node, that it has, or had until it ended; told by its agent. */
+  ports: z.array(Port).readonly().optional(),
   revision: z.number().int().positive(),
   createdAtMs: z.number(),
   modifiedAtMs: z.number(),

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { Constraint } from "./constraint.ts";
 import { JobId } from "./ids.ts";
 import { JobImage } from "./image.ts";
+import { PortWish } from "./port.ts";
 import { Resources } from "./resources.ts";
 
 /** An adapter by name, with parameters that only the adapter reads. Keys keep the spec's casing. */
@@ -39,7 +40,7 @@ export const Task = z.object({
   inputs: z.array(InputSource),
   resultPaths: z.array(ResultPath),
   resources: Resources,
-  network: z.object({ type: NetworkType, domains: z.array(z.string()) }),
+  network: z.object({ type: NetworkType, domains: z.array(z.string()), ports: z.array(PortWish).optional() }),
   /** 0 means none. */
   timeouts: z.object({
     executionMs: z.number().int().nonnegative(),

@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { ExecutionPhase, HealthStatus, LastExit } from "./execution.ts";
 import { ExecutionId } from "./ids.ts";
+import { Port } from "./port.ts";
 import { ImageFound } from "./image.ts";
 import { PublishedResult, RunOutput } from "./result.ts";
 
@@ -22,5 +23,7 @@ export const Report = z.object({
   result: PublishedResult.optional(),
   /** Absent until a container's image was looked up, and for other engines. */
   image: ImageFound.optional(),
+  /** Of its node, that it has, or had until it ended. */
+  ports: z.array(Port).readonly().optional(),
 });
 export type Report = Readonly<z.infer<typeof Report>>;

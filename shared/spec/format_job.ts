@@ -1,5 +1,6 @@
 /** Jobs in Bacalhau's names and units: what its clients read, and what `parseJob` reads back. */
 import type { Job, JobPhase, JobSpec, Rollout, Task, Typed } from "../model/job.ts";
+import type { PortWish } from "../model/port.ts";
 import type { Resources } from "../model/resources.ts";
 import { STOP_GRACE_DEFAULT_MS } from "./parse_job.ts";
 import { formatPolicies } from "./policies.ts";
@@ -61,12 +62,23 @@ function formatTask(task: Task): Record<string, unknown> {
     Network: {
       Type: NETWORKS[task.network.type],
       ...(task.network.domains.length > 0 && { Domains: task.network.domains }),
+      ...(task.network.ports?.length && { Ports: task.network.ports.map(formatPort) }),
     },
     Timeouts: {
       ...(executionMs > 0 && { ExecutionTimeout: executionMs / 1000 }),
       ...(queueMs > 0 && { QueueTimeout: queueMs / 1000 }),
       ...(totalMs > 0 && { TotalTimeout: totalMs / 1000 }),
     },
+  };
+}
+
+/** A port as Bacalhau writes it. */
+export function formatPort({ name, hostPort, targetPort, hostAddress }: PortWish) {
+  return {
+    Name: name,
+    ...(hostPort !== undefined && { Static: hostPort }),
+    ...(targetPort !== undefined && { Target: targetPort }),
+    ...(hostAddress !== undefined && { HostNetwork: hostAddress }),
   };
 }
 

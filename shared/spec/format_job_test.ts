@@ -35,6 +35,18 @@ const WRITTEN = {
   }],
 };
 
+Deno.test("formatSpec() writes ports as they were asked for", () => {
+  const Ports = [
+    { Name: "http", Static: 8080, Target: 80, HostNetwork: "0.0.0.0" },
+    { Name: "metrics", Target: 9100 },
+    { Name: "any" },
+  ];
+  const task = { Engine: { Type: "docker", Params: { Image: "a" } }, Network: { Type: "Bridge", Ports } };
+  const { spec } = parseJob({ Tasks: [task] });
+  deepEqual((formatSpec(spec).Tasks as { Network: unknown }[])[0]!.Network, { Type: "Bridge", Ports });
+  deepEqual(parseJob(formatSpec(spec)).spec, spec);
+});
+
 Deno.test("formatSpec() writes what parseJob() reads back as the same spec", () => {
   const { spec } = parseJob(WRITTEN);
   deepEqual(parseJob(formatSpec(spec)).spec, spec);

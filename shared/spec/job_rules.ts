@@ -124,6 +124,41 @@ export function checkNetwork({ network }: Task, path: Path, problems: Problems):
   }
 }
 
+/** Ports by Bacalhau's rules: only where the network has them, each name and each port once. */
+export function checkPorts({ network, engine }: Task, path: Path, problems: Problems): void {
+  const { type, ports = [] } = network;
+  const at = [...path, "Network", "Ports"];
+  if (ports.length === 0) return;
+  if (!["bridge", "host", "full"].includes(type) || engine.type === "wasm") {
+    return problems.add(
+      at,
+      'must be empty unless it is a container with the network type "Bridge" or "Host"',
+    );
+  }
+  const seen = new Set<string>();
+  const once = (what: string, at: Path, value: string | number) => {
+    if (seen.has(`${what} ${value}`)) problems.add(at, "must be used once", value);
+    seen.add(`${what} ${value}`);
+  };
+  for (const [index, { name, hostPort, targetPort, hostAddress }] of ports.entries()) {
+    if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) {
+      problems.add([...at, index, "Name"], "must be letters, digits and _, not beginning with a digit", name);
+    }
+    once("name", [...at, index, "Name"], name);
+    if (hostPort !== undefined) once("host", [...at, index, "Static"], hostPort);
+    if (targetPort !== undefined && type !== "bridge") {
+      problems.add(
+        [...at, index, "Target"],
+        'must not be set unless the network type is "Bridge"',
+        targetPort,
+      );
+    } else if (targetPort !== undefined) once("target", [...at, index, "Target"], targetPort);
+    if (hostAddress !== undefined && canonicalAddress(hostAddress) === undefined) {
+      problems.add([...at, index, "HostNetwork"], "must be an IP address of the node", hostAddress);
+    }
+  }
+}
+
 function whyNoDomain(text: string): string | undefined {
   const [, host = text, port] = /^(\[.*\]|[^:]*):(\d{1,6})$/.exec(text) ?? [];
   const isHost = DOMAIN.test(host) || canonicalAddress(host.replace(/^\[(.*)\]$/, "$1")) !== undefined;

@@ -149,6 +149,15 @@ export const Constraint = z.object({
   Values: z.array(Text).max(LIMITS.constraintValuesMax).optional(),
 });
 
+/** A port, by Bacalhau's bounds; 0 is none, as its clients write it. */
+export const Port = z.object({
+  Name,
+  Static: wholeNumber(0, 65535).refine((port) => port === 0 || port >= 1024, "must not be below 1024")
+    .optional(),
+  Target: wholeNumber(0, 65535).optional(),
+  HostNetwork: Line.optional(),
+});
+
 const NETWORKS = ["Default", "None", "Host", "Full", "HTTP", "Bridge"];
 
 const NetworkTypeText = z.string().transform((written, context) => {
@@ -191,7 +200,7 @@ export const Task = z.object({
   Network: z.object({
     Type: NetworkTypeText.optional(),
     Domains: z.array(Line).max(LIMITS.inputsMax).optional(),
-    Ports: z.array(z.unknown()).max(0, { error: "must be empty: a batch job has no ports" }).optional(),
+    Ports: z.array(Port).max(LIMITS.portsMax).optional(),
   }).optional(),
   Timeouts: z.object({
     ExecutionTimeout: timeout.optional(),

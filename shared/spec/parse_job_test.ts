@@ -19,6 +19,12 @@ const job = (change: object = {}, taskChange: object = {}) => ({
   ...change,
 });
 
+const docker = (network: object) => ({
+  Engine: { Type: "docker", Params: { Image: "a" } },
+  Network: network,
+});
+const bridge = (...ports: object[]) => docker({ Type: "Bridge", Ports: ports });
+
 function problemsOf(value: unknown): string {
   try {
     parseJob(value);
@@ -445,7 +451,48 @@ const REFUSED: readonly (readonly [what: string, value: unknown, why: RegExp])[]
     job({}, { Network: { Type: "HTTP", Domains: ["a.org:70000"] } }),
     /must have a port up to 65535/,
   ],
-  ["ports", job({}, { Network: { Type: "Host", Ports: [{ Name: "http" }] } }), /Ports must be empty/],
+  [
+    "ports without a network",
+    job({}, docker({ Ports: [{ Name: "http" }] })),
+    /Ports must be empty unless it is a container with the network type "Bridge" or "Host"/,
+  ],
+  [
+    "a module's ports",
+    job({}, { Network: { Type: "Host", Ports: [{ Name: "http" }] } }),
+    /Ports must be empty/,
+  ],
+  ["a port's name", job({}, bridge({ Name: "a-b" })), /Ports\[0\]\.Name must be letters/],
+  [
+    "two ports of a name",
+    job({}, bridge({ Name: "a" }, { Name: "a" })),
+    /Ports\[1\]\.Name must be used once/,
+  ],
+  ["a privileged port", job({}, bridge({ Name: "a", Static: 80 })), /Static must not be below 1024/],
+  [
+    "a port beyond",
+    job({}, bridge({ Name: "a", Target: 65536 })),
+    /Target must be a whole number from 0 to 65535/,
+  ],
+  [
+    "a port twice",
+    job({}, bridge({ Name: "a", Static: 8080 }, { Name: "b", Static: 8080 })),
+    /Ports\[1\]\.Static must be used once/,
+  ],
+  [
+    "a target twice",
+    job({}, bridge({ Name: "a", Target: 80 }, { Name: "b", Target: 80 })),
+    /Ports\[1\]\.Target must be used once/,
+  ],
+  [
+    "a target in the host's network",
+    job({}, docker({ Type: "Host", Ports: [{ Name: "a", Target: 80 }] })),
+    /Target must not be set unless the network type is "Bridge"/,
+  ],
+  [
+    "a port's address",
+    job({}, bridge({ Name: "a", HostNetwork: "eth0" })),
+    /HostNetwork must be an IP address of the node/,
+  ],
   [
     "an unknown network",
     job({}, { Network: { Type: "wifi" } }),

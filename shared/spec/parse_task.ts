@@ -1,6 +1,9 @@
 /** The runnable part of a job spec. */
+import type { z } from "zod";
+import { canonicalAddress } from "../addresses.ts";
 import { LIMITS } from "../limits.ts";
 import { type InputSource, PUBLISHES_NOTHING, type Task, type Typed } from "../model/job.ts";
+import type { PortWish } from "../model/port.ts";
 import type { Contents } from "./content.ts";
 import { readFields } from "./fields.ts";
 import {
@@ -9,6 +12,7 @@ import {
   checkKeys,
   checkModules,
   checkNetwork,
+  checkPorts,
   checkResultPaths,
   checkTimeouts,
   type PlacedInput,
@@ -16,6 +20,7 @@ import {
 import {
   InputSource as WrittenInputSource,
   LocalParams,
+  Port as WrittenPort,
   WasmParams,
   type WrittenInput,
   type WrittenTask,
@@ -76,6 +81,7 @@ export function parseTask(written: WrittenTask, reading: TaskReading): Task {
     network: {
       type: written.Network?.Type ?? "default",
       domains: (written.Network?.Domains ?? []).map((domain) => domain.trim().toLowerCase()),
+      ...(written.Network?.Ports?.length && { ports: written.Network.Ports.map(toPort) }),
     },
     timeouts: {
       executionMs: written.Timeouts?.ExecutionTimeout || defaults.executionTimeoutMs,
@@ -97,6 +103,7 @@ function checkTask(task: Task, inputs: readonly PlacedInput[], { problems, warni
   checkResultPaths(task, PATH, problems);
   checkTimeouts(task, PATH, problems);
   checkNetwork(task, PATH, problems);
+  checkPorts(task, PATH, problems);
   if (task.engine.type === "wasm") checkModules(task, ENGINE_PATH, problems);
   const types = [
     warningOfType("engine", task.engine.type),
@@ -108,6 +115,15 @@ function checkTask(task: Task, inputs: readonly PlacedInput[], { problems, warni
   if (task.resultPaths.length && PUBLISHES_NOTHING.has(publisher)) {
     warnings.push(`result paths are not kept with the publisher "${publisher}"`);
   }
+}
+
+function toPort({ Name: name, Static, Target, HostNetwork }: z.output<typeof WrittenPort>): PortWish {
+  return {
+    name: name.trim(),
+    ...(Static && { hostPort: Static }),
+    ...(Target && { targetPort: Target }),
+    ...(HostNetwork?.trim() && { hostAddress: canonicalAddress(HostNetwork.trim()) ?? HostNetwork.trim() }),
+  };
 }
 
 function parsePublisher({ Publisher: written }: WrittenTask, defaults: JobDefaults): Typed | undefined {

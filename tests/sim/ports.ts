@@ -89,6 +89,7 @@ export function simMachine(disk: Disk, total: Resources): Machine {
     hostname: "simulated",
     total,
     diskFreeBytes: () => disk.isFull || disk.isLow ? 0 : 2 ** 40,
+    isPortFree: () => true,
     releaseReserve() {},
     keepReserve() {},
   };

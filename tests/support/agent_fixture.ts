@@ -183,7 +183,11 @@ export const noContents: ContentStore = {
   held: () => ({ count: 0, bytes: 0 }),
 };
 
-export function simulatedMachine(): Machine & { freeBytes: number; reserve: string[] } {
+export function simulatedMachine(): Machine & {
+  freeBytes: number;
+  reserve: string[];
+  takenPorts: Set<number>;
+} {
   return {
     os: "linux",
     arch: "amd64",
@@ -191,6 +195,10 @@ export function simulatedMachine(): Machine & { freeBytes: number; reserve: stri
     total: { cpuMillis: 4000, memoryBytes: 4e9, diskBytes: 1e12, gpuCount: 0 },
     freeBytes: 1e12,
     reserve: [],
+    takenPorts: new Set(),
+    isPortFree({ port }) {
+      return !this.takenPorts.has(port);
+    },
     diskFreeBytes() {
       return this.freeBytes;
     },

@@ -10,6 +10,8 @@ export const BUSYBOX = "busybox:test";
 /** How the daemon runs. */
 export interface DaemonOptions {
   readonly isLiveRestored?: boolean;
+  /** It has a bridge, with which containers have the network `bridge`, and the host their ports. */
+  readonly hasBridge?: boolean;
 }
 
 /** A daemon that can be stopped, killed and started again. Needs root, dockerd and a static busybox. */
@@ -17,6 +19,8 @@ export class DockerDaemon implements AsyncDisposable {
   readonly folder: string;
   readonly socketPath: string;
   readonly #options: DaemonOptions;
+  /** Name of a device of this daemon's own. */
+  readonly #bridge: string | undefined;
   #containerd: Deno.ChildProcess | undefined;
   #process: Deno.ChildProcess | undefined;
 
@@ -24,6 +28,7 @@ export class DockerDaemon implements AsyncDisposable {
     this.folder = folder;
     this.socketPath = `${folder}/docker.sock`;
     this.#options = options;
+    this.#bridge = options.hasBridge ? `sk${crypto.randomUUID().slice(0, 8)}` : undefined;
   }
 
   /** A daemon with the image `BUSYBOX`. */
@@ -31,6 +36,7 @@ export class DockerDaemon implements AsyncDisposable {
     await dockerEngine();
     const daemon = new DockerDaemon(await Deno.makeTempDir({ prefix: "skerry-docker-" }), options);
     try {
+      await daemon.#makeBridge();
       await daemon.begin();
       await daemon.#loadBusybox();
       return daemon;
@@ -54,8 +60,7 @@ export class DockerDaemon implements AsyncDisposable {
       ...["--data-root", `${this.folder}/data`, "--exec-root", `${this.folder}/exec`],
       ...["--pidfile", `${this.folder}/pid`, "--host", `unix://${this.socketPath}`],
       ...["--containerd", `${this.folder}/containerd.sock`, "--log-level", "warn"],
-      // Tests that need a network make one of their own.
-      ...["--bridge", "none", "--iptables=false", "--ip-forward=false"],
+      ...["--bridge", this.#bridge ?? "none", "--iptables=false", "--ip-forward=false"],
       ...(this.#options.isLiveRestored ? ["--live-restore"] : []),
     ]);
     const client = this.client();
@@ -66,6 +71,15 @@ export class DockerDaemon implements AsyncDisposable {
     } finally {
       client.close();
     }
+  }
+
+  /** With a network that is no other's on the machine, as far as can be drawn. */
+  async #makeBridge(): Promise<void> {
+    if (this.#bridge === undefined) return;
+    const [a, b] = crypto.getRandomValues(new Uint8Array(2));
+    await ip("link", "add", this.#bridge, "type", "bridge");
+    await ip("addr", "add", `10.${200 + a! % 50}.${b}.1/24`, "dev", this.#bridge);
+    await ip("link", "set", this.#bridge, "up");
   }
 
   async #spawn(program: string, args: string[]): Promise<Deno.ChildProcess> {
@@ -121,6 +135,7 @@ export class DockerDaemon implements AsyncDisposable {
     this.#containerd?.kill("SIGTERM");
     await this.#containerd?.status;
     await this.#unmount();
+    if (this.#bridge !== undefined) await ip("link", "delete", this.#bridge);
     await Deno.remove(this.folder, { recursive: true });
   }
 
@@ -133,6 +148,11 @@ export class DockerDaemon implements AsyncDisposable {
       await new Deno.Command("umount", { args: ["--lazy", mount] }).output();
     }
   }
+}
+
+async function ip(...args: string[]): Promise<void> {
+  const { success, stderr } = await new Deno.Command("ip", { args }).output();
+  if (!success) throw new Error(`ip ${args.join(" ")}: ${new TextDecoder().decode(stderr)}`);
 }
 
 async function removeAll(client: DockerClient): Promise<void> {
