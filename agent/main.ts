@@ -20,6 +20,7 @@ import type { LeftRetention } from "./flow/keep_left.ts";
 import { ContentFolder } from "./host/content_store.ts";
 import { nodeFacts, type NodeSettings } from "./host/facts.ts";
 import { Folders } from "./host/folders.ts";
+import { httpGet } from "./host/http_get.ts";
 import { openMachine } from "./host/machine.ts";
 import { readOutputPage } from "./host/output.ts";
 import type { AllowPath } from "./inputs/allow_list.ts";
@@ -59,6 +60,8 @@ export interface AgentOptions {
   readonly diskReserveBytes?: number;
   /** How long what ended executions left is kept; as in `LIMITS` unless given. */
   readonly retention?: LeftRetention;
+  /** No task gets longer than this between the signal to stop and the kill. */
+  readonly stopGraceMsMax?: number;
   /** A bug was found: the process should end. */
   readonly onBug: (error: unknown) => void;
 }
@@ -110,7 +113,9 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
 
     const running = new Map<StageName, Supervised>();
     const program = composeAgent({
-      ...{ database, bus, clock, ids, log, inputs, publishers, workspace, machine },
+      ...{ database, bus, clock, ids, log, inputs, publishers, workspace, machine, httpGet },
+      random: Math.random,
+      stopGraceMsMax: options.stopGraceMsMax,
       homes: [options.home],
       facts: factsOf(offered),
       engines,

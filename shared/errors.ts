@@ -154,6 +154,7 @@ export const ERRORS = {
     EXIT.jobFailed,
     "The program ended with an exit code that the job does not accept.",
   ),
+  unhealthy: kind(422, "InternalError", EXIT.jobFailed, "The execution no longer passed its health check."),
   interrupted: kind(
     422,
     "InternalError",

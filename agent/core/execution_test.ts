@@ -57,5 +57,5 @@ Deno.test("step() answers events that no longer matter with the same state", () 
 
 Deno.test("holdsAllocation() is true between the grant and the end", () => {
   const holding = Object.values(SAMPLE_STATES).filter(holdsAllocation).map(({ phase }) => phase);
-  assert.deepEqual([...new Set(holding)], ["preparing", "running", "publishing"]);
+  assert.deepEqual([...new Set(holding)], ["preparing", "running", "restarting", "publishing"]);
 });

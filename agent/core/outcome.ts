@@ -1,6 +1,7 @@
 /** What an engine's exit means to the job: completed, failed or stopped. */
 import type { ErrorCode } from "../../shared/errors.ts";
 import { isEndless } from "../../shared/model/job.ts";
+import type { LastExit } from "../../shared/model/execution.ts";
 import type { RunOrder } from "../../shared/model/order.ts";
 
 /** Why something failed or was refused: what is told to the user. */
@@ -25,10 +26,14 @@ export type Exit =
   | { readonly kind: "stopped"; readonly exitCode?: number }
   | ({ readonly kind: "failed"; readonly exitCode?: number } & Failure);
 
-/** Why a task is being ended. The first reason stays. */
+/** Why a task is being ended. The first reason stays, unless the task would be started again after it. */
 export type Stopping =
   | { readonly because: "order"; readonly message: string; readonly graceMs: number }
-  | { readonly because: "time_out"; readonly timeoutMs: number; readonly graceMs: number };
+  | { readonly because: "time_out"; readonly timeoutMs: number; readonly graceMs: number }
+  /** Its check failed so often; it may be started again. */
+  | { readonly because: "unhealthy"; readonly message: string; readonly graceMs: number }
+  /** The agent found it at its start, and the job does not want it to run on. */
+  | { readonly because: "agent_restart"; readonly then: "restart" | "fail"; readonly graceMs: number };
 
 /** In a record where no exit code is known. */
 export const NO_EXIT_CODE = -1;
@@ -67,13 +72,35 @@ export function outcomeOf(exit: Exit, order: Pick<RunOrder, "successExitCodes" |
 
 /** The outcome of a task that is being ended. */
 export function outcomeOfStopping(stopping: Stopping): Outcome {
-  if (stopping.because === "order") return { kind: "stopped", code: "stopped", message: stopping.message };
-  return {
-    kind: "failed",
-    code: "execution_timed_out",
-    message: `Execution timed out after ${formatSeconds(stopping.timeoutMs)}`,
-    hint: "Increase the task timeout or allocate more resources",
-  };
+  switch (stopping.because) {
+    case "order":
+      return { kind: "stopped", code: "stopped", message: stopping.message };
+    case "time_out":
+      return {
+        kind: "failed",
+        code: "execution_timed_out",
+        message: `Execution timed out after ${formatSeconds(stopping.timeoutMs)}`,
+        hint: "Increase the task timeout or allocate more resources",
+      };
+    case "unhealthy":
+      return {
+        kind: "failed",
+        code: "unhealthy",
+        message: `Execution stopped because its health check failed: ${stopping.message}`,
+        hint:
+          "Look at its logs, and at Health in the job: what it checks, how often, and how long a check may take",
+      };
+    case "agent_restart":
+      return interrupted("The agent restarted, and the job does not want the execution to run on then");
+  }
+}
+
+/** How a run ended, for those who look at the next one. */
+export function lastExitOf(outcome: Outcome, exitCode: number): LastExit {
+  const { code, message } = outcome.kind === "completed"
+    ? { code: "program_failed", message: "The program ended" }
+    : outcome;
+  return { code, message, ...(exitCode !== NO_EXIT_CODE && { exitCode }) };
 }
 
 /** The outcome of a task that is gone without a trace. */

@@ -9,6 +9,7 @@ import type { Granted } from "./docker_policy.ts";
 export const LABELS = {
   node: "skerry.node",
   execution: "skerry.execution",
+  run: "skerry.run",
   /** On the container that holds a network for an execution, before the execution's own is there. */
   sandbox: "skerry.sandbox",
 } as const;
@@ -35,8 +36,9 @@ export interface Surroundings {
   readonly sandbox?: { readonly containerId: string; readonly env: readonly string[] };
 }
 
-/** The container's name, the same for every attempt to start the execution: so it is made once. */
-export const containerName = (executionId: string): string => `skerry-${executionId}`;
+/** The container's name, the same for every attempt to start the run: so it is made once. */
+export const containerName = (executionId: string, run = 0): string =>
+  run === 0 ? `skerry-${executionId}` : `skerry-${executionId}-${run}`;
 
 /** The body of a create request. */
 export function containerOf(
@@ -62,7 +64,13 @@ export function containerOf(
     ],
     ...(params.workingDirectory !== undefined && { WorkingDir: params.workingDirectory }),
     ...(user !== undefined && { User: user }),
-    Labels: { [LABELS.node]: around.nodeId, [LABELS.execution]: task.executionId },
+    Labels: {
+      [LABELS.node]: around.nodeId,
+      [LABELS.execution]: task.executionId,
+      [LABELS.run]: String(task.run),
+    },
+    // Absent: what the image says, else SIGTERM.
+    ...(task.stopSignal !== undefined && { StopSignal: task.stopSignal }),
     NetworkDisabled: granted.network === "none",
     ...(hasPorts && { ExposedPorts: Object.fromEntries(ports.map((port) => [insideOf(port), {}])) }),
     // With a read-only root, results need a place of their own; else they are read from the container.

@@ -21,7 +21,18 @@ import { type ContainerNetwork, type DockerPolicy, grantBy, type Granted } from 
 import { type HeldTask, heldTask, nothingKnown, readRecord, writeRecord } from "./docker_record.ts";
 import { makeResultFolders } from "./docker_results.ts";
 import { Watch } from "./docker_watch.ts";
-import type { Engine, EngineExit, EngineHeld, EngineProbe, EngineTask, StartOptions } from "./engine.ts";
+import { execIn } from "./docker_exec.ts";
+import { reachPort } from "./docker_reach.ts";
+import type {
+  Engine,
+  EngineExit,
+  EngineHeld,
+  EngineProbe,
+  EngineRun,
+  EngineTask,
+  ExecResult,
+  StartOptions,
+} from "./engine.ts";
 
 /** How the engine is opened. */
 export interface DockerEngineOptions {
@@ -43,7 +54,7 @@ const Listed = z.array(z.object({
   State: z.string(),
   Labels: z.record(z.string(), z.string()),
 }));
-/** An execution that the engine knows of. */
+/** An execution that the engine knows of, in its latest run. */
 interface Held {
   readonly executionId: string;
   /** What is needed to bring it home; after a restart of the agent it comes from the container's own record. */
@@ -53,6 +64,8 @@ interface Held {
   containerId?: string;
   exit?: EngineExit;
   isStopping: boolean;
+  /** A command in it that took too long. */
+  hungExecId?: string;
 }
 
 /** Opens the engine. Nothing is asked of the daemon yet. */
@@ -147,7 +160,11 @@ class DockerEngine implements Engine {
 
   async start(task: EngineTask, options: StartOptions = {}): Promise<void> {
     const known = this.#held.get(task.executionId);
-    if (known !== undefined) return await known.started;
+    if (known !== undefined && known.task.run >= task.run) return await known.started;
+    if (known !== undefined && known.exit === undefined) {
+      throw new AppError("conflict", "Cannot start the task again: its run before has not ended");
+    }
+    if (known?.containerId !== undefined) this.#inBackground(this.#daemon.remove(known.containerId));
     const params = parseDockerParams(task.params);
     const granted = grantBy(this.#options.policy, { params, network: task.network }, this.#absent);
     if ("code" in granted) throw new AppError(granted.code, granted.message, { hint: granted.hint });
@@ -184,24 +201,25 @@ class DockerEngine implements Engine {
     await held.exited.promise;
   }
 
-  async list(folders: ReadonlyMap<string, string>): Promise<readonly EngineHeld[]> {
-    const started = [...folders].filter(([, folder]) => readRecord(folder) !== undefined);
+  async list(runs: ReadonlyMap<string, EngineRun>): Promise<readonly EngineHeld[]> {
+    const started = [...runs].filter(([, run]) => readRecord(run) !== undefined);
     if (started.length === 0 && !await this.#client.isThere()) return [];
     let listed: z.infer<typeof Listed>;
     try {
       listed = await this.#listOwn();
     } catch (error) {
       if (!(error instanceof AppError) || error.code !== "unavailable") throw error;
-      return await this.#adoptUnseen(folders, started);
+      return await this.#adoptUnseen(runs, started);
     }
     const found: EngineHeld[] = [];
     for (const { Id, State, Labels } of listed) {
       const executionId = Labels[LABELS.execution] ?? "";
-      const folder = folders.get(executionId);
+      const run = runs.get(executionId);
       // A network that is held for a container which never came: a crash was faster.
-      if (folder === undefined || LABELS.sandbox in Labels) this.#inBackground(this.#daemon.remove(Id));
+      const isStray = run === undefined || run.run !== runOf(Labels) || LABELS.sandbox in Labels;
+      if (isStray) this.#inBackground(this.#daemon.remove(Id));
       else if (State !== "created") {
-        found.push(await this.#adopt(executionId, { folder, isRunning: State === "running" }));
+        found.push(await this.#adopt(executionId, { run, isRunning: State === "running" }));
       }
     }
     return found;
@@ -209,18 +227,19 @@ class DockerEngine implements Engine {
 
   /** The daemon is away: what was started counts as running until the daemon tells otherwise. */
   async #adoptUnseen(
-    folders: ReadonlyMap<string, string>,
-    started: readonly (readonly [executionId: string, folder: string])[],
+    runs: ReadonlyMap<string, EngineRun>,
+    started: readonly (readonly [executionId: string, run: EngineRun])[],
   ): Promise<readonly EngineHeld[]> {
     this.#inBackground(this.#daemon.retry(async () => {
       for (const { Id, Labels } of await this.#listOwn()) {
         const executionId = Labels[LABELS.execution] ?? "";
         if (this.#http.isHolding(Id)) continue;
-        if (!folders.has(executionId) && !this.#held.has(executionId)) await this.#daemon.remove(Id);
+        const known = this.#held.get(executionId)?.task.run ?? runs.get(executionId)?.run;
+        if (known !== runOf(Labels)) await this.#daemon.remove(Id);
       }
     }));
     return await Promise.all(
-      started.map(([executionId, folder]) => this.#adopt(executionId, { folder, isRunning: true })),
+      started.map(([executionId, run]) => this.#adopt(executionId, { run, isRunning: true })),
     );
   }
 
@@ -228,6 +247,32 @@ class DockerEngine implements Engine {
   async #listOwn() {
     const filters = { label: [`${LABELS.node}=${this.#options.nodeId}`] };
     return await this.#client.get("/containers/json", Listed, { query: { all: true, filters } });
+  }
+
+  async exec(
+    executionId: string,
+    command: readonly string[],
+    options: { timeoutMs: number; signal: AbortSignal },
+  ): Promise<ExecResult> {
+    const held = this.#runningOf(executionId);
+    const { hungExecId, ...result } = await execIn(this.#client, held.containerId!, {
+      ...options,
+      command,
+      hungExecId: held.hungExecId,
+    });
+    held.hungExecId = hungExecId;
+    return result;
+  }
+
+  async reach(executionId: string, port: number): Promise<{ host: string; port: number } | undefined> {
+    return await reachPort(this.#client, this.#runningOf(executionId).containerId!, port);
+  }
+
+  /** Errors: `unavailable` when it does not run. */
+  #runningOf(executionId: string): Held {
+    const held = this.#held.get(executionId);
+    if (held?.containerId !== undefined && held.exit === undefined) return held;
+    throw new AppError("unavailable", "The container does not run");
   }
 
   forget(executionId: string): void {
@@ -290,7 +335,7 @@ class DockerEngine implements Engine {
         hasQuota: await this.#daemon.hasQuota(),
         ...(sandbox !== undefined && { sandbox: { ...sandbox, env: PROXY_ENV } }),
       });
-      const { id, isNew } = await this.#create(task.executionId, body);
+      const { id, isNew } = await this.#create(task, body);
       held.containerId = id;
       const status = isNew ? "created" : (await this.#daemon.inspect(id)).State.Status;
       if (
@@ -308,9 +353,9 @@ class DockerEngine implements Engine {
 
   /** A network of its own for a container that is not there yet; one that an earlier agent has started has it already. */
   async #sandboxFor(held: Held): Promise<Sandbox | "started"> {
-    const { executionId, task: { domains = [] } } = held;
+    const { executionId, task: { run, domains = [] } } = held;
     try {
-      const { Id, State } = await this.#daemon.inspect(containerName(executionId));
+      const { Id, State } = await this.#daemon.inspect(containerName(executionId, run));
       if (State.Status !== "created") {
         held.containerId = Id;
         if (State.Running) this.#http.adopt(executionId, { pid: State.Pid, containerId: Id, domains });
@@ -352,9 +397,12 @@ class DockerEngine implements Engine {
     return !held.isStopping;
   }
 
-  /** The name is the execution's, so that a second request finds the first one's container. */
-  async #create(executionId: string, body: object): Promise<{ id: string; isNew: boolean }> {
-    const name = containerName(executionId);
+  /** The name is the run's, so that a second request finds the first one's container. */
+  async #create(
+    { executionId, run }: EngineTask,
+    body: object,
+  ): Promise<{ id: string; isNew: boolean }> {
+    const name = containerName(executionId, run);
     try {
       return {
         id: (await this.#client.post("/containers/create", Created, { query: { name }, body })).Id,
@@ -377,7 +425,7 @@ class DockerEngine implements Engine {
 
   async #adopt(
     executionId: string,
-    { folder, isRunning }: { folder: string; isRunning: boolean },
+    { run, isRunning }: { run: EngineRun; isRunning: boolean },
   ): Promise<EngineHeld> {
     const known = this.#held.get(executionId);
     if (known !== undefined) {
@@ -385,8 +433,8 @@ class DockerEngine implements Engine {
         ? { executionId, isRunning: true }
         : { executionId, isRunning: false, exit: known.exit };
     }
-    const held = this.#hold(executionId, readRecord(folder) ?? nothingKnown(folder));
-    held.containerId = containerName(executionId);
+    const held = this.#hold(executionId, readRecord(run) ?? nothingKnown(run));
+    held.containerId = containerName(executionId, run.run);
     if (held.task.network === "http") this.#inBackground(this.#serveAgain(held));
     const watching = this.#watch(held, { isWitnessed: false });
     this.#inBackground(watching);
@@ -453,3 +501,5 @@ function wrongPlatform({ platform, image }: DockerParams): Failure | undefined {
     hint: "Leave Platform out, or run the job where there are nodes of that platform",
   };
 }
+/** Containers of before runs were counted are of the first. */
+const runOf = (labels: Readonly<Record<string, string>>): number => Number(labels[LABELS.run] ?? 0);

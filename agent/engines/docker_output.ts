@@ -22,7 +22,7 @@ interface Taken {
 
 type Stream = "stdout" | "stderr";
 
-const CURSOR_BYTES = 256;
+const CURSOR_BYTES = 384;
 /** Length of the daemon's stamps: RFC 3339 with nine digits, in UTC. */
 const STAMP_BYTES = 30;
 const FRAME_HEADER_BYTES = 8;
@@ -33,14 +33,16 @@ const FRAME_BYTES_MAX = 16 * 1024 * 1024;
 export class ContainerOutput {
   readonly #folder: string;
   readonly #logs: LogWriter;
+  readonly #run: number;
   readonly #taken: Record<Stream, Taken>;
   #cursor: Deno.FsFile | undefined;
   #nowMs = Date.now();
 
   /** Goes on where an earlier process ended. */
-  constructor(folder: string, { limitBytes }: { limitBytes: number }) {
+  constructor(folder: string, { run, limitBytes }: { run: number; limitBytes: number }) {
     this.#folder = folder;
-    this.#taken = readCursor(folder);
+    this.#run = run;
+    this.#taken = readCursor(folder, run);
     this.#logs = LogWriter.resume(folder, {
       limitBytes,
       now: () => this.#nowMs,
@@ -106,7 +108,7 @@ export class ContainerOutput {
 
   #writeCursor(): void {
     this.#cursor ??= Deno.openSync(cursorPath(this.#folder), { write: true, create: true });
-    const text = JSON.stringify(this.#taken).padEnd(CURSOR_BYTES - 1) + "\n";
+    const text = JSON.stringify({ run: this.#run, ...this.#taken }).padEnd(CURSOR_BYTES - 1) + "\n";
     this.#cursor.seekSync(0, Deno.SeekMode.Start);
     this.#cursor.writeSync(new TextEncoder().encode(text));
   }
@@ -114,11 +116,18 @@ export class ContainerOutput {
 
 const cursorPath = (folder: string): string => `${folder}/.docker.log`;
 
-function readCursor(folder: string): Record<Stream, Taken> {
+function readCursor(folder: string, run: number): Record<Stream, Taken> {
   const nothing = (): Taken => ({ stamp: "", pieces: 0, bytes: 0, dropped: 0 });
   try {
-    const { stdout, stderr } = JSON.parse(Deno.readTextFileSync(cursorPath(folder))) as Record<Stream, Taken>;
-    if (isTaken(stdout) && isTaken(stderr)) return { stdout, stderr };
+    const { run: written = 0, stdout, stderr } = JSON.parse(Deno.readTextFileSync(cursorPath(folder))) as
+      & Record<Stream, Taken>
+      & { run?: number };
+    if (isTaken(stdout) && isTaken(stderr)) {
+      if (written === run) return { stdout, stderr };
+      // Another container: what it prints follows, whatever the clock says.
+      const afresh = { stamp: "", pieces: 0 };
+      return { stdout: { ...stdout, ...afresh }, stderr: { ...stderr, ...afresh } };
+    }
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound || error instanceof SyntaxError)) throw error;
   }

@@ -72,11 +72,11 @@ Deno.test("output is taken over once, whenever the process dies in between", asy
     pieces.filter((piece) => piece.stream === stream).map(({ text }) => text).join("");
   for (let cut = 0; cut < 800; cut += 37) {
     const folder = await Deno.makeTempDir();
-    const first = new ContainerOutput(folder, { limitBytes: 10_000 });
+    const first = new ContainerOutput(folder, { run: 0, limitBytes: 10_000 });
     await first.take(daemonWith(pieces, cut), "c", { isFollowing: true });
     // Killed: nothing is closed. What came after the cursor is on disk without it.
     if (cut > 300) await Deno.writeTextFile(`${folder}/stdout`, "torn", { append: true });
-    const second = new ContainerOutput(folder, { limitBytes: 10_000 });
+    const second = new ContainerOutput(folder, { run: 0, limitBytes: 10_000 });
     await second.take(daemonWith(pieces), "c", { isFollowing: false });
     await second.take(daemonWith(pieces), "c", { isFollowing: false });
     second.close({ isDurable: false });
@@ -97,9 +97,9 @@ Deno.test("output beyond its bound is counted, also by the next process", async 
     (_, at) => ({ stream: 1, ns: at + 1, text: "0123456789" }),
   );
   const folder = await Deno.makeTempDir();
-  const first = new ContainerOutput(folder, { limitBytes: 35 });
+  const first = new ContainerOutput(folder, { run: 0, limitBytes: 35 });
   await first.take(daemonWith(pieces.slice(0, 6)), "c", { isFollowing: true });
-  const second = new ContainerOutput(folder, { limitBytes: 35 });
+  const second = new ContainerOutput(folder, { run: 0, limitBytes: 35 });
   await second.take(daemonWith(pieces), "c", { isFollowing: false });
   second.close({ isDurable: false });
   first.close({ isDurable: false });

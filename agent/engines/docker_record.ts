@@ -7,10 +7,10 @@ import { AppError } from "../../shared/errors.ts";
 import { LIMITS } from "../../shared/limits.ts";
 import type { ContainerNetwork, Granted } from "./docker_policy.ts";
 import type { Protection } from "./docker_protection.ts";
-import type { EngineTask } from "./engine.ts";
+import type { EngineRun, EngineTask } from "./engine.ts";
 
 /** The part of a task that outlives its start. */
-export type HeldTask = Pick<EngineTask, "folder" | "results" | "diskBytes" | "logBytes"> & {
+export type HeldTask = Pick<EngineTask, "run" | "folder" | "results" | "diskBytes" | "logBytes"> & {
   /** Absent: written by a version that did not know. */
   readonly network?: ContainerNetwork;
   /** What it may reach with the network `http`. */
@@ -20,6 +20,7 @@ export type HeldTask = Pick<EngineTask, "folder" | "results" | "diskBytes" | "lo
 };
 
 const TaskRecord = z.object({
+  run: z.number().default(0),
   results: z.array(z.object({ hostPath: z.string(), target: z.string(), isReadOnly: z.boolean() })),
   diskBytes: z.number(),
   logBytes: z.number(),
@@ -34,12 +35,12 @@ const TaskRecord = z.object({
 
 /** What is kept of a task. */
 export function heldTask(
-  { folder, results, inputs, diskBytes, logBytes, network: { domains } }: EngineTask,
+  { run, folder, results, inputs, diskBytes, logBytes, network: { domains } }: EngineTask,
   { network, profile, capabilities }: Granted,
 ): HeldTask {
   const readOnlyTargets = inputs.filter(({ isReadOnly }) => isReadOnly).map(({ target }) => target);
   return {
-    ...{ folder, results, diskBytes, logBytes, network },
+    ...{ run, folder, results, diskBytes, logBytes, network },
     ...(network === "http" && { domains }),
     protection: { profile, capabilities, readOnlyTargets },
   };
@@ -57,16 +58,17 @@ export async function writeRecord({ folder, ...record }: HeldTask): Promise<void
   }
 }
 
-/** Undefined when nothing was started there, or the file cannot be read. */
-export function readRecord(folder: string): HeldTask | undefined {
+/** Undefined when that run was not started there, or the file cannot be read. */
+export function readRecord({ folder, run }: EngineRun): HeldTask | undefined {
   try {
-    return { folder, ...TaskRecord.parse(JSON.parse(Deno.readTextFileSync(`${folder}/.engine`))) };
+    const record = TaskRecord.parse(JSON.parse(Deno.readTextFileSync(`${folder}/.engine`)));
+    return record.run === run ? { folder, ...record } : undefined;
   } catch {
     return undefined;
   }
 }
 
 /** Nothing is known of its results: its end and its output are worth having all the same. */
-export function nothingKnown(folder: string): HeldTask {
-  return { folder, results: [], diskBytes: 0, logBytes: LIMITS.logBytes };
+export function nothingKnown({ folder, run }: EngineRun): HeldTask {
+  return { folder, run, results: [], diskBytes: 0, logBytes: LIMITS.logBytes };
 }

@@ -47,7 +47,7 @@ export class Watch {
   async run(): Promise<EngineExit | undefined> {
     const { task } = this.#options;
     const following = new AbortController();
-    const output = new ContainerOutput(task.folder, { limitBytes: task.logBytes });
+    const output = new ContainerOutput(task.folder, { run: task.run, limitBytes: task.logBytes });
     try {
       const signal = AbortSignal.any([following.signal, this.#daemon.closing]);
       const meanwhile = [this.#follow(output, signal), this.#watchDisk(signal)];

@@ -19,6 +19,8 @@ export interface Mount {
 /** One task to run: everything an engine needs, and nothing of jobs or homes. */
 export interface EngineTask {
   readonly executionId: string;
+  /** Which start of the execution this is: 0, and one more with each start again in place. */
+  readonly run: number;
   /** Folder of this execution on the host, made by the caller; the engine writes `stdout`, `stderr`, `exitCode`,
    * `log.index` and its own `.engine` state there. */
   readonly folder: string;
@@ -40,8 +42,10 @@ export interface EngineTask {
   readonly cpuMillis: number;
   /** Bound on what the task may write below its result folders; 0 means `LIMITS.diskBytesDefault`. */
   readonly diskBytes: number;
-  /** Bound on each of stdout and stderr as kept. */
+  /** Bound on each of stdout and stderr as kept, of all runs together. */
   readonly logBytes: number;
+  /** What asks it to end; absent: the engine's, or the image's, usual one. Engines without signals do not look at it. */
+  readonly stopSignal?: string;
 }
 
 /** How a task ended. */
@@ -60,6 +64,18 @@ export type EngineExit =
     readonly hint?: string;
     readonly exitCode?: number;
   };
+
+/** A run of an execution, and the folder that it has. */
+export interface EngineRun {
+  readonly folder: string;
+  readonly run: number;
+}
+
+/** What a command printed (the beginning of it), and its exit code; undefined when it took too long. */
+export interface ExecResult {
+  readonly exitCode: number | undefined;
+  readonly output: string;
+}
 
 /** What `list` tells of an execution that the engine still holds. */
 export interface EngineHeld {
@@ -105,18 +121,33 @@ export interface Engine {
   /** Explains absence instead of throwing. */
   probe(): Promise<EngineProbe>;
   /**
-   * Starts the task; resolves once it runs. Idempotent by execution id: a second start of a running or ended
-   * execution does nothing, also after the agent was killed in between. Throws `AppError` when the task cannot start.
+   * Starts the task; resolves once it runs. Idempotent by execution and run: a second start of a run that runs or has ended
+   * does nothing, also after the agent was killed in between. A later run starts only after the end of the one before, of which
+   * nothing is kept then but its output, which the new one's follows. Throws `AppError` when the task cannot start.
    */
   start(task: EngineTask, options?: StartOptions): Promise<void>;
   /** Why the node's owner does not let such a task run here; absent where there is nothing to judge. */
   refuses?(task: Pick<EngineTask, "params" | "network">): Failure | undefined;
-  /** Resolves when the task has ended, at once when it ended already; unknown ids are `interrupted`. Aborting only stops the waiting. */
+  /** Resolves when the latest run has ended, at once when it ended already; unknown ids are `interrupted`. Aborting only stops the waiting. */
   wait(executionId: string, signal?: AbortSignal): Promise<EngineExit>;
   /** Asks the task to end, and kills it after `graceMs`. Resolves when it is surely dead. Unknown ids: nothing to do. */
   stop(executionId: string, options: { graceMs: number }): Promise<void>;
-  /** Everything the engine still holds for the given execution folders (id → folder): so recovery can compare. */
-  list(folders: ReadonlyMap<string, string>): Promise<readonly EngineHeld[]>;
+  /** What the engine still holds of the given runs, by execution: so recovery can compare. Of other runs nothing stays. */
+  list(runs: ReadonlyMap<string, EngineRun>): Promise<readonly EngineHeld[]>;
+  /**
+   * Runs a command where the task runs; absent where an engine cannot. Errors: `unavailable` when the engine cannot be asked,
+   * `start_failed` when the command cannot be started.
+   */
+  exec?(
+    executionId: string,
+    command: readonly string[],
+    options: { timeoutMs: number; signal: AbortSignal },
+  ): Promise<ExecResult>;
+  /** Where this machine reaches a TCP port of the running task; undefined when it does not. Errors: `unavailable`. */
+  reach?(
+    executionId: string,
+    port: number,
+  ): Promise<{ readonly host: string; readonly port: number } | undefined>;
   /** Forgets an ended execution: called after its end has been recorded. */
   forget(executionId: string): void;
   /** Ends idle children and watches; running tasks go on. */

@@ -1,6 +1,7 @@
 /**
  * `<folder>/.engine`: what is known of an execution on disk, as JSON lines. The first says which process has it, the
- * second how it ended. The file is created exclusively, so that an execution is started once at most, whoever asks.
+ * second how it ended. The file is created exclusively, so that a run is started once at most, whoever asks; a run after the
+ * first has its own, `.engine.<run>`, and no longer that of the run before.
  *
  * Neither line is synced: a power cut ends the process as well, and an execution whose end was lost with it counts as
  * interrupted, unless the agent recorded the end in its own journal. What must not happen is an end without its outputs: those
@@ -28,31 +29,52 @@ export interface ExecutionState {
   readonly isDying?: boolean;
 }
 
-/** Path of the file. */
-export function executionFile(folder: string): string {
-  return `${folder}/.engine`;
+/** Path of the file; every run has its own. */
+export function executionFile(folder: string, run = 0): string {
+  return run === 0 ? `${folder}/.engine` : `${folder}/.engine.${run}`;
+}
+
+/** The runs of which there is a file, in no order. */
+export async function listRuns(folder: string): Promise<readonly number[]> {
+  const runs: number[] = [];
+  try {
+    for await (const { name } of Deno.readDir(folder)) {
+      const found = /^\.engine(?:\.(\d{1,15}))?$/.exec(name);
+      if (found !== null) runs.push(Number(found[1] ?? 0));
+    }
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory)) throw error;
+  }
+  return runs;
 }
 
 /** Records the start. Throws `Deno.errors.AlreadyExists` when the execution was started before. */
-export function writeStart(folder: string, start: { executionId: string; process: ProcessIdentity }): void {
-  using file = Deno.openSync(executionFile(folder), { write: true, createNew: true });
+export function writeStart(
+  folder: string,
+  { run, ...start }: { executionId: string; process: ProcessIdentity; run?: number },
+): void {
+  using file = Deno.openSync(executionFile(folder, run), { write: true, createNew: true });
   file.writeSync(encodeLine({ v: 1, ...start }));
 }
 
 /** Records the end, and the exit code beside it for people. */
-export function writeExit(folder: string, exit: EngineExit, options: { isDying?: boolean } = {}): void {
+export function writeExit(
+  folder: string,
+  exit: EngineExit,
+  { run, ...options }: { isDying?: boolean; run?: number } = {},
+): void {
   if (exit.exitCode !== undefined) Deno.writeTextFileSync(`${folder}/exitCode`, String(exit.exitCode));
-  using file = Deno.openSync(executionFile(folder), { append: true, read: true });
+  using file = Deno.openSync(executionFile(folder, run), { append: true, read: true });
   // A first line that was cut off must not swallow this one.
   const prefix = endsWithNewline(file) ? "" : "\n";
   file.writeSync(encodeLine({ exit, ...options }, prefix));
 }
 
-/** What the file says; undefined when the execution was never started here. A file that says nothing is an unknown end. */
-export async function readState(folder: string): Promise<ExecutionState | "unreadable" | undefined> {
+/** What the file says; undefined when the run was never started here. A file that says nothing is an unknown end. */
+export async function readState(folder: string, run = 0): Promise<ExecutionState | "unreadable" | undefined> {
   let text: string;
   try {
-    text = await Deno.readTextFile(executionFile(folder));
+    text = await Deno.readTextFile(executionFile(folder, run));
   } catch (error) {
     if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) return undefined;
     throw error;

@@ -118,23 +118,39 @@ export class LogWriter {
     return logs;
   }
 
+  /** Goes on after the end of an earlier run: what it printed stays, and the end that it recorded goes. */
+  static append(folder: string, options: { limitBytes: number; now?: () => number }): LogWriter {
+    const dropped = { stdout: 0, stderr: 0 };
+    for (const { kind, length } of readIndexSync(`${folder}/log.index`)) {
+      if (kind === KINDS.stdoutCut) dropped.stdout += length;
+      if (kind === KINDS.stderrCut) dropped.stderr += length;
+    }
+    const standing = (name: LogStream) => ({ bytes: sizeOf(`${folder}/${name}`), dropped: dropped[name] });
+    return LogWriter.resume(folder, { ...options, stdout: standing("stdout"), stderr: standing("stderr") });
+  }
+
+  /** Records that count stay where they are, so that readers find their places again. */
   #takeOver(from: Record<LogStream, { bytes: number; dropped: number }>): void {
     const indexed = { stdout: 0, stderr: 0 };
+    const told = { stdout: 0, stderr: 0 };
     const kept: { kind: number; length: number; atMs: number }[] = [];
     for (const { kind, length, atMs } of readIndexSync(this.#indexPath)) {
-      if (kind !== KINDS.stdout && kind !== KINDS.stderr) continue;
-      const name = kind === KINDS.stdout ? "stdout" : "stderr";
-      const fitting = Math.min(length, from[name].bytes - indexed[name]);
-      indexed[name] += fitting;
+      if (kind === KINDS.end) continue;
+      const name = kind === KINDS.stdout || kind === KINDS.stdoutCut ? "stdout" : "stderr";
+      const isCut = kind === KINDS.stdoutCut || kind === KINDS.stderrCut;
+      const sum = isCut ? told : indexed;
+      const fitting = Math.min(length, from[name][isCut ? "dropped" : "bytes"] - sum[name]);
+      sum[name] += fitting;
       if (fitting > 0) kept.push({ kind, length: fitting, atMs });
     }
     this.#index = createFile(this.#indexPath);
     for (const { kind, length, atMs } of kept) this.#record(kind, length, atMs);
     for (const name of ["stdout", "stderr"] as const) {
       this.#streams[name].resume(from[name]);
+      this.#streams[name].droppedTold = told[name];
       const missing = from[name].bytes - indexed[name];
       if (missing > 0) this.#record(KINDS[name], missing, this.#now());
-      if (from[name].dropped > 0) this.#tellCut(this.#streams[name], this.#now());
+      if (from[name].dropped > told[name]) this.#tellCut(this.#streams[name], this.#now());
     }
   }
 
@@ -199,6 +215,15 @@ export class LogWriter {
 
 function createFile(path: string): Deno.FsFile {
   return Deno.openSync(path, { write: true, create: true, truncate: true });
+}
+
+function sizeOf(path: string): number {
+  try {
+    return Deno.statSync(path).size;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return 0;
+    throw error;
+  }
 }
 
 /** What the lower part of a length counts to. */

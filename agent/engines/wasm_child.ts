@@ -59,7 +59,7 @@ function endForMemory(running: WatchedExecution, seen: { resident: number; memor
   };
   try {
     endLogs(running.folder, Date.now());
-    writeExit(running.folder, exit, { isDying: true });
+    writeExit(running.folder, exit, { isDying: true, run: running.run });
     const reply: WasmReply = { kind: "ended", executionId: running.executionId, exit, isSpent: true };
     Deno.stdout.writeSync(new TextEncoder().encode(`${JSON.stringify(reply)}\n`));
   } finally {

@@ -8,8 +8,8 @@
  */
 import { AppError } from "../../shared/errors.ts";
 import { orAborted } from "../../shared/abort.ts";
-import type { Engine, EngineExit, EngineHeld, EngineProbe, EngineTask } from "./engine.ts";
-import { type ProcessIdentity, readState, writeExit } from "./execution_file.ts";
+import type { Engine, EngineExit, EngineHeld, EngineProbe, EngineRun, EngineTask } from "./engine.ts";
+import { executionFile, listRuns, type ProcessIdentity, readState, writeExit } from "./execution_file.ts";
 import { endLogs } from "./log_files.ts";
 import { isAlive, readBootId } from "./process_identity.ts";
 import { parseWasmParams } from "./wasm_params.ts";
@@ -35,9 +35,10 @@ export interface WasmEngineOptions {
   readonly idleMs?: number;
 }
 
-/** An execution that the engine knows of. */
+/** An execution that the engine knows of, in its latest run. */
 interface Held {
   readonly executionId: string;
+  readonly run: number;
   readonly folder: string;
   readonly exited: PromiseWithResolvers<EngineExit>;
   started: Promise<void>;
@@ -86,9 +87,12 @@ class WasmEngine implements Engine {
 
   async start(task: EngineTask): Promise<void> {
     const known = this.#held.get(task.executionId);
-    if (known !== undefined) return await known.started;
+    if (known !== undefined && known.run >= task.run) return await known.started;
+    if (known !== undefined && known.exit === undefined) {
+      throw new AppError("conflict", "Cannot start the task again: its run before has not ended");
+    }
     parseWasmParams(task.params);
-    const held = this.#hold(task.executionId, task.folder);
+    const held = this.#hold(task.executionId, task);
     held.started = this.#startIn(held, task);
     try {
       await held.started;
@@ -115,11 +119,11 @@ class WasmEngine implements Engine {
     await held.exited.promise;
   }
 
-  async list(folders: ReadonlyMap<string, string>): Promise<readonly EngineHeld[]> {
-    const entries = [...folders];
+  async list(runs: ReadonlyMap<string, EngineRun>): Promise<readonly EngineHeld[]> {
+    const entries = [...runs];
     const found: EngineHeld[] = [];
     for (let i = 0; i < entries.length; i += LOOK_PARALLEL) {
-      const part = entries.slice(i, i + LOOK_PARALLEL).map(([id, folder]) => this.#listOne(id, folder));
+      const part = entries.slice(i, i + LOOK_PARALLEL).map(([id, run]) => this.#listOne(id, run));
       for (const held of await Promise.all(part)) if (held !== undefined) found.push(held);
     }
     return found;
@@ -138,10 +142,10 @@ class WasmEngine implements Engine {
     }
   }
 
-  #hold(executionId: string, folder: string): Held {
+  #hold(executionId: string, { folder, run }: EngineRun): Held {
     const exited = Promise.withResolvers<EngineExit>();
     exited.promise.catch(() => {});
-    const held: Held = { executionId, folder, exited, started: Promise.resolve(), isStopping: false };
+    const held: Held = { executionId, run, folder, exited, started: Promise.resolve(), isStopping: false };
     this.#held.set(executionId, held);
     return held;
   }
@@ -155,6 +159,7 @@ class WasmEngine implements Engine {
   }
 
   async #startIn(held: Held, task: EngineTask): Promise<void> {
+    if (task.run > 0) await this.#endOthers(task);
     const child = await this.#pool.take();
     if (held.isStopping) {
       this.#pool.giveBack(child);
@@ -210,7 +215,7 @@ class WasmEngine implements Engine {
   /** Records the end of an execution whose process is surely dead and left no record. */
   #endDead(held: Held, exit: EngineExit): void {
     try {
-      writeExit(held.folder, exit);
+      writeExit(held.folder, exit, { run: held.run });
       endLogs(held.folder, Date.now());
     } catch {
       // A folder that is gone or full: whoever waits hears of the end all the same, and a later look finds nobody alive.
@@ -218,15 +223,28 @@ class WasmEngine implements Engine {
     this.#end(held, exit);
   }
 
-  async #listOne(executionId: string, folder: string): Promise<EngineHeld | undefined> {
+  async #listOne(executionId: string, run: EngineRun): Promise<EngineHeld | undefined> {
     let held = this.#held.get(executionId);
     if (held === undefined) {
-      if (await isNeverStarted(folder)) return undefined;
-      held = this.#held.get(executionId) ?? this.#hold(executionId, folder);
+      if (await isNeverStarted(run)) return void await this.#endOthers(run);
+      held = this.#held.get(executionId) ?? this.#hold(executionId, run);
       await this.#adopt(held);
     }
+    if (held.run !== run.run) return undefined;
     if (held.exit === undefined) return { executionId, isRunning: true };
     return { executionId, isRunning: false, exit: held.exit };
+  }
+
+  /** Ends what other runs left, and forgets them. One that nobody has a record of is ended only if it surely runs. */
+  async #endOthers({ folder, run }: EngineRun): Promise<void> {
+    for (const other of await listRuns(folder)) {
+      if (other === run) continue;
+      const state = await readState(folder, other);
+      if (state !== undefined && state !== "unreadable" && state.exit === undefined) {
+        await this.#kill(state.process);
+      }
+      await Deno.remove(executionFile(folder, other)).catch(() => {});
+    }
   }
 
   /** Takes over an execution that has a state file: ends it if nobody runs it, else watches it. */
@@ -241,7 +259,7 @@ class WasmEngine implements Engine {
   async #processOf(held: Held): Promise<ProcessIdentity> {
     if (held.process !== undefined) return held.process;
     for (const until = performance.now() + UNREADABLE_MS; performance.now() < until;) {
-      const state = await readState(held.folder);
+      const state = await readState(held.folder, held.run);
       if (state === undefined) break;
       if (state !== "unreadable") return held.process = state.process;
       await pauseMs(LOOK_FIRST_MS);
@@ -253,7 +271,7 @@ class WasmEngine implements Engine {
   async #readStateOf(held: Held): ReturnType<typeof readState> {
     for (;;) {
       try {
-        return await readState(held.folder);
+        return await readState(held.folder, held.run);
       } catch (error) {
         if (this.#isClosed) throw error;
         await pauseMs(LOOK_LATER_MS);
@@ -266,7 +284,7 @@ class WasmEngine implements Engine {
     if (held.exit !== undefined) return;
     const isRunning = await isAlive(await this.#processOf(held), this.#bootId);
     // Read after the process was looked at: a dead one writes nothing any more.
-    const state = await readState(held.folder);
+    const state = await readState(held.folder, held.run);
     const readable = state === "unreadable" ? undefined : state;
     if (readable?.exit !== undefined && !(readable.isDying && isRunning)) {
       return this.#end(held, readable.exit);
@@ -299,7 +317,11 @@ class WasmEngine implements Engine {
 
   /** Errors: `unavailable`, `io` when it cannot be seen whether that process is there. */
   async #killAdopted(held: Held): Promise<void> {
-    const process = await this.#processOf(held);
+    await this.#kill(await this.#processOf(held));
+    await this.#look(held);
+  }
+
+  async #kill(process: ProcessIdentity): Promise<void> {
     while (await isAlive(process, this.#bootId)) {
       try {
         Deno.kill(process.pid, "SIGKILL");
@@ -308,14 +330,13 @@ class WasmEngine implements Engine {
       }
       await pauseMs(5);
     }
-    await this.#look(held);
   }
 }
 
 /** One whose file cannot be read may have been started. */
-async function isNeverStarted(folder: string): Promise<boolean> {
+async function isNeverStarted({ folder, run }: EngineRun): Promise<boolean> {
   try {
-    return await readState(folder) === undefined;
+    return await readState(folder, run) === undefined;
   } catch {
     return false;
   }

@@ -5,7 +5,7 @@ import {
   rejects as assertRejects,
 } from "node:assert";
 import { LIMITS } from "../../shared/limits.ts";
-import { TaskFolder } from "../../tests/support/engine_tasks.ts";
+import { runsOf, TaskFolder } from "../../tests/support/engine_tasks.ts";
 import { waitUntil } from "../../tests/support/wait_until.ts";
 import { command, dataAt1024, printing, wasmOf } from "../../tests/support/wasm_modules.ts";
 import type { Engine, EngineExit, EngineTask, Mount } from "./engine.ts";
@@ -435,7 +435,7 @@ for (
     const { executionId } = task;
     {
       using _ = blind(fits, tooManyFiles);
-      assertEquals(await engine.list(new Map([[executionId, task.folder]])), [
+      assertEquals(await engine.list(runsOf(task)), [
         { executionId, isRunning: true },
       ]);
       await assertRejects(engine.stop(executionId, { graceMs: 0 }));

@@ -3,6 +3,7 @@
 /** An execution as the watching thread needs it. */
 export interface WatchedExecution {
   readonly executionId: string;
+  readonly run: number;
   readonly folder: string;
 }
 
@@ -35,10 +36,10 @@ export class ChildState {
     this.#text = new Uint8Array(buffer, TEXT_AT);
   }
 
-  /** A run begins; returns its number. */
+  /** A task begins; returns the number of what runs. */
   enter(execution: WatchedExecution, memoryBytes: number): number {
-    const { executionId, folder } = execution;
-    const bytes = new TextEncoder().encode(JSON.stringify({ executionId, folder }));
+    const { executionId, run, folder } = execution;
+    const bytes = new TextEncoder().encode(JSON.stringify({ executionId, run, folder }));
     this.#text.set(bytes);
     this.#limit[0] = memoryBytes;
     Atomics.store(this.#header, LENGTH, bytes.length);

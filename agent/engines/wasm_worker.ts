@@ -39,7 +39,7 @@ function runOrders(state: ChildState): void {
     // The watching thread may have decided meanwhile that it ended otherwise; then it ends the process.
     if (!state.settle(run)) return;
     try {
-      writeExit(task.folder, exit);
+      writeExit(task.folder, exit, { run: task.run });
     } catch (error) {
       // Without a record, nobody could tell a child that is done from one that still runs: it must not live on.
       reply({ kind: "ended", executionId: task.executionId, exit: failedBy(error), isSpent: true });
@@ -54,7 +54,7 @@ function runOrders(state: ChildState): void {
 
 function recordStart({ task, process }: WasmOrder): boolean {
   try {
-    writeStart(task.folder, { executionId: task.executionId, process });
+    writeStart(task.folder, { executionId: task.executionId, run: task.run, process });
     return true;
   } catch (error) {
     if (error instanceof Deno.errors.AlreadyExists) reply({ kind: "held", executionId: task.executionId });
@@ -65,9 +65,8 @@ function recordStart({ task, process }: WasmOrder): boolean {
 
 function execute(task: EngineTask, cache: ModuleCache): EngineExit {
   try {
-    const logs = new LogWriter(task.folder, {
-      limitBytes: task.logBytes > 0 ? task.logBytes : LOG_DEFAULT_BYTES,
-    });
+    const limits = { limitBytes: task.logBytes > 0 ? task.logBytes : LOG_DEFAULT_BYTES };
+    const logs = task.run > 0 ? LogWriter.append(task.folder, limits) : new LogWriter(task.folder, limits);
     const exit = runTask(task, { logs, cache });
     logs.close({ isDurable: true });
     return exit;

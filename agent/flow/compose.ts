@@ -17,11 +17,12 @@ import type { PeerId } from "../../shared/wire/messages.ts";
 import { agentPeer } from "../../shared/wire/subjects.ts";
 import { type PortPolicy, Ports, PORTS_DEFAULT } from "../core/ports.ts";
 import type { Engine } from "../engines/engine.ts";
-import type { ContentStore, Machine, Workspace } from "../host/host.ts";
+import type { ContentStore, HttpGet, Machine, Workspace } from "../host/host.ts";
 import type { Input } from "../inputs/input.ts";
 import type { Publisher } from "../publishers/publisher.ts";
 import { Journal } from "../store/journal.ts";
 import { LeftBehind } from "../store/left.ts";
+import { Again, mayRunAgain } from "./again.ts";
 import { DiskWatch } from "./disk_watch.ts";
 import { Executions } from "./executions.ts";
 import { Join } from "./join.ts";
@@ -32,6 +33,7 @@ import { Run } from "./run.ts";
 import { Serve } from "./serve.ts";
 import { Sweep } from "./sweep.ts";
 import { TailLogs } from "./tail_logs.ts";
+import { WatchHealth } from "./watch_health.ts";
 
 /** Stages of the agent; each is nudged by name. */
 export type StageName = "turn" | "join" | "sweep";
@@ -53,6 +55,11 @@ export interface ComposeOptions {
   readonly workspace: Workspace;
   readonly contents: ContentStore;
   readonly machine: Machine;
+  readonly httpGet: HttpGet;
+  /** Draws from [0, 1). */
+  readonly random: () => number;
+  /** No task gets longer than this between the signal to stop and the kill; `LIMITS.stopGraceMsMax` unless given. */
+  readonly stopGraceMsMax?: number;
   /** Names and patterns of host variables that tasks may be given. */
   readonly envAllowed?: readonly string[];
   readonly hostEnv?: (name: string) => string | undefined;
@@ -114,11 +121,12 @@ export function composeAgent(options: ComposeOptions): AgentProgram {
     ...{ database, journal, deadlines, clock, lifetime, keepsResultsHere, send },
     capacity: facts.capacity,
     ports: new Ports(options.ports ?? PORTS_DEFAULT, (at) => machine.isPortFree(at)),
+    stopGraceMsMax: options.stopGraceMsMax ?? LIMITS.stopGraceMsMax,
     nudge: nudgeTurn,
   });
   const load = () => executions.load(disk.refuses()?.message);
   const receive: Receive = new Receive({
-    ...{ executions, journal, engines, inputs, homes, load, send, log },
+    ...{ executions, journal, engines, inputs, homes, load, send, lifetime, log },
     publishers: new Set(publishers.keys()),
     envAllowed: options.envAllowed ?? [],
     facts: () => facts,
@@ -129,8 +137,15 @@ export function composeAgent(options: ComposeOptions): AgentProgram {
     ...{ self: peer, bus, database, outbox, clock, program: receive },
     nudge: nudgeTurn,
   });
-  const run = new Run({
-    ...{ executions, inputs, publishers, workspace, clock, log },
+  const nowMs = () => lifetime.nowMs();
+  const health = new WatchHealth({
+    ...{ executions, engines, clock, nowMs },
+    httpGet: options.httpGet,
+    push: (id, event) => run.push(id, event),
+  });
+  const run: Run = new Run({
+    ...{ executions, inputs, publishers, workspace, clock, log, health, nowMs },
+    again: new Again({ lifetime, outbox, workspace, random: options.random }),
     engines,
     nodeId: facts.id,
     hostEnv: options.hostEnv ?? (() => undefined),
@@ -158,6 +173,10 @@ export function composeAgent(options: ComposeOptions): AgentProgram {
   const tail = new TailLogs({
     ...{ workspace, clock, signal: closing.signal },
     isLive: (id) => executions.find(id) !== undefined,
+    mayRunAgain: (id) => {
+      const live = executions.find(id);
+      return live !== undefined && mayRunAgain(live.order);
+    },
   });
   const serve = new Serve({
     ...{ self: peer, bus, database, journal, executions, workspace, tail, lifetime, prune },

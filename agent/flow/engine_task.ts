@@ -10,7 +10,8 @@ import type { ExecutionFolder } from "../host/host.ts";
 /** Everything that the engine needs. */
 export function engineTask(
   order: RunOrder,
-  { folder, inputs, ports, hostEnv }: {
+  { run, folder, inputs, ports, hostEnv }: {
+    run: number;
     ports: readonly Port[];
     folder: ExecutionFolder;
     inputs: readonly Mount[];
@@ -20,6 +21,7 @@ export function engineTask(
   const { task } = order;
   return {
     executionId: order.executionId,
+    run,
     folder: folder.path,
     params: task.engine.params,
     env: { ...forward(task.env, hostEnv), ...systemEnv(order), ...portsEnv(ports) },
@@ -32,6 +34,7 @@ export function engineTask(
     ...(order.image !== undefined && { image: order.image }),
     network: task.network,
     ...(ports.length > 0 && { ports }),
+    ...(order.stopSignal !== undefined && { stopSignal: order.stopSignal }),
     memoryBytes: task.resources.memoryBytes,
     cpuMillis: task.resources.cpuMillis,
     diskBytes: task.resources.diskBytes || LIMITS.diskBytesDefault,

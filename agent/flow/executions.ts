@@ -18,7 +18,6 @@ import type { Ports } from "../core/ports.ts";
 import type { ExecutionId } from "../../shared/model/ids.ts";
 import type { NodeLoad } from "../../shared/model/node.ts";
 import { add, NO_RESOURCES, type Resources, subtract } from "../../shared/model/resources.ts";
-import type { Report } from "../../shared/model/report.ts";
 import type { RunOrder } from "../../shared/model/order.ts";
 import type { PeerId } from "../../shared/wire/messages.ts";
 import { Allocations, compareWaiting, grant, type Waiting } from "../core/capacity.ts";
@@ -27,11 +26,12 @@ import {
   type ExecutionEvent,
   type ExecutionState,
   holdsAllocation,
+  runOf,
   step,
 } from "../core/execution.ts";
 import type { Failure } from "../core/outcome.ts";
 import type { Journal } from "../store/journal.ts";
-import { happenedMessage, phaseOf, reportMessage, toReport } from "./report.ts";
+import { happenedMessage, reportMark, reportMessage, toReport } from "./report.ts";
 
 /** One execution that has not ended, or whose end is not written yet. */
 export interface Live {
@@ -56,7 +56,8 @@ interface Kept {
   revision: number;
   image?: ImageFound;
   readonly ports?: readonly Port[];
-  reported: Report["phase"] | undefined;
+  /** `reportMark` of the newest report. */
+  reported: string | undefined;
   /** Its row has been committed. */
   isStored: boolean;
   /** Uptime of the oldest decision that is not written. */
@@ -84,6 +85,8 @@ export interface ExecutionsOptions {
   readonly lifetime: Lifetime;
   readonly capacity: Resources;
   readonly ports: Ports;
+  /** The node's bound on the time between stop signal and kill. */
+  readonly stopGraceMsMax: number;
   /** Publisher types whose results stay here until they are fetched. */
   readonly keepsResultsHere: ReadonlySet<string>;
   readonly send: (peer: PeerId, message: Message) => void;
@@ -91,8 +94,10 @@ export interface ExecutionsOptions {
   readonly nudge: () => void;
 }
 
-/** Deadline of a running task. */
+/** Deadline of a running task, all its runs together. */
 export const EXECUTION_DEADLINE = "execution";
+/** End of the pause before a task is started again. */
+export const RESTART_DEADLINE = "restart";
 /** A decision that is not an end may wait this long for another to be written with: short tasks then cost one commit. */
 const WRITE_WITHIN_MS = 20;
 
@@ -114,7 +119,7 @@ export class Executions {
     this.allocations = new Allocations(options.capacity, { countMax: LIMITS.agentRunningMax });
     this.#nextRow = options.journal.nextRow();
     for (const { order, ...record } of options.journal.loadLive()) {
-      const kept: Kept = { ...record, order, ...fresh(), reported: phaseOf(record.state), isStored: true };
+      const kept: Kept = { ...record, order, ...fresh(), reported: reportMark(record.state), isStored: true };
       this.#live.set(kept.id, kept);
       if (kept.state.phase === "queued") this.#enqueue(kept);
       if (kept.state.phase === "queued" || kept.state.phase === "ended") {
@@ -135,6 +140,11 @@ export class Executions {
   mayStart(id: ExecutionId): boolean {
     const state = this.#live.get(id)?.state;
     return state?.phase === "preparing" && state.stopping === undefined;
+  }
+
+  /** How long the task has between the signal to stop and the kill. */
+  graceOf({ order }: Pick<Live, "order">): number {
+    return Math.min(order.stopGraceMs, this.#options.stopGraceMsMax);
   }
 
   all(): readonly Live[] {
@@ -238,8 +248,8 @@ export class Executions {
         kept.untold.push(effect.event);
         return this.#touch(kept);
       case "prepare":
-        // After a power cut nothing else may tell of the start.
-        if (kept.order.runsOnce) return this.#noteOnceStored(kept, effect);
+        // After a power cut nothing else may tell of the start, or to which run a start belongs.
+        if (kept.order.runsOnce || runOf(kept.state) > 0) return this.#noteOnceStored(kept, effect);
         return void this.#effects.push({ live: kept, effect });
       default:
         this.#effects.push({ live: kept, effect });
@@ -319,12 +329,12 @@ export class Executions {
       keepsResults: this.#keepsResults(state),
     });
     if (!kept.isStored) journal.putOrder(kept.row, kept.order);
-    this.#writeDeadline(kept, state);
-    const phase = phaseOf(state);
-    if (isReported && phase !== kept.reported) {
+    this.#writeDeadlines(kept, state);
+    const mark = reportMark(state);
+    if (isReported && mark !== kept.reported) {
       this.#options.send(
         kept.home,
-        reportMessage(toReport({ ...kept, revision, state })),
+        reportMessage(toReport({ ...kept, revision, state }, lifetime.nowMs())),
       );
     }
     // Written twice in one transaction, each event is told once all the same.
@@ -335,11 +345,11 @@ export class Executions {
     database.afterCommit(() => {
       kept.isStored = true;
       for (const effect of allowed) this.#allow(kept, effect);
-      if (isReported) kept.reported = phase;
+      if (isReported) kept.reported = mark;
       kept.untold.splice(0, told.length);
       kept.toldCount -= told.length;
       // Decided on further meanwhile, or not told yet: it is written again.
-      if (kept.state !== state || kept.untold.length > 0 || phase !== kept.reported) {
+      if (kept.state !== state || kept.untold.length > 0 || mark !== kept.reported) {
         return this.#options.nudge();
       }
       this.#settle(kept);
@@ -364,12 +374,13 @@ export class Executions {
       this.#options.keepsResultsHere.has(state.result.type);
   }
 
-  #writeDeadline(kept: Kept, state: ExecutionState): void {
+  #writeDeadlines(kept: Kept, state: ExecutionState): void {
     const { deadlines } = this.#options;
+    if (state.phase === "restarting") deadlines.set(kept.id, RESTART_DEADLINE, state.inMs);
+    else deadlines.clear(kept.id, RESTART_DEADLINE);
     const { executionMs } = kept.order.task.timeouts;
     if (executionMs === 0) return;
-    const isTimed = state.phase === "running" && state.stopping === undefined;
-    if (isTimed) deadlines.set(kept.id, EXECUTION_DEADLINE, executionMs);
+    if (isTimed(state)) deadlines.set(kept.id, EXECUTION_DEADLINE, executionMs);
     else deadlines.clear(kept.id, EXECUTION_DEADLINE);
   }
 
@@ -407,6 +418,14 @@ function fresh() {
     overtakenCount: 0,
     onceStored: new Set<Effect>(),
   };
+}
+
+/** From the start of the first run on, until it is being ended for good. */
+function isTimed(state: ExecutionState): boolean {
+  if (state.phase === "restarting") return true;
+  if (state.phase !== "running" && (state.phase !== "preparing" || state.past === undefined)) return false;
+  const because = state.stopping?.because;
+  return because !== "order" && because !== "time_out";
 }
 
 function toWaiting({ id, row, order, overtakenCount }: Kept): Waiting {

@@ -1,5 +1,6 @@
 /** ACCEPT: what arrives from homes. Runs inside sync's transaction; everything is idempotent by execution id. */
 import type { Log } from "../../shared/log.ts";
+import type { Lifetime } from "../../shared/ledger/lifetime.ts";
 import type { Message } from "../../shared/ledger/outbox.ts";
 import type { SyncProgram } from "../../shared/ledger/sync.ts";
 import { LIMITS } from "../../shared/limits.ts";
@@ -31,6 +32,7 @@ export interface ReceiveOptions {
   readonly refuses: () => Failure | undefined;
   readonly factsMessage: () => Message;
   readonly send: (peer: PeerId, message: Message) => void;
+  readonly lifetime: Lifetime;
   readonly log: Log;
 }
 
@@ -64,7 +66,7 @@ export class Receive implements SyncProgram {
 
   snapshot(peer: PeerId): readonly Message[] {
     const reports = this.#options.journal.loadUnconfirmed(peer)
-      .map((record) => reportMessage(toReport(record)));
+      .map((record) => reportMessage(toReport(record, this.#nowMs)));
     return [this.#options.factsMessage(), ...reports];
   }
 
@@ -139,8 +141,7 @@ export class Receive implements SyncProgram {
     const { executions, journal } = this.#options;
     const live = executions.find(id);
     if (live !== undefined) {
-      const { stopGraceMs } = live.order;
-      executions.decide(id, { type: "stop_ordered", message, graceMs: stopGraceMs });
+      executions.decide(id, { type: "stop_ordered", message, graceMs: executions.graceOf(live) });
       return executions.writeNow(id);
     }
     // Ended already: its report says so. Never heard of: there is nothing to stop, and its home must not wait.
@@ -149,11 +150,15 @@ export class Receive implements SyncProgram {
 
   #sendStopped(to: PeerId, id: ExecutionId, message: string): void {
     const outcome = { kind: "stopped", code: "stopped", message } as const;
-    this.#options.send(to, reportMessage(toReport({ id, revision: 1, state: { phase: "ended", outcome } })));
+    this.#sendReport(to, { id, revision: 1, state: { phase: "ended", outcome } });
   }
 
   #sendReport(to: PeerId, known: Reported): void {
-    this.#options.send(to, reportMessage(toReport(known)));
+    this.#options.send(to, reportMessage(toReport(known, this.#nowMs)));
+  }
+
+  get #nowMs(): number {
+    return this.#options.lifetime.nowMs();
   }
 
   /** An order from a newer home: the execution must not wait for ever. */
@@ -168,10 +173,7 @@ export class Receive implements SyncProgram {
       message: "this node does not understand the order",
       hint: "The node runs another version than its home: upgrade the older one",
     } as const;
-    this.#options.send(
-      from,
-      reportMessage(toReport({ id, revision: 1, state: { phase: "ended", outcome } })),
-    );
+    this.#sendReport(from, { id, revision: 1, state: { phase: "ended", outcome } });
   }
 
   /** What its home no longer wants is stopped; what ended may be forgotten. */

@@ -1,4 +1,5 @@
 /** REPORT: what an execution's state says to its home. */
+import type { ErrorCode } from "../../shared/errors.ts";
 import type { Message } from "../../shared/ledger/outbox.ts";
 import type { ImageFound } from "../../shared/model/image.ts";
 import type { ExecutionId } from "../../shared/model/ids.ts";
@@ -6,11 +7,12 @@ import type { HistoryEvent } from "../../shared/model/history.ts";
 import type { Port } from "../../shared/model/port.ts";
 import type { Report } from "../../shared/model/report.ts";
 import type { ExecutionHappened } from "../../shared/wire/messages.ts";
-import type { ExecutionState } from "../core/execution.ts";
-import type { Failure } from "../core/outcome.ts";
+import { type ExecutionState, type Health, type Restarting, runOf } from "../core/execution.ts";
+import { type Failure, formatSeconds } from "../core/outcome.ts";
 
-/** The phase as homes know it: the kind of the outcome once it has ended. */
+/** The phase as homes know it: the kind of the outcome once it has ended; what waits for its next run is being prepared. */
 export function phaseOf(state: ExecutionState): Report["phase"] {
+  if (state.phase === "restarting") return "preparing";
   return state.phase === "ended" ? state.outcome.kind : state.phase;
 }
 
@@ -23,15 +25,28 @@ export interface Reported {
   readonly ports?: readonly Port[];
 }
 
-/** The whole observed state. */
-export function toReport({ id, revision, state, image, ports }: Reported): Report {
-  const report = {
+/** What makes a report worth sending: another text than that of the last one. */
+export function reportMark(state: ExecutionState): string {
+  const { status, message } = healthOf(state) ?? {};
+  return [phaseOf(state), runOf(state), status, message].join(" ");
+}
+
+/** The whole observed state. `nowMs` is the agent's lifetime. */
+export function toReport(
+  { id, revision, state, image, ports }: Reported,
+  nowMs: number,
+): Report {
+  const health = healthOf(state);
+  const report: Report = {
     executionId: id,
     revision,
     phase: phaseOf(state),
+    ...runsOf(state),
     ...(image && { image }),
     ...(ports && { ports }),
+    ...(health && { health: toHealth(health, nowMs) }),
   };
+  if (state.phase === "restarting") return { ...report, ...whyWaiting(state) };
   if (state.phase !== "ended") return report;
   const { outcome, output, result } = state;
   return {
@@ -39,6 +54,33 @@ export function toReport({ id, revision, state, image, ports }: Reported): Repor
     ...(outcome.kind === "completed" ? { hint: outcome.hint } : whyOf(outcome)),
     output,
     result,
+  };
+}
+
+/** Of one that runs; what has just crashed is not healthy. */
+function healthOf(state: ExecutionState): Health | undefined {
+  if (state.phase === "running") return state.health;
+  if (state.phase !== "restarting") return undefined;
+  return { status: "unhealthy", sinceMs: state.sinceMs, message: state.past.lastExit.message };
+}
+
+function toHealth({ status, sinceMs, message }: Health, nowMs: number): Report["health"] {
+  return { status, forMs: Math.max(0, nowMs - sinceMs), ...(message !== undefined && { message }) };
+}
+
+function runsOf(state: ExecutionState): Pick<Report, "restarts" | "lastExit"> {
+  if (state.phase === "queued" || state.past === undefined) return {};
+  const restarts = runOf(state);
+  return { ...(restarts > 0 && { restarts }), lastExit: state.past.lastExit };
+}
+
+function whyWaiting({ past, inMs }: Restarting): Failure {
+  const { code, message } = past.lastExit;
+  const pause = formatSeconds(Math.ceil(inMs / 100) * 100);
+  return {
+    code: code as ErrorCode,
+    message: `${message}. Its node starts it again after a pause of ${pause} (restart ${past.run})`,
+    hint: "Look at its logs",
   };
 }
 

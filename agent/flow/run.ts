@@ -7,16 +7,27 @@ import { AppError, asAppError } from "../../shared/errors.ts";
 import { invariant } from "../../shared/invariant.ts";
 import type { Log } from "../../shared/log.ts";
 import type { ExecutionId } from "../../shared/model/ids.ts";
+import { isEndless } from "../../shared/model/job.ts";
 import type { RunOutput } from "../../shared/model/result.ts";
-import type { Effect, ExecutionEvent } from "../core/execution.ts";
+import {
+  type Effect,
+  type ExecutionEvent,
+  type ExecutionState,
+  type Restarting,
+  runOf,
+} from "../core/execution.ts";
 import { type Exit, type Failure, NO_EXIT_CODE, outcomeOf } from "../core/outcome.ts";
+import { isCrash } from "../core/restart.ts";
+import { healthCheckOf } from "../core/health.ts";
 import { type Held, recover } from "../core/recover.ts";
 import type { Engine, Mount } from "../engines/engine.ts";
 import type { Workspace } from "../host/host.ts";
 import type { Input } from "../inputs/input.ts";
 import { type Publisher, PUBLISHES_NOTHING } from "../publishers/publisher.ts";
+import type { Again } from "./again.ts";
 import type { Executions, Live } from "./executions.ts";
 import { engineTask } from "./engine_task.ts";
+import type { WatchHealth } from "./watch_health.ts";
 
 /** Ports that run executions. */
 export interface RunOptions {
@@ -29,6 +40,10 @@ export interface RunOptions {
   /** Variables of the host, for tasks that may be given them. */
   readonly hostEnv: (name: string) => string | undefined;
   readonly clock: Clock;
+  /** The agent's lifetime. */
+  readonly nowMs: () => number;
+  readonly again: Again;
+  readonly health: WatchHealth;
   readonly log: Log;
   /** Called when a transaction found the disk full: gives up the bytes kept for that. */
   readonly onDiskFull: () => void;
@@ -122,6 +137,7 @@ export class Run {
       case "prepare":
         return this.#spawn(this.#prepare(live));
       case "wait":
+        this.#options.health.watch(live);
         return this.#spawn(this.#wait(live));
       case "stop":
         return this.#spawn(this.#stop(live, effect.graceMs));
@@ -152,13 +168,14 @@ export class Run {
   async #prepare(live: Live): Promise<void> {
     const signal = this.#signalOf(live.id);
     const { order } = live;
+    const run = runOf(live.state);
     try {
       const engine = this.#engineOf(live);
       if (engine === undefined) throw new AppError(ENGINE_GONE.code, ENGINE_GONE.message);
-      const folder = await this.#options.workspace.create(
-        live.id,
-        order.task.resultPaths.map(({ name }) => name),
-      );
+      const { workspace } = this.#options;
+      const results = order.task.resultPaths.map(({ name }) => name);
+      if (run > 0) await workspace.clearResults(live.id, results);
+      const folder = await workspace.create(live.id, results);
       const inputs = await this.#prepareInputs(live, folder.path, signal);
       signal.throwIfAborted();
       // A stop may be on disk and acknowledged by now: then nothing starts any more.
@@ -166,7 +183,7 @@ export class Run {
         throw new AppError("interrupted", "The execution was stopped");
       }
       await engine.start(
-        engineTask(order, { folder, inputs, ports: live.ports ?? [], hostEnv: this.#options.hostEnv }),
+        engineTask(order, { run, folder, inputs, ports: live.ports ?? [], hostEnv: this.#options.hostEnv }),
         {
           signal,
           onProgress: (message) => this.push(live.id, { type: "progressed", message }),
@@ -174,9 +191,25 @@ export class Run {
         },
       );
     } catch (error) {
-      return this.push(live.id, { type: "start_failed", failure: failureOf(error, "input_failed") });
+      return this.#pushStartFailed(live, failureOf(error, "input_failed"));
     }
-    this.push(live.id, { type: "started" });
+    this.push(live.id, { type: "started", ...this.#beginning(live) });
+  }
+
+  /** A start that failed may be tried again here when another has gone before, or nobody else can be asked. */
+  #pushStartFailed(live: Live, failure: Failure): void {
+    const around = this.#options.again.surroundingsOf(live);
+    const mayTryAgain = around !== undefined && isEndless(live.order.jobType) &&
+      (runOf(live.state) > 0 || !around.isHomeReached);
+    this.push(live.id, {
+      type: "start_failed",
+      failure,
+      ...(mayTryAgain && { circumstances: { ...around, isCrash: true, isBlameless: false } }),
+    });
+  }
+
+  #beginning(live: Live): { atMs: number; isWatched: boolean } {
+    return { atMs: this.#options.nowMs(), isWatched: healthCheckOf(live.order) !== undefined };
   }
 
   async #prepareInputs(live: Live, folder: string, signal: AbortSignal): Promise<Mount[]> {
@@ -208,16 +241,23 @@ export class Run {
   }
 
   #pushExit(live: Live, exit: Exit): void {
-    const output = this.#previewOf(live.id, exit);
+    const output = this.#previewOf(live, exit);
     const outcome = outcomeOf(exit, live.order);
-    this.push(live.id, { type: "exited", outcome, output });
+    const around = this.#options.again.surroundingsOf(live);
+    const isOne = isCrash(outcome, live.order);
+    this.push(live.id, {
+      type: "exited",
+      outcome,
+      output,
+      ...(around && { circumstances: { ...around, isCrash: isOne, isBlameless: false } }),
+    });
   }
 
   /** An end counts whether the beginning of the output can be read or not: the files are still there. */
-  #previewOf(id: ExecutionId, exit: Exit): RunOutput {
+  #previewOf({ id, state }: Live, exit: Exit): RunOutput {
     const exitCode = exit.exitCode ?? NO_EXIT_CODE;
     try {
-      return this.#options.workspace.readPreview(id, exitCode);
+      return this.#options.workspace.readPreview(id, exitCode, outputFrom(state));
     } catch (error) {
       this.#options.log.warn("Cannot read the beginning of an output", { executionId: id, error });
       return { stdout: "", stdoutIsTruncated: true, stderr: "", stderrIsTruncated: true, exitCode };
@@ -280,35 +320,65 @@ export class Run {
    */
   async recover(): Promise<void> {
     if (this.#isRecovered) return;
-    const { executions, engines, workspace, log } = this.#options;
+    const { executions, engines, log } = this.#options;
     const live = executions.all().filter(({ state }) => state.phase !== "ended");
     const held = new Map<string, Held>();
     for (const [type, engine] of engines) {
       const own = live.filter(({ order }) => order.task.engine.type === type);
-      for (const found of await engine.list(new Map(own.map(({ id }) => [id, workspace.pathOf(id)])))) {
-        const { exit } = found;
-        if (found.isRunning) held.set(found.executionId, { isRunning: true });
-        else if (exit !== undefined) {
-          const output = this.#previewOf(found.executionId as ExecutionId, exit);
-          held.set(found.executionId, { isRunning: false, exit, output });
-        }
-      }
+      for (const [id, found] of await this.#ask(engine, own)) held.set(id, found);
     }
     this.#isRecovered = true;
-    for (const { id, state, order } of live) {
-      const event = recover(state, held.get(id), order);
-      if (event !== undefined) executions.decide(id, event);
+    for (const one of live) {
+      if (one.state.phase === "restarting") this.#endPause(one, one.state);
+      const event = recover(one.state, held.get(one.id), {
+        order: one.order,
+        graceMs: executions.graceOf(one),
+        ...this.#beginning(one),
+        circumstances: this.#options.again.surroundingsOf(one),
+      });
+      if (event !== undefined) executions.decide(one.id, event);
     }
     if (live.length > 0) log.info("Resumed executions", { count: live.length, held: held.size });
+  }
+
+  /** A crash may have taken time from the clock that deadlines go by: a pause gets no longer than it is. */
+  #endPause(live: Live, { past, inMs }: Restarting): void {
+    this.#options.clock.after(inMs, () => {
+      const { state } = live;
+      const isOn = state.phase === "restarting" && state.past.run === past.run;
+      if (isOn) this.push(live.id, { type: "restart_due" });
+    });
+  }
+
+  /** What an engine still holds of these. */
+  async #ask(engine: Engine, own: readonly Live[]): Promise<readonly (readonly [ExecutionId, Held])[]> {
+    const { workspace } = this.#options;
+    const byId = new Map<string, Live>(own.map((live) => [live.id, live]));
+    const runs = new Map(
+      own.map(({ id, state }) => [id as string, { folder: workspace.pathOf(id), run: runOf(state) }]),
+    );
+    const found: (readonly [ExecutionId, Held])[] = [];
+    for (const { executionId, isRunning, exit } of await engine.list(runs)) {
+      const live = byId.get(executionId)!;
+      if (isRunning) found.push([live.id, { isRunning: true }]);
+      else if (exit !== undefined) {
+        found.push([live.id, { isRunning: false, exit, output: this.#previewOf(live, exit) }]);
+      }
+    }
+    return found;
   }
 
   /** Running tasks go on; nothing more is decided. */
   close(): void {
     this.#cancelTimer?.();
+    this.#options.health.close();
     this.#closing.abort();
     for (const abort of this.#aborts.values()) abort.abort();
   }
 }
+
+/** Where the output of the present run begins. */
+const outputFrom = (state: ExecutionState) => "past" in state ? state.past?.outputFrom : undefined;
 
 const ENGINE_GONE: Failure = { code: "engine_missing", message: "this node no longer has the engine" };
 

@@ -1,7 +1,7 @@
 /** What is due by time: execution time-outs, old executions, the disk's reserve. */
 import type { Clock } from "../../shared/clock.ts";
 import type { Database } from "../../shared/ledger/database.ts";
-import type { Deadlines } from "../../shared/ledger/deadlines.ts";
+import type { Deadlines, Due } from "../../shared/ledger/deadlines.ts";
 import { AppError } from "../../shared/errors.ts";
 import type { Lifetime } from "../../shared/ledger/lifetime.ts";
 import { LIMITS } from "../../shared/limits.ts";
@@ -10,11 +10,11 @@ import type { Task } from "../../shared/model/job.ts";
 import { digestOf } from "../../shared/spec/content.ts";
 import { parseDataUrl } from "../../shared/spec/data_url.ts";
 import type { Stage } from "../../shared/supervise.ts";
-import type { ExecutionEvent } from "../core/execution.ts";
+import { type ExecutionEvent, runOf } from "../core/execution.ts";
 import type { ContentStore } from "../host/host.ts";
 import type { Journal } from "../store/journal.ts";
 import type { DiskWatch } from "./disk_watch.ts";
-import { EXECUTION_DEADLINE, type Executions } from "./executions.ts";
+import { EXECUTION_DEADLINE, type Executions, RESTART_DEADLINE } from "./executions.ts";
 import type { KeepLeft } from "./keep_left.ts";
 
 /** What is swept, and who hears of it. */
@@ -47,7 +47,7 @@ export class Sweep implements Stage {
   #lookAtMs = 0;
   #cancel: (() => void) | undefined;
   #isRefusing = false;
-  /** Timed out and told: the engine is on it. */
+  /** Deadlines that have passed and were told of. */
   readonly #told = new Set<string>();
 
   constructor(options: SweepOptions) {
@@ -83,18 +83,25 @@ export class Sweep implements Stage {
     return isMore;
   }
 
+  /** What has passed stays so until its state is written: it is told once. */
   #timeOut(): void {
     const { deadlines, executions, push } = this.#options;
-    const passed = deadlines.passed().filter(({ kind }) => kind === EXECUTION_DEADLINE);
-    for (const { about } of passed) {
+    const passed = deadlines.passed();
+    const key = ({ about, kind }: Due) => {
       const live = executions.find(about as ExecutionId);
-      if (live === undefined || this.#told.has(about)) continue;
-      this.#told.add(about);
-      const { task, stopGraceMs } = live.order;
-      push(live.id, { type: "timed_out", timeoutMs: task.timeouts.executionMs, graceMs: stopGraceMs });
+      return `${kind} ${about} ${live === undefined ? "" : runOf(live.state)}`;
+    };
+    for (const due of passed) {
+      const live = executions.find(due.about as ExecutionId);
+      if (live === undefined || this.#told.has(key(due))) continue;
+      this.#told.add(key(due));
+      if (due.kind === RESTART_DEADLINE) push(live.id, { type: "restart_due" });
+      if (due.kind !== EXECUTION_DEADLINE) continue;
+      const timeoutMs = live.order.task.timeouts.executionMs;
+      push(live.id, { type: "timed_out", timeoutMs, graceMs: executions.graceOf(live) });
     }
-    const still = new Set(passed.map(({ about }) => about));
-    for (const about of this.#told) if (!still.has(about)) this.#told.delete(about);
+    const still = new Set(passed.map(key));
+    for (const told of this.#told) if (!still.has(told)) this.#told.delete(told);
   }
 
   #watchDisk(): void {

@@ -11,6 +11,8 @@ export interface TailOptions {
   readonly clock: Clock;
   /** Whether the execution may still print. */
   readonly isLive: (id: ExecutionId) => boolean;
+  /** Whether what it prints may go on after the end of a run. */
+  readonly mayRunAgain: (id: ExecutionId) => boolean;
   readonly signal: AbortSignal;
 }
 
@@ -48,8 +50,10 @@ export class TailLogs {
   async #look(id: ExecutionId, cursor: string): Promise<LogAnswer> {
     // Asked before reading: what ends while it is read is read once more.
     const isLive = this.#options.isLive(id);
+    const mayGoOn = this.#options.mayRunAgain(id);
     const { pieces, cursor: next, isComplete } = await this.#options.workspace.readOutput(id, cursor);
     // One that never started, or whose engine died, has no mark of an end.
-    return { pieces: [...pieces], cursor: next, isComplete: isComplete || (!isLive && pieces.length === 0) };
+    const isOver = !mayGoOn && (isComplete || (!isLive && pieces.length === 0));
+    return { pieces: [...pieces], cursor: next, isComplete: isOver };
   }
 }

@@ -83,10 +83,31 @@ export class Folders implements Workspace {
     return bytes;
   }
 
-  readPreview(executionId: string, exitCode: number): RunOutput {
+  async clearResults(executionId: string, resultNames: readonly string[]): Promise<void> {
     const folder = this.pathOf(executionId);
-    const [stdout, stdoutIsTruncated] = readStart(`${folder}/stdout`);
-    const [stderr, stderrIsTruncated] = readStart(`${folder}/stderr`);
+    for (const name of ["exitCode", ...resultNames]) {
+      try {
+        await Deno.remove(`${folder}/${name}`, { recursive: true });
+      } catch (cause) {
+        if (cause instanceof Deno.errors.NotFound) continue;
+        throw recogniseIo(cause, `Cannot clear the results of execution "${executionId}"`);
+      }
+    }
+  }
+
+  outputBytes(executionId: string): { stdout: number; stderr: number } {
+    const folder = this.pathOf(executionId);
+    return { stdout: sizeOf(`${folder}/stdout`), stderr: sizeOf(`${folder}/stderr`) };
+  }
+
+  readPreview(
+    executionId: string,
+    exitCode: number,
+    from: { stdout: number; stderr: number } = { stdout: 0, stderr: 0 },
+  ): RunOutput {
+    const folder = this.pathOf(executionId);
+    const [stdout, stdoutIsTruncated] = readStart(`${folder}/stdout`, from.stdout);
+    const [stderr, stderrIsTruncated] = readStart(`${folder}/stderr`, from.stderr);
     return { stdout, stdoutIsTruncated, stderr, stderrIsTruncated, exitCode };
   }
 
@@ -189,8 +210,17 @@ async function lstatOrNothing(path: string): Promise<Deno.FileInfo | undefined> 
   }
 }
 
-/** The first bytes as text, cut before a character that is not whole; and whether there is more. */
-function readStart(path: string): [text: string, isTruncated: boolean] {
+function sizeOf(path: string): number {
+  try {
+    return Deno.statSync(path).size;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return 0;
+    throw recogniseIo(error, `Cannot look at "${path}"`);
+  }
+}
+
+/** The first bytes from `offset` on as text, cut before a character that is not whole; and whether there is more. */
+function readStart(path: string, offset: number): [text: string, isTruncated: boolean] {
   let file: Deno.FsFile;
   try {
     file = Deno.openSync(path);
@@ -201,6 +231,7 @@ function readStart(path: string): [text: string, isTruncated: boolean] {
   try {
     const bytes = new Uint8Array(LIMITS.outputPreviewBytes + 1);
     let length = 0;
+    if (offset > 0) file.seekSync(offset, Deno.SeekMode.Start);
     for (let count; length < bytes.length && (count = file.readSync(bytes.subarray(length))) !== null;) {
       length += count;
     }

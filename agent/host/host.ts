@@ -43,8 +43,16 @@ export interface Workspace {
   remove(executionId: string): Promise<void>;
   /** Bytes of everything that it left; 0 when there is nothing. */
   sizeOf(executionId: string): Promise<number>;
-  /** The first bytes of each stream; empty where there is none. */
-  readPreview(executionId: string, exitCode: number): RunOutput;
+  /** Empties the folders of results, which an earlier run has written to. Idempotent. Errors: `io`. */
+  clearResults(executionId: string, resultNames: readonly string[]): Promise<void>;
+  /** How much output of each stream is there. */
+  outputBytes(executionId: string): { readonly stdout: number; readonly stderr: number };
+  /** The first bytes of each stream, from the given ones on; empty where there is none. */
+  readPreview(
+    executionId: string,
+    exitCode: number,
+    from?: { readonly stdout: number; readonly stderr: number },
+  ): RunOutput;
   /** From an earlier page's cursor; "" is the beginning. Errors: `bad_request` for a cursor that is none. */
   readOutput(executionId: string, cursor: string): Promise<OutputPage>;
   /** stdout, stderr, exitCode and one folder for each result, sorted by path. Links are left out. */
@@ -81,6 +89,12 @@ export interface ContentStore {
   /** Everything that is here. */
   held(): { readonly count: number; readonly bytes: number };
 }
+
+/**
+ * Asks an HTTP server and answers with its status; redirections are not followed, and nothing is kept of the body. Rejects when
+ * there is no answer in time.
+ */
+export type HttpGet = (url: string, options: { timeoutMs: number; signal: AbortSignal }) => Promise<number>;
 
 /** What the machine is and has. */
 export interface Machine {

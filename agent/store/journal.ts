@@ -7,6 +7,7 @@ import type { Database, SqlRow } from "../../shared/ledger/database.ts";
 import { encodeBody, parseBody } from "../../shared/ledger/body.ts";
 import { Damaged } from "../../shared/ledger/damaged.ts";
 import type { ErrorCode } from "../../shared/errors.ts";
+import { HealthStatus, LastExit } from "../../shared/model/execution.ts";
 import type { EvaluationId, ExecutionId, JobId } from "../../shared/model/ids.ts";
 import { ImageFound } from "../../shared/model/image.ts";
 import { Port } from "../../shared/model/port.ts";
@@ -28,17 +29,43 @@ const Outcome = z.discriminatedUnion("kind", [
 const Stopping = z.discriminatedUnion("because", [
   z.object({ because: z.literal("order"), message: z.string(), graceMs: z.number() }),
   z.object({ because: z.literal("time_out"), timeoutMs: z.number(), graceMs: z.number() }),
+  z.object({ because: z.literal("unhealthy"), message: z.string(), graceMs: z.number() }),
+  z.object({ because: z.literal("agent_restart"), then: z.enum(["restart", "fail"]), graceMs: z.number() }),
 ]);
+const Past = z.object({
+  run: z.number(),
+  lastExit: LastExit,
+  outputFrom: z.object({ stdout: z.number(), stderr: z.number() }),
+  intervalFromMs: z.number(),
+  intervalCount: z.number(),
+  streak: z.number(),
+});
+const Health = z.object({ status: HealthStatus, sinceMs: z.number(), message: z.string().optional() });
 /** The states of `core/execution.ts`, as they are stored. */
 const State = z.discriminatedUnion("phase", [
   z.object({ phase: z.literal("queued") }),
-  z.object({ phase: z.enum(["preparing", "running"]), stopping: Stopping.optional() }),
-  z.object({ phase: z.literal("publishing"), outcome: Outcome, output: RunOutput }),
+  z.object({ phase: z.literal("preparing"), stopping: Stopping.optional(), past: Past.optional() }),
+  z.object({
+    phase: z.literal("running"),
+    stopping: Stopping.optional(),
+    past: Past.optional(),
+    startedMs: z.number().optional(),
+    health: Health.optional(),
+  }),
+  z.object({
+    phase: z.literal("restarting"),
+    past: Past,
+    inMs: z.number(),
+    sinceMs: z.number(),
+    output: RunOutput,
+  }),
+  z.object({ phase: z.literal("publishing"), outcome: Outcome, output: RunOutput, past: Past.optional() }),
   z.object({
     phase: z.literal("ended"),
     outcome: Outcome,
     output: RunOutput.optional(),
     result: PublishedResult.optional(),
+    past: Past.optional(),
   }),
 ]);
 

@@ -29,7 +29,7 @@ export function orderForget(send: Send, { id, nodeId }: Pick<Execution, "id" | "
 }
 
 function runMessage({ spec, version, image }: Job, execution: Execution): Message {
-  const { successExitCodes, retry } = spec;
+  const { successExitCodes, retry, stopSignal, restart, onAgentRestart, health } = spec;
   const order: Order = {
     desired: "run",
     executionId: execution.id,
@@ -44,6 +44,7 @@ function runMessage({ spec, version, image }: Job, execution: Execution): Messag
     task: spec.task,
     successExitCodes: successExitCodes ?? (retry.attempts > 0 ? [0] : undefined),
     stopGraceMs: spec.stopGraceMs,
+    ...{ stopSignal, restart, onAgentRestart, health },
     ...(retry.lostAttempts === 0 && { runsOnce: true }),
     ...(image?.digest !== undefined && { image: image.digest }),
   };

@@ -160,16 +160,19 @@ export class Outbox {
   }
 
   #toEntry(row: SqlRow): Entry {
-    const ageMs = row.process === this.process
-      ? this.#clock.uptimeMs() - Number(row.uptime_ms)
-      : Math.max(0, this.#clock.wallMs() - Number(row.at_ms));
     return {
       seq: Number(row.seq),
       kind: String(row.kind),
       about: String(row.about),
-      ageMs: Math.round(ageMs),
+      ageMs: Math.round(this.#ageMs(row)),
       body: decodeBody(row.body),
     };
+  }
+
+  #ageMs(row: SqlRow): number {
+    return row.process === this.process
+      ? this.#clock.uptimeMs() - Number(row.uptime_ms)
+      : Math.max(0, this.#clock.wallMs() - Number(row.at_ms));
   }
 
   /** The chain's value at `seq`, when this side still knows it. */
@@ -233,6 +236,16 @@ export class Outbox {
         this.put(peer, { lane, kind: String(kind), about: String(about), body: decodeBody(body) });
       });
     }
+  }
+
+  /** How long ago the oldest message of the lane that the peer has not acknowledged was written; undefined: none waits. */
+  oldestAgeMs(peer: PeerId, lane: Lane): number | undefined {
+    const row = this.#database.get(
+      "SELECT at_ms, uptime_ms, process FROM outbox WHERE peer = ? AND lane = ? ORDER BY seq LIMIT 1",
+      peer,
+      lane,
+    );
+    return row && this.#ageMs(row);
   }
 
   /** How many messages wait for the peer. */

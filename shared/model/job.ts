@@ -4,6 +4,7 @@ import { Constraint } from "./constraint.ts";
 import { JobId } from "./ids.ts";
 import { JobImage } from "./image.ts";
 import { PortWish } from "./port.ts";
+import { HealthCheck, OnAgentRestart, RestartPolicy, StopSignal } from "./policy.ts";
 import { Resources } from "./resources.ts";
 
 /** An adapter by name, with parameters that only the adapter reads. Keys keep the spec's casing. */
@@ -134,6 +135,14 @@ export const JobSpec = z.object({
   successExitCodes: z.array(z.number().int()).optional(),
   /** Between the stop signal and the kill. */
   stopGraceMs: z.number().int().nonnegative(),
+  /** What asks a task to end; absent: what its image says, else SIGTERM. */
+  stopSignal: StopSignal.optional(),
+  /** Absent: that of the type, see `restart_default.ts`. */
+  restart: RestartPolicy.optional(),
+  /** Absent: reattach. */
+  onAgentRestart: OnAgentRestart.optional(),
+  /** Absent: `HEALTH_DEFAULT` for types without an end, none for the others. */
+  health: HealthCheck.optional(),
 });
 export type JobSpec = Readonly<z.infer<typeof JobSpec>>;
 

@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { EvaluationId, ExecutionId, JobId } from "./ids.ts";
 import { JobType, Task } from "./job.ts";
+import { HealthCheck, OnAgentRestart, RestartPolicy, StopSignal } from "./policy.ts";
 
 /** Home → agent: what should be of one execution. */
 export const Order = z.discriminatedUnion("desired", [
@@ -20,6 +21,11 @@ export const Order = z.discriminatedUnion("desired", [
     /** Exit codes that complete the execution; absent: all. */
     successExitCodes: z.array(z.number().int()).optional(),
     stopGraceMs: z.number().int(),
+    /** These four as in the job's spec. */
+    stopSignal: StopSignal.optional(),
+    restart: RestartPolicy.optional(),
+    onAgentRestart: OnAgentRestart.optional(),
+    health: HealthCheck.optional(),
     /** Rather not at all than twice, whatever happens to the node: the job allows no attempt after a loss. */
     runsOnce: z.boolean().optional(),
     /** `NAME@sha256:…` that an earlier attempt of the job's version ran: this one runs the same. */

@@ -55,6 +55,8 @@ async function runMany({ count, width }: { count: number; width: number }): Prom
     workspace: new Folders(`${folder}/executions`, { readOutput: readOutputPage }),
     contents: noContents,
     machine: simulatedMachine(),
+    random: Math.random,
+    httpGet: () => Promise.reject(new Error("there is no network")),
     nudge: (stage) => running.get(stage)?.nudge(),
   });
   const home = new SimulatedHome({

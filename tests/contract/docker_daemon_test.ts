@@ -6,7 +6,7 @@ import { openDockerEngine } from "../../agent/engines/docker_engine.ts";
 import { type DockerPolicy, POLICY_DEFAULT } from "../../agent/engines/docker_policy.ts";
 import type { Engine, EngineExit, EngineTask } from "../../agent/engines/engine.ts";
 import { BUSYBOX, type DaemonOptions, DockerDaemon } from "../support/docker_daemon.ts";
-import { TaskFolder } from "../support/engine_tasks.ts";
+import { runsOf, TaskFolder } from "../support/engine_tasks.ts";
 import { waitUntil } from "../support/wait_until.ts";
 
 /** A shell script as a task. */
@@ -72,7 +72,7 @@ Deno.test("a container that a daemon ended while no agent was there was cut shor
     await daemon.stop();
     await daemon.begin();
     const second = open();
-    const folders = new Map([task, done].map(({ executionId, folder }) => [executionId, folder]));
+    const folders = runsOf(task, done);
     const [held] = await second.list(folders);
     assert(held?.exit !== undefined);
     assertEquals(codeOf(held.exit), "interrupted");
@@ -128,7 +128,7 @@ Deno.test("an agent that starts before the daemon finds its containers once the 
     await first.close();
     await daemon.stop();
     const second = open();
-    const folders = new Map([[task.executionId, task.folder]]);
+    const folders = runsOf(task);
     assertEquals(await second.list(folders), [{ executionId: task.executionId, isRunning: true }]);
     await daemon.begin();
     assertEquals(await second.wait(task.executionId), { kind: "exited", exitCode: 6 });

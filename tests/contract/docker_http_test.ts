@@ -7,7 +7,7 @@ import { POLICY_DEFAULT } from "../../agent/engines/docker_policy.ts";
 import type { Engine, EngineTask } from "../../agent/engines/engine.ts";
 import { parseRange } from "../../shared/addresses.ts";
 import { BUSYBOX, DockerDaemon } from "../support/docker_daemon.ts";
-import { TaskFolder } from "../support/engine_tasks.ts";
+import { runsOf, TaskFolder } from "../support/engine_tasks.ts";
 import { waitUntil } from "../support/wait_until.ts";
 
 /** Stands for the public Internet: an address of this machine's that the node's owner has named. The others stay private. */
@@ -202,7 +202,7 @@ Deno.test("a new agent serves a running container again, at the same place, and 
   await waitUntil("it runs alone", async () => (await containers()).join() === containerName(it.executionId));
   await first.close();
   const second = open();
-  assertEquals(await second.list(new Map([[it.executionId, it.folder]])), [
+  assertEquals(await second.list(runsOf(it)), [
     { executionId: it.executionId, isRunning: true },
   ]);
   await folder.file(id, "");

@@ -2,7 +2,7 @@
 import { deepStrictEqual as assertEquals, ok as assert, rejects as assertRejects } from "node:assert";
 import type { Engine, EngineExit, EngineTask } from "../../agent/engines/engine.ts";
 import { LOG_START, readLogs } from "../../agent/engines/log_files.ts";
-import { TaskFolder } from "../support/engine_tasks.ts";
+import { runsOf, TaskFolder } from "../support/engine_tasks.ts";
 import { waitUntil } from "../support/wait_until.ts";
 
 /** What programs do that an adapter brings. */
@@ -185,7 +185,7 @@ export function engineContract(subject: Subject): void {
       const never = await subject.task(folder, "prints");
       await Promise.all([engine.start(ended), engine.start(running)]);
       const exit = await engine.wait(ended.executionId);
-      const folders = new Map([ended, running, never].map((task) => [task.executionId, task.folder]));
+      const folders = runsOf(ended, running, never);
       const expected = [
         { executionId: ended.executionId, isRunning: false, exit },
         { executionId: running.executionId, isRunning: true },
@@ -222,7 +222,7 @@ export function engineContract(subject: Subject): void {
     async (engine, folder) => {
       const task = await subject.task(folder, "waits");
       await killHolder(subject, [task], () => waitUntil("it prints", () => hasPrinted(task, "begin")));
-      const folders = new Map([[task.executionId, task.folder]]);
+      const folders = runsOf(task);
       assertEquals(await engine.list(folders), [{ executionId: task.executionId, isRunning: true }]);
       await engine.start(task);
       await folder.file("inputs/go", "");
@@ -237,7 +237,7 @@ export function engineContract(subject: Subject): void {
     const task = await subject.task(folder, "waits");
     await killHolder(subject, [task], () => waitUntil("it prints", () => hasPrinted(task, "begin")));
     await folder.file("inputs/go", "");
-    const folders = new Map([[task.executionId, task.folder]]);
+    const folders = runsOf(task);
     await waitUntil("its end is known", async () => (await engine.list(folders))[0]?.isRunning === false);
     assertEquals(await engine.list(folders), [
       { executionId: task.executionId, isRunning: false, exit: { kind: "exited", exitCode: 7 } },
@@ -249,7 +249,7 @@ export function engineContract(subject: Subject): void {
     const task = await subject.task(folder, "loops");
     await killHolder(subject, [task], () => waitUntil("it prints", () => hasPrinted(task, "begin")));
     const pid = await subject.processOf(task);
-    await engine.list(new Map([[task.executionId, task.folder]]));
+    await engine.list(runsOf(task));
     await engine.stop(task.executionId, GRACE);
     assert(!await isThere(pid));
     assertEquals((await engine.wait(task.executionId)).kind, "stopped");
@@ -263,7 +263,7 @@ export function engineContract(subject: Subject): void {
     });
     const pid = await subject.processOf(task);
     await waitUntil("its process ends", async () => !await isThere(pid));
-    const folders = new Map([[task.executionId, task.folder]]);
+    const folders = runsOf(task);
     await waitUntil("its end is known", async () => (await engine.list(folders))[0]?.isRunning === false);
     assertInterrupted((await engine.list(folders))[0]?.exit);
     await engine.start(task);
@@ -293,7 +293,7 @@ export function engineContract(subject: Subject): void {
         holder.kill("SIGKILL");
         await holder.status;
         await Promise.all([holder.stdout.cancel(), holder.stdin.close().catch(() => {})]);
-        await engine.list(new Map(tasks.map((task) => [task.executionId, task.folder])));
+        await engine.list(runsOf(...tasks));
         await Promise.all(tasks.map((task) => engine.start(task)));
         for (const task of tasks) {
           assertEquals(await engine.wait(task.executionId), { kind: "exited", exitCode: 3 });
@@ -304,12 +304,65 @@ export function engineContract(subject: Subject): void {
     },
   );
 
+  test(
+    "a later run starts once, after the end of the one before; its output follows",
+    async (engine, folder) => {
+      const task = await subject.task(folder, "prints");
+      await engine.start(task);
+      assertEquals(await engine.wait(task.executionId), { kind: "exited", exitCode: 3 });
+      const before = await readLogs(task.folder, LOG_START, 1000);
+      assert(before.isComplete);
+      const again = { ...task, run: 1 };
+      await Promise.all([engine.start(again), engine.start(again)]);
+      await engine.start(task);
+      assertEquals(await engine.wait(task.executionId), { kind: "exited", exitCode: 3 });
+      assertEquals(await textOf(task, "stdout"), "out\nout\n");
+      assertEquals(await textOf(task, "stderr"), "err\nerr\n");
+      const after = await readLogs(task.folder, before.cursor, 1000);
+      assertEquals(after.records.map(({ stream, bytes }) => `${stream} ${new TextDecoder().decode(bytes)}`), [
+        "stdout out\n",
+        "stderr err\n",
+      ]);
+      assert(after.isComplete);
+      const exit = { kind: "exited", exitCode: 3 } as const;
+      const held = { executionId: task.executionId, isRunning: false, exit };
+      assertEquals(await engine.list(runsOf(again)), [held]);
+      assertEquals(await engine.list(runsOf(task)), [], "of the run before nothing is held");
+    },
+  );
+
+  test("a run does not start while the one before is on", async (engine, folder) => {
+    const task = await subject.task(folder, "loops");
+    await engine.start(task);
+    await waitUntil("it prints", () => hasPrinted(task, "begin"));
+    await assertRejects(() => engine.start({ ...task, run: 1 }), /has not ended/);
+    await engine.stop(task.executionId, GRACE);
+    await engine.start({ ...task, run: 1 });
+    await waitUntil("it prints again", async () => (await textOf(task, "stdout")) === "begin\nbegin\n");
+    await engine.stop(task.executionId, GRACE);
+    assertEquals((await engine.wait(task.executionId)).kind, "stopped");
+  });
+
+  test(
+    "a later run outlives its agent, and one that the journal does not know is ended",
+    async (engine, folder) => {
+      const task = { ...await subject.task(folder, "loops"), run: 2 };
+      await killHolder(subject, [task], () => waitUntil("it prints", () => hasPrinted(task, "begin")));
+      const pid = await subject.processOf(task);
+      const other = await subject.open();
+      assertEquals(await other.list(runsOf(task)), [{ executionId: task.executionId, isRunning: true }]);
+      await other.close();
+      assertEquals(await engine.list(runsOf({ ...task, run: 0 })), []);
+      await waitUntil("its process ends", async () => !await isThere(pid));
+    },
+  );
+
   test("close() lets running tasks go on", async (engine, folder) => {
     const task = await subject.task(folder, "waits");
     const other = await subject.open();
     await other.start(task);
     await other.close();
-    assertEquals(await engine.list(new Map([[task.executionId, task.folder]])), [
+    assertEquals(await engine.list(runsOf(task)), [
       { executionId: task.executionId, isRunning: true },
     ]);
     await folder.file("inputs/go", "");

@@ -25,9 +25,9 @@ const SCRIPTS: Readonly<Record<Program, string>> = {
 
 const Inspected = z.object({ State: z.object({ Pid: z.number(), Status: z.string() }) });
 
-async function inspect({ executionId }: EngineTask) {
+async function inspect({ executionId, run }: EngineTask) {
   try {
-    return (await client.get(`/containers/${containerName(executionId)}/json`, Inspected)).State;
+    return (await client.get(`/containers/${containerName(executionId, run)}/json`, Inspected)).State;
   } catch (error) {
     if (isMissing(error)) return undefined;
     throw error;

@@ -3,7 +3,7 @@ import { deepStrictEqual as assertEquals, ok as assert } from "node:assert";
 import { readState } from "../../agent/engines/execution_file.ts";
 import { openWasmEngine } from "../../agent/engines/wasm_engine.ts";
 import { wasmChildCommand } from "../../agent/engines/wasm_protocol.ts";
-import { TaskFolder } from "../support/engine_tasks.ts";
+import { runsOf, TaskFolder } from "../support/engine_tasks.ts";
 import { command, dataAt1024, wasmOf } from "../support/wasm_modules.ts";
 import { assertInterrupted, engineContract, type Program, type Subject, textOf } from "./engine_contract.ts";
 
@@ -54,11 +54,11 @@ const WASM: Subject = {
       stderr: "inherit",
     }).spawn(),
   async processOf(task) {
-    const state = await readState(task.folder);
+    const state = await readState(task.folder, task.run);
     assert(state !== undefined && state !== "unreadable");
     return state.process.pid;
   },
-  hasBegun: async (task) => await readState(task.folder) !== undefined,
+  hasBegun: async (task) => await readState(task.folder, task.run) !== undefined,
 };
 
 engineContract(WASM);
@@ -98,7 +98,7 @@ Deno.test("engine wasm: list() finds a forgotten execution again by its folder",
   const exit = await engine.wait(task.executionId);
   engine.forget(task.executionId);
   assertInterrupted(await engine.wait(task.executionId));
-  assertEquals(await engine.list(new Map([[task.executionId, task.folder]])), [
+  assertEquals(await engine.list(runsOf(task)), [
     { executionId: task.executionId, isRunning: false, exit },
   ]);
   await engine.close();

@@ -34,7 +34,7 @@ export class ScriptedEngine implements Engine {
   readonly type = "wasm";
   readonly #held = new Map<
     string,
-    { log: LogWriter; exit: Promise<EngineExit>; end: (exit: EngineExit) => void }
+    { run: number; log: LogWriter; exit: Promise<EngineExit>; end: (exit: EngineExit) => void }
   >();
 
   probe() {
@@ -42,8 +42,9 @@ export class ScriptedEngine implements Engine {
   }
 
   start(task: EngineTask): Promise<void> {
-    if (this.#held.has(task.executionId)) return Promise.resolve();
-    const log = new LogWriter(task.folder, { limitBytes: 1024 * 1024 });
+    if ((this.#held.get(task.executionId)?.run ?? -1) >= task.run) return Promise.resolve();
+    const limits = { limitBytes: 1024 * 1024 };
+    const log = task.run > 0 ? LogWriter.append(task.folder, limits) : new LogWriter(task.folder, limits);
     const { promise, resolve } = Promise.withResolvers<EngineExit>();
     let hasEnded = false;
     const end = (exit: EngineExit) => {
@@ -53,7 +54,7 @@ export class ScriptedEngine implements Engine {
       if (exit.kind === "exited") Deno.writeTextFileSync(`${task.folder}/exitCode`, String(exit.exitCode));
       resolve(exit);
     };
-    this.#held.set(task.executionId, { log, exit: promise, end });
+    this.#held.set(task.executionId, { run: task.run, log, exit: promise, end });
     this.print(task.executionId, "stdout", `hello ${task.env.BACALHAU_PARTITION_INDEX}\n`);
     this.print(task.executionId, "stderr", "careful\n");
     for (const { hostPath } of task.results) Deno.writeTextFileSync(`${hostPath}/a.txt`, "result\n");
@@ -217,6 +218,8 @@ function startScriptedAgent(dataDir: string, { engine, home, onBug, ...ports }: 
       absent: {},
     }),
     hostEnv: () => undefined,
+    random: Math.random,
+    httpGet: () => Promise.reject(new Error("there is no network")),
     nudge: (stage) => running.get(stage)?.nudge(),
   });
   program.open();

@@ -2,7 +2,7 @@
  * What must stay true while faults run (architecture, section 8): looked at after every commit of the home and of the
  * agents, and whenever an engine starts a task.
  */
-import { holdsAllocation } from "../../agent/core/execution.ts";
+import { type ExecutionState, holdsAllocation, runOf } from "../../agent/core/execution.ts";
 import type { EngineTask } from "../../agent/engines/engine.ts";
 import type { ComposedOrchestrator } from "../../orchestrator/flow/compose.ts";
 import { decodeBody } from "../../shared/ledger/body.ts";
@@ -43,6 +43,7 @@ export class Checks {
   /** Executions that their home gave up at some time. */
   readonly everLost = new Set<string>();
   readonly #starts = new Map<string, number>();
+  readonly #forgotten = new Set<string>();
   readonly #acked = new Map<string, Wish>();
   startCount = 0;
 
@@ -298,11 +299,16 @@ export class Checks {
   }
 
   /** The agent calls the engine's `start`. */
-  onStartAsked(node: SimNode, id: string): void {
+  onStartAsked(node: SimNode, { id, run }: { id: string; run: number }): void {
     const row = node.disk.committed.get("SELECT phase, body FROM executions WHERE id = ?", id);
     this.that(row !== undefined, "only what is on disk starts", () => `${node.id}: ${id}`);
     if (row === undefined) return;
-    const state = decodeBody(row.body) as { phase: string; stopping?: { because: string } };
+    const state = decodeBody(row.body) as ExecutionState & { stopping?: { because: string } };
+    this.that(
+      run === 0 || (state.phase === "preparing" && runOf(state) === run),
+      "a start in place is on disk before it happens",
+      () => `${node.id} starts run ${run} of ${id}, which is ${JSON.stringify(state)}`,
+    );
     this.that(
       state.phase !== "ended" && state.stopping?.because !== "order",
       "a stopped job starts nothing new",
@@ -310,24 +316,39 @@ export class Checks {
     );
   }
 
-  /** Then it may begin again, unless its job says that it must not. */
-  onStartForgotten(node: SimNode, id: string): void {
+  /** May be told in the middle of a commit: nothing is read here. */
+  onStartForgotten(node: SimNode, { id, run }: { id: string; run: number }): void {
+    this.#forgotten.add(`${id} ${run} ${node.id} ${node.wipeCount}`);
+  }
+
+  /** What nothing tells of any more may begin again, unless its job says that it must not; endless ones always. */
+  #mayBeginAgain(node: SimNode, id: string): boolean {
     const row = node.disk.committed.get(
       "SELECT orders.body FROM orders JOIN executions USING (row) WHERE id = ?",
       id,
     );
     const order = row && decodeBody(row.body) as RunOrder;
-    if (!order?.runsOnce) this.#starts.delete(`${id} ${node.id} ${node.wipeCount}`);
+    return !order?.runsOnce || isEndless(order.jobType);
   }
 
   /** A task begins to run. */
   onTaskRuns(node: SimNode, task: EngineTask): void {
     this.startCount++;
     const id = task.executionId;
-    const key = `${id} ${node.id} ${node.wipeCount}`;
-    const count = (this.#starts.get(key) ?? 0) + 1;
+    const key = `${id} ${task.run} ${node.id} ${node.wipeCount}`;
+    const isForgotten = this.#forgotten.delete(key) && this.#mayBeginAgain(node, id);
+    const count = isForgotten ? 1 : (this.#starts.get(key) ?? 0) + 1;
     this.#starts.set(key, count);
-    this.that(count === 1, "an execution starts once", () => `${id} on ${node.id}: ${count} times`);
+    this.that(
+      count === 1,
+      "each run of an execution starts once",
+      () => `${id} run ${task.run} on ${node.id}: ${count} times`,
+    );
+    this.that(
+      !node.engine.running.some(({ executionId }) => executionId === id),
+      "an execution has one run at a time",
+      () => `${id} run ${task.run} on ${node.id}`,
+    );
     const running = [...node.engine.running, task];
     for (const [amount, limit] of [["cpuMillis", "cpuMillis"], ["memoryBytes", "memoryBytes"]] as const) {
       const sum = running.reduce((total, it) => total + it[amount], 0);

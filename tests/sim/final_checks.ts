@@ -206,11 +206,13 @@ function checkEnd(
     case "module_trapped":
     case "module_invalid":
     case "execution_timed_out":
+    case "unhealthy":
       is(count(job.code) > 0, "none of its executions ended so");
       is(
         mostFailures(own) > job.spec.retry.attempts || own.some((one) => isUnlisted(one, job.spec.retry)),
         "it had attempts left",
       );
+      is(job.code !== "unhealthy" || job.spec.health !== undefined, "it has no check");
       return is(job.code !== "execution_timed_out" || timeouts.executionMs > 0, "it has no time-out");
     case "node_lost":
       return is(count(job.code) > 0 || isPerNode(job.spec.type), "none of its executions ended so");

@@ -34,6 +34,8 @@ export function simWorkspace(life: Life, disk: Disk): Workspace {
       await takeMs(life, 1);
       return 1000;
     },
+    clearResults: () => takeMs(life, 1),
+    outputBytes: () => ({ stdout: 0, stderr: 0 }),
     readPreview: (_id, exitCode) => ({
       stdout: "",
       stdoutIsTruncated: false,

@@ -1,6 +1,13 @@
 /** The simulated engine of one machine: its tasks outlive the agent, unless the machine goes down. */
 import { AppError } from "../../shared/errors.ts";
-import type { Engine, EngineExit, EngineHeld, EngineTask } from "../../agent/engines/engine.ts";
+import type {
+  Engine,
+  EngineExit,
+  EngineHeld,
+  EngineRun,
+  EngineTask,
+  ExecResult,
+} from "../../agent/engines/engine.ts";
 import { Dice, seedOf } from "./dice.ts";
 import { type Life, never } from "./life.ts";
 import type { Timeline } from "./timeline.ts";
@@ -16,6 +23,8 @@ export interface Temper {
   /** Ignores the stop signal until it is killed. */
   readonly isStubborn: boolean;
   readonly startMs: number;
+  /** Ratio of health checks that fail. */
+  readonly checksFail: number;
 }
 
 interface SimTask {
@@ -35,11 +44,11 @@ const LIST_MS = 500;
 
 export interface EngineWatch {
   /** Before a task begins: `start` was called for it. */
-  onStartAsked(executionId: string): void;
+  onStartAsked(executionId: string, run: number): void;
   onRunning(task: EngineTask): void;
   onEnded(executionId: string): void;
   /** Nothing tells any more that it was started. */
-  onForgotten(executionId: string): void;
+  onForgotten(executionId: string, run: number): void;
 }
 
 export class SimEngine {
@@ -72,7 +81,7 @@ export class SimEngine {
       const isRecent = this.#timeline.nowMs - sim.startedAtMs < UNSYNCED_MS;
       if (!isRecent || new Dice(seedOf(`power ${id}`)).chance(0.5)) continue;
       this.#tasks.delete(id);
-      this.#watch.onForgotten(id);
+      this.#watch.onForgotten(id, sim.task.run);
     }
   }
 
@@ -103,7 +112,7 @@ export class SimEngine {
       cancelEnd: () => {},
     };
     this.#tasks.set(task.executionId, sim);
-    this.#timeline.trace(`${this.#name} task ${task.executionId.slice(0, 10)} runs`);
+    this.#timeline.trace(`${this.#name} task ${task.executionId.slice(0, 10)} runs (${task.run})`);
     if (dice.chance(temper.hangs)) return;
     const exit: EngineExit = dice.chance(temper.traps)
       ? { kind: "failed", code: "module_trapped", message: "The module ended by a trap", exitCode: 134 }
@@ -115,12 +124,14 @@ export class SimEngine {
   #start(life: Life, starting: Map<string, Promise<void>>, task: EngineTask): Promise<void> {
     const id = task.executionId;
     if (life.isOver) return never();
-    this.#watch.onStartAsked(id);
-    const joined = starting.get(id);
+    this.#watch.onStartAsked(id, task.run);
+    const key = `${id} ${task.run}`;
+    const joined = starting.get(key);
     if (joined !== undefined) return joined;
-    if (this.#tasks.has(id) && !this.#forgetsStarts) return Promise.resolve();
+    const known = this.#tasks.get(id);
+    if (known !== undefined && known.task.run >= task.run && !this.#forgetsStarts) return Promise.resolve();
     const temper = task.params.Temper as Temper;
-    const dice = new Dice(seedOf(id));
+    const dice = new Dice(seedOf(task.run === 0 ? id : key));
     const startMs = temper.startMs * dice.fraction();
     const promise = new Promise<void>((resolve, reject) => {
       const isDoomed = dice.chance(temper.startFails);
@@ -128,7 +139,7 @@ export class SimEngine {
         if (!isDoomed) this.#begin(task, temper, dice);
       });
       life.after(startMs, () => {
-        starting.delete(id);
+        starting.delete(key);
         if (!isDoomed) return resolve();
         reject(
           new AppError("module_invalid", "Cannot load the module: it is no WebAssembly", {
@@ -137,7 +148,7 @@ export class SimEngine {
         );
       });
     });
-    starting.set(id, promise);
+    starting.set(key, promise);
     return promise;
   }
 
@@ -177,14 +188,22 @@ export class SimEngine {
   }
 
   /** Takes long enough for messages to come meanwhile. */
-  #list(life: Life, folders: ReadonlyMap<string, string>): Promise<readonly EngineHeld[]> {
+  #list(life: Life, runs: ReadonlyMap<string, EngineRun>): Promise<readonly EngineHeld[]> {
     const found = () =>
-      [...folders.keys()].flatMap((executionId) => {
-        const exit = this.#tasks.get(executionId)?.exit;
-        if (!this.#tasks.has(executionId) || exit === "gone") return [];
+      [...runs].flatMap(([executionId, { run }]) => {
+        const sim = this.#tasks.get(executionId);
+        const exit = sim?.exit;
+        if (sim?.task.run !== run || exit === "gone") return [];
         return [{ executionId, isRunning: exit === undefined, ...(exit && { exit }) }];
       });
     return new Promise((resolve) => life.after(LIST_MS, () => resolve(found())));
+  }
+
+  #exec(life: Life, id: string): Promise<ExecResult> {
+    const sim = this.#tasks.get(id);
+    const dice = new Dice(seedOf(`check ${id} ${this.#timeline.nowMs}`));
+    const exitCode = dice.chance(sim?.temper.checksFail ?? 1) ? 1 : 0;
+    return new Promise((resolve) => life.after(dice.whole(1, 200), () => resolve({ exitCode, output: "" })));
   }
 
   /** The engine as one life of the agent sees it. */
@@ -197,7 +216,8 @@ export class SimEngine {
       start: (task) => this.#start(life, starting, task),
       wait: (id, signal) => guarded(() => this.#wait(life, id, signal)),
       stop: (id, { graceMs }) => guarded(() => this.#stop(life, id, graceMs)),
-      list: (folders) => guarded(() => this.#list(life, folders)),
+      list: (runs) => guarded(() => this.#list(life, runs)),
+      exec: (id) => guarded(() => this.#exec(life, id)),
       forget: (id) => {
         if (!life.isOver) this.#tasks.get(id)?.waiters.clear();
       },

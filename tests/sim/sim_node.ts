@@ -4,7 +4,7 @@ import type { EngineTask } from "../../agent/engines/engine.ts";
 import { AGENT_APPLICATION_ID, AGENT_MIGRATIONS } from "../../agent/store/migrations.ts";
 import { silentLog } from "../../shared/log.ts";
 import type { NodeFacts } from "../../shared/model/node.ts";
-import { seededIds } from "../../shared/random.ts";
+import { seededIds, seededRandom } from "../../shared/random.ts";
 import { orchestratorPeer } from "../../shared/wire/subjects.ts";
 import type { Bug } from "./bugs.ts";
 import type { Checks } from "./checks.ts";
@@ -51,14 +51,14 @@ export class SimNode {
       name: facts.id,
       forgetsStarts: bug === "started_twice",
       watch: {
-        onStartAsked: (id) => checks.onStartAsked(this, id),
+        onStartAsked: (id, run) => checks.onStartAsked(this, { id, run }),
         onRunning: (task) => {
           checks.onTaskRuns(this, task);
           this.onNextStart?.(task);
           this.onNextStart = undefined;
         },
         onEnded: () => {},
-        onForgotten: (id) => checks.onStartForgotten(this, id),
+        onForgotten: (id, run) => checks.onStartForgotten(this, { id, run }),
       },
     });
   }
@@ -91,6 +91,8 @@ export class SimNode {
       bus: network.join(life, this.id),
       ids: seededIds(dice.whole(0, 2 ** 31)),
       log: silentLog,
+      random: seededRandom(dice.whole(0, 2 ** 31)),
+      httpGet: () => Promise.reject(new Error("there is no network")),
       homes: [orchestratorPeer(HUB)],
       engines: [this.engine.port(life)],
       inputs: [simInput(life)],

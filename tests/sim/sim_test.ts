@@ -97,7 +97,7 @@ const SEEN_BY: Record<Bug, RegExp> = {
   result_accepted_twice: /at most one result|counts each result once/,
   released_twice: /projection is the sum/,
   token_forgotten: /one token, one job|no bug shows itself/,
-  started_twice: /an execution starts once/,
+  started_twice: /each run of an execution starts once|one run at a time/,
 };
 
 for (const bug of BUGS) {

@@ -2,6 +2,7 @@
 import { isEndless, isPerNode, type JobSpec, type JobType } from "../../shared/model/job.ts";
 import type { JobId } from "../../shared/model/ids.ts";
 import { AppError } from "../../shared/errors.ts";
+import { HEALTH_DEFAULT } from "../../shared/model/policy.ts";
 import { aSpec, aTask } from "../support/builders.ts";
 import type { Dice } from "./dice.ts";
 import { Crash } from "./life.ts";
@@ -51,6 +52,7 @@ export function drawSpec(
     hangs: dice.chance(0.1) ? 0.3 : 0,
     isStubborn: dice.chance(0.2),
     startMs: dice.pick([1, 50, 50, 5_000]),
+    checksFail: dice.pick([0, 0, 0.1, 0.5]),
   };
   const isLarge = dice.chance(0.15);
   const inputs = dice.chance(0.3)
@@ -108,8 +110,30 @@ export function drawSpec(
         totalMs: dice.chance(0.2) && !isEndless(type) ? dice.pick([20_000, 600_000]) : 0,
       },
     }),
+    ...drawPolicies(dice, type),
   });
   return { spec, temper };
+}
+
+/** What its node does by itself. */
+function drawPolicies(dice: Dice, type: JobSpec["type"]): Partial<JobSpec> {
+  const checks = { intervalMs: dice.pick([1_000, 10_000]), retries: dice.pick([1, 3]) };
+  return {
+    ...(dice.chance(0.25) && {
+      restart: {
+        attempts: dice.pick([0, 1, 3]),
+        intervalMs: isEndless(type) ? dice.pick([10_000, 600_000]) : 86_400_000,
+        delayMs: dice.pick([0, 100, 5_000]),
+        maxDelayMs: dice.pick([5_000, 60_000]),
+        // Others would be tried for ever, and never end.
+        mode: isEndless(type) ? dice.pick(["fail", "delay"] as const) : "fail",
+      },
+    }),
+    ...(dice.chance(0.25) && { onAgentRestart: dice.pick(["restart", "fail"] as const) }),
+    ...(dice.chance(isEndless(type) ? 0.5 : 0.05) && {
+      health: { ...HEALTH_DEFAULT, ...checks, ...(dice.chance(0.8) && { exec: { command: ["true"] } }) },
+    }),
+  };
 }
 
 export interface UserOptions {

@@ -17,7 +17,15 @@ import { Order, type RunOrder } from "../../shared/model/order.ts";
 import { Report } from "../../shared/model/report.ts";
 import type { ExecutionHappened, PeerId } from "../../shared/wire/messages.ts";
 import { orchestratorPeer } from "../../shared/wire/subjects.ts";
-import type { Engine, EngineExit, EngineTask, StartOptions } from "../../agent/engines/engine.ts";
+import type {
+  Engine,
+  EngineExit,
+  EngineHeld,
+  EngineRun,
+  EngineTask,
+  ExecResult,
+  StartOptions,
+} from "../../agent/engines/engine.ts";
 import { type AgentProgram, composeAgent } from "../../agent/flow/compose.ts";
 import type { LeftRetention } from "../../agent/flow/keep_left.ts";
 import type { ContentStore, Machine, Workspace } from "../../agent/host/host.ts";
@@ -70,7 +78,12 @@ export class SimulatedEngine implements Engine {
   readonly stopped: string[] = [];
   readonly forgotten: string[] = [];
   /** Tasks that run or have ended, by execution. */
-  readonly held = new Map<string, { exit?: EngineExit; waiters: ((exit: EngineExit) => void)[] }>();
+  readonly held = new Map<
+    string,
+    { run: number; exit?: EngineExit; waiters: ((exit: EngineExit) => void)[] }
+  >();
+  /** What commands in tasks answer. */
+  exec = (): Promise<ExecResult> => Promise.resolve({ exitCode: 0, output: "" });
   /** What a task does: an exit ends it at once, undefined lets it run. */
   behave: (task: EngineTask) => EngineExit | undefined = () => undefined;
   startError: unknown;
@@ -86,10 +99,14 @@ export class SimulatedEngine implements Engine {
   start(task: EngineTask, options: StartOptions = {}): Promise<void> {
     if (this.image !== undefined) options.onImage?.(this.image);
     if (this.startError !== undefined) return Promise.reject(this.startError);
-    if (this.held.has(task.executionId)) return Promise.resolve();
+    const before = this.held.get(task.executionId);
+    if (before !== undefined && before.run >= task.run) return Promise.resolve();
+    if (before !== undefined && before.exit === undefined) {
+      return Promise.reject(new Error(`run ${before.run} has not ended`));
+    }
     this.started.push(task);
     const exit = this.behave(task);
-    this.held.set(task.executionId, { exit, waiters: [] });
+    this.held.set(task.executionId, { run: task.run, exit, waiters: [] });
     return Promise.resolve();
   }
 
@@ -120,11 +137,11 @@ export class SimulatedEngine implements Engine {
     return Promise.resolve();
   }
 
-  list(folders: ReadonlyMap<string, string>) {
+  list(runs: ReadonlyMap<string, EngineRun>): Promise<readonly EngineHeld[]> {
     return Promise.resolve(
-      [...folders.keys()].flatMap((executionId) => {
+      [...runs].flatMap(([executionId, { run }]) => {
         const held = this.held.get(executionId);
-        if (held === undefined) return [];
+        if (held?.run !== run) return [];
         return [{ executionId, isRunning: held.exit === undefined, ...(held.exit && { exit: held.exit }) }];
       }),
     );
@@ -140,8 +157,13 @@ export class SimulatedEngine implements Engine {
 }
 
 /** Folders without a disk. */
-export function simulatedWorkspace(): Workspace & { readonly removed: string[]; sizeBytes: number } {
+export function simulatedWorkspace(): Workspace & {
+  readonly removed: string[];
+  readonly cleared: string[];
+  sizeBytes: number;
+} {
   const removed: string[] = [];
+  const cleared: string[] = [];
   return {
     removed,
     /** What every execution leaves. */
@@ -149,6 +171,7 @@ export function simulatedWorkspace(): Workspace & { readonly removed: string[]; 
     sizeOf() {
       return Promise.resolve(this.sizeBytes);
     },
+    cleared,
     create: (id, names) => ({
       path: `/x/${id}`,
       resultPaths: names.map((name) => `/x/${id}/${name}`),
@@ -158,8 +181,13 @@ export function simulatedWorkspace(): Workspace & { readonly removed: string[]; 
       removed.push(id);
       return Promise.resolve();
     },
-    readPreview: (id, exitCode) => ({
-      stdout: `out of ${id}`,
+    clearResults(id) {
+      cleared.push(id);
+      return Promise.resolve();
+    },
+    outputBytes: () => ({ stdout: 7, stderr: 0 }),
+    readPreview: (id, exitCode, from) => ({
+      stdout: `out of ${id}${from === undefined ? "" : ` from ${from.stdout}`}`,
       stdoutIsTruncated: false,
       stderr: "",
       stderrIsTruncated: false,
@@ -377,6 +405,9 @@ export async function anAgent(options: FixtureOptions = {}): Promise<AgentFixtur
       homes: [home.peer],
       facts: someFacts(facts),
       engines: [engine],
+      // The longest pauses.
+      random: () => 0,
+      httpGet: () => Promise.reject(new Error("there is no network")),
       inputs: options.inputs ?? [],
       publishers: options.publishers ?? [localPublisher],
       contents: noContents,

@@ -1,5 +1,10 @@
 /** Tasks for engines in a folder of their own, gone when the test is. */
-import type { EngineTask, Mount } from "../../agent/engines/engine.ts";
+import type { EngineRun, EngineTask, Mount } from "../../agent/engines/engine.ts";
+
+/** What an engine is asked for by `list`. */
+export function runsOf(...tasks: readonly EngineTask[]): ReadonlyMap<string, EngineRun> {
+  return new Map(tasks.map(({ executionId, folder, run }) => [executionId, { folder, run }]));
+}
 
 /** A folder with tasks below it. */
 export class TaskFolder implements AsyncDisposable {
@@ -29,6 +34,7 @@ export class TaskFolder implements AsyncDisposable {
     const entry: Mount = { hostPath, target: "/main.wasm", isReadOnly: true };
     return {
       executionId,
+      run: 0,
       folder,
       params: { EntryModule: "/main.wasm", ...changes.params },
       env: {},
