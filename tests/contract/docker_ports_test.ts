@@ -41,6 +41,7 @@ Deno.test("a port of the node leads to the task's, and the task is told both", a
     const base = await folder.task("", { executionId: `e-${crypto.randomUUID()}` });
     const order = anOrder(base.executionId);
     const { env } = engineTask(order, {
+      run: 0,
       folder: { path: base.folder, resultPaths: [] },
       inputs: [],
       ports,
