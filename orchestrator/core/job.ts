@@ -116,9 +116,15 @@ export const beginRollout = (nowMs: number, before: Partial<Rollout> = {}): Roll
 export function hasSameTasks(one: JobSpec, other: JobSpec): boolean {
   const what = (
     { count: _c, priority: _p, labels: _l, meta: _m, retry: _r, update: _u, name: _n, ...rest }: JobSpec,
-  ) => JSON.stringify(rest);
+  ) => JSON.stringify(rest, sorted);
   return what(one) === what(other);
 }
+
+/** As JSON, whatever the order in which fields were set. */
+const sorted = (_key: string, value: unknown): unknown =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
+    ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => a < b ? -1 : 1))
+    : value;
 
 function changed(job: Job, change: Partial<Job>, nowMs: number): Job {
   return { ...job, ...change, revision: job.revision + 1, modifiedAtMs: nowMs };

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { aSpec } from "../../tests/support/builders.ts";
 import type { JobId } from "../../shared/model/ids.ts";
-import { type Job, JobPhase } from "../../shared/model/job.ts";
-import { type JobEvent, step } from "./job.ts";
+import { type Job, JobPhase, type JobSpec } from "../../shared/model/job.ts";
+import { hasSameTasks, type JobEvent, step } from "./job.ts";
 
 const aJob = (change: Partial<Job> = {}): Job => ({
   id: "j-1" as JobId,
@@ -62,4 +62,15 @@ Deno.test("a late result is counted, and the end of the job stays", () => {
     1,
   );
   assert.deepEqual([stopped.phase, stopped.completedCount, stopped.message], ["stopped", 1, "by its user"]);
+});
+
+Deno.test("two specs have the same tasks whatever the order of their fields, and other ones when a task differs", () => {
+  const spec = aSpec({ count: 2, constraints: [{ key: "zone", operator: "=", values: ["a"] }] });
+  const reversed = (value: unknown): unknown =>
+    typeof value !== "object" || value === null || Array.isArray(value)
+      ? value
+      : Object.fromEntries(Object.entries(value).reverse().map(([key, part]) => [key, reversed(part)]));
+  assert.equal(hasSameTasks(spec, { ...reversed(spec) as JobSpec, count: 5, priority: 3 }), true);
+  assert.equal(hasSameTasks(spec, { ...spec, task: { ...spec.task, env: { A: "1" } } }), false);
+  assert.equal(hasSameTasks(spec, { ...spec, constraints: [] }), false);
 });

@@ -324,6 +324,9 @@ export class Jobs {
   }
 }
 
-function toBody({ revision, code, message, hint, completedCount, image }: Job): JobBody {
-  return { revision, code, message, hint, completedCount, image };
+/** All that changes: a field that a job gets is kept without a word here. */
+function toBody(
+  { id: _id, spec: _spec, version: _version, phase: _phase, createdAtMs: _c, modifiedAtMs: _m, ...body }: Job,
+): JobBody {
+  return body;
 }

@@ -9,7 +9,7 @@ import { AppError } from "../../shared/errors.ts";
 import { Database } from "../../shared/ledger/database.ts";
 import type { Execution } from "../../shared/model/execution.ts";
 import type { JobId, NodeId } from "../../shared/model/ids.ts";
-import type { Job, JobPhase } from "../../shared/model/job.ts";
+import { Job, type JobPhase } from "../../shared/model/job.ts";
 import { seededIds } from "../../shared/random.ts";
 import { aNode, aSpec, someResources } from "../support/builders.ts";
 
@@ -121,6 +121,32 @@ for (const [place, within] of Object.entries(PLACES)) {
     const { allocated, waitingCount } = again.projection.find("n-1" as NodeId)!;
     assert.deepEqual([allocated.cpuMillis, waitingCount], [200, 1]);
     assert.equal(again.waiting.dueCount, 1);
+  });
+
+  test("keeps every field of a job for the next process", ({ store, reopen }) => {
+    const job = aJob({
+      ...{
+        phase: "failed",
+        code: "internal",
+        message: "why",
+        hint: "what to do",
+        completedCount: 3,
+        revision: 7,
+      },
+      rollout: {
+        state: "failed",
+        upCount: 1,
+        sinceAtMs: 5,
+        goodVersion: 1,
+        rolledBackFrom: 2,
+        message: "will not do",
+      },
+      image: { digest: "busybox@sha256:00", platforms: ["linux/amd64"] },
+      partitionCount: 4,
+    });
+    assert.deepEqual(Object.keys(job).sort(), Object.keys(Job.shape).sort(), "of all fields");
+    put(store, job);
+    assert.deepEqual(openQueries(reopen()).getJob(job.id), job);
   });
 
   test("changes rows and memory together, or neither", ({ store }) => {
