@@ -3,7 +3,7 @@ import type { Deadlines } from "../../shared/ledger/deadlines.ts";
 import { type Execution, hasNotBegun, isLive } from "../../shared/model/execution.ts";
 import type { ImageFound } from "../../shared/model/image.ts";
 import { type NodeId, shortId } from "../../shared/model/ids.ts";
-import { isEndless, JOB_TERMINAL } from "../../shared/model/job.ts";
+import { isEndless, isPerNode, JOB_TERMINAL } from "../../shared/model/job.ts";
 import { type Node, NodeFacts } from "../../shared/model/node.ts";
 import { Report } from "../../shared/model/report.ts";
 import { type Entry, ExecutionHappened, type PeerId } from "../../shared/wire/messages.ts";
@@ -140,7 +140,10 @@ export class Observe {
   /** A job of which nothing runs yet says which node it waits for, unless something of it has not even a node. */
   #waitsOnNode(jobRow: JobRow, { nodeId }: Execution): void {
     const { store } = this.#options;
-    if (jobRow.job.phase === "running" || store.evaluations.find(jobRow.row) !== undefined) return;
+    const { phase, spec } = jobRow.job;
+    // A job with one for each node stands by all the time.
+    const isUnplaced = !isPerNode(spec.type) && store.evaluations.find(jobRow.row) !== undefined;
+    if (phase === "running" || isUnplaced) return;
     const message = `an execution waits on node ${shortId(nodeId)} for room`;
     const hint = `${STARTS_BY_ITSELF} earlier work there has ended`;
     this.#change(jobRow, { kind: "waiting", message, hint, isAtWork: false }, events.jobQueued(message));

@@ -18,7 +18,13 @@ export function followRollout(
   if (isGood) {
     deadlines.clear(id, "progress");
     store.record(jobRow, events.versionUp(version, upCount));
-    return write(options, jobRow, { state: "good", upCount, sinceAtMs: store.nowMs(), goodVersion: version });
+    return write(options, jobRow, {
+      ...rollout,
+      state: "good",
+      upCount,
+      sinceAtMs: store.nowMs(),
+      goodVersion: version,
+    });
   }
   if (upCount <= (rollout?.upCount ?? 0)) return jobRow;
   deadlines.clear(id, "progress");

@@ -41,6 +41,8 @@ export class Checks {
   readonly #ends = new Map<string, End>();
   readonly #jobEnds = new Map<string, string>();
   /** Executions that their home gave up at some time. */
+  /** Versions that came back in place of one that would not do. */
+  readonly rollbacks = new Set<string>();
   readonly everLost = new Set<string>();
   readonly #starts = new Map<string, number>();
   readonly #forgotten = new Set<string>();
@@ -223,6 +225,20 @@ export class Checks {
       () => `${job.id} was ${end}, is ${job.phase}`,
     );
     if (JOB_TERMINAL.has(job.phase)) this.#jobEnds.set(version, job.phase);
+    const { rollout } = job;
+    this.that(
+      isEndless(job.spec.type) === (rollout !== undefined) && (rollout?.goodVersion ?? 0) <= job.version,
+      "a job without an end says how far its version has come",
+      () => `${job.id} version ${job.version}: ${JSON.stringify(rollout)}`,
+    );
+    if (rollout?.rolledBackFrom !== undefined) {
+      this.that(
+        rollout.rolledBackFrom === job.version - 1 && Boolean(rollout.message),
+        "a version that comes back says in place of which, and why",
+        () => `${job.id} version ${job.version}: ${JSON.stringify(rollout)}`,
+      );
+      this.rollbacks.add(version);
+    }
     const isListed = this.#home!.store.jobs.scan({
       after: row - 1,
       isReversed: false,
