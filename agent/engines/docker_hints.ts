@@ -63,16 +63,17 @@ export async function withHint(
   return hint === undefined ? exit : { ...exit, hint };
 }
 
-function hintOfDenied({ host, port, why }: DeniedName): string {
+function hintOfDenied({ host, port, why, count }: DeniedName): string {
+  const times = count === 1 ? "" : ` (${count} times)`;
   const named = port === 80 || port === 443 ? host : `${host.includes(":") ? `[${host}]` : host}:${port}`;
   switch (why) {
     case "name":
     case "port":
-      return `It was not let to ${named}: list it in the job's Domains (--domain ${named})`;
+      return `It was not let to ${named}${times}: list it in the job's Domains (--domain ${named})`;
     case "address":
-      return `It was not let to ${named}, whose address is not public: the node's owner can allow that with docker_http_ranges`;
+      return `It was not let to ${named}${times}, whose address is not public: the node's owner can allow that with docker_http_ranges`;
     case "server_name":
-      return `It was not let to ${named}: what it sent there was not TLS for that name. Ask for it as it is called, by HTTPS`;
+      return `It was not let to ${named}${times}: what it sent there was not TLS for that name. Ask for it as it is called, by HTTPS`;
   }
 }
 

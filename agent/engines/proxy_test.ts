@@ -108,6 +108,27 @@ Deno.test("the server is told the name of the URL, whatever Host says, and gets 
   ]);
 });
 
+Deno.test("not a byte beyond the request goes to the server, whatever it says of the connection", async () => {
+  using listener = Deno.listen({ hostname: OUTSIDE, port: 0 });
+  const { port } = listener.addr;
+  await using scene = new Scene(() => [`good.test:${port}`]);
+  const client = await scene.connect();
+  const request = get(`http://good.test:${port}/`, "Connection: keep-alive, X-Own\r\nX-Own: 1\r\n");
+  await client.write(new TextEncoder().encode(`${request}GET http://other.test/ HTTP/1.1\r\n\r\n`));
+  await client.closeWrite();
+  using server = await listener.accept();
+  await server.write(
+    new TextEncoder().encode("HTTP/1.1 200 OK\r\nConnection: keep-alive\r\nContent-Length: 2\r\n\r\nok"),
+  );
+  await server.closeWrite();
+  const answer = await new Response(client.readable).text();
+  assertEquals(answer, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok");
+  assertEquals(
+    await new Response(server.readable).text(),
+    `GET / HTTP/1.1\r\nHost: good.test:${port}\r\nVia: 1.1 skerry\r\nConnection: close\r\n\r\n`,
+  );
+});
+
 Deno.test("what is not listed, not public, or ambiguous is turned away", async () => {
   await using scene = new Scene((port) => [`good.test:${port}`, "good.test", ".inside.test", "127.0.0.1"]);
   const { port, insidePort } = scene;

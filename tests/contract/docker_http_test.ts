@@ -185,7 +185,7 @@ Deno.test("a failure for want of a network, or of a domain, comes with the optio
   ]);
   assertEquals(
     await hintOf(http),
-    "It was not let to other.test: list it in the job's Domains (--domain other.test)",
+    "It was not let to other.test (2 times): list it in the job's Domains (--domain other.test)",
   );
   const none = { ...await task("nc -w 2 1.1.1.1 80", []), network: { type: "none" as const, domains: [] } };
   assertMatch(await hintOf(none) ?? "", /no network: ask for --network bridge/);
@@ -209,6 +209,34 @@ Deno.test("a new agent serves a running container again, at the same place, and 
   assertEquals(await second.wait(it.executionId), { kind: "exited", exitCode: 0 });
   assertMatch(await Deno.readTextFile(`${it.folder}/stdout`), /^begin\nHTTP\/1\.1 200 OK\n$/);
   second.forget(it.executionId);
+});
+
+Deno.test("the network outlives a daemon that is killed and comes back with live-restore", async () => {
+  names.set("good.test", [OUTSIDE]);
+  await using restored = await DockerDaemon.start({ isLiveRestored: true });
+  const engine = openDockerEngine({
+    ...{ socketPath: restored.socketPath, nodeId: "n-test" },
+    policy: { ...POLICY_DEFAULT, httpRanges: [parseRange(OUTSIDE)!] },
+    resolve: (host) => Promise.resolve(names.get(host)!),
+  });
+  engines.push(engine);
+  const id = crypto.randomUUID();
+  const wait = `while [ ! -e /in/${id} ]; do echo waits; usleep 20000; done`;
+  const it = await task(`${wait}; ask http://good.test:${port}/ | status`, [`good.test:${port}`]);
+  await engine.start(it);
+  const printed = async () => (await Deno.readTextFile(`${it.folder}/stdout`).catch(() => "")).length;
+  await waitUntil(
+    "it runs alone",
+    async () => await printed() > 0 && (await containers(restored)).length === 1,
+  );
+  await restored.kill();
+  await restored.begin();
+  assertEquals(await containers(restored), [containerName(it.executionId)]);
+  const before = await printed();
+  await waitUntil("its output goes on", async () => await printed() > before);
+  await folder.file(id, "");
+  assertEquals(await engine.wait(it.executionId), { kind: "exited", exitCode: 0 });
+  assertMatch(await Deno.readTextFile(`${it.folder}/stdout`), /\nHTTP\/1\.1 200 OK\n$/);
 });
 
 Deno.test("what a crash has left of a network is removed, and the task can start", async () => {
@@ -243,8 +271,8 @@ Deno.test("what a crash has left of a network is removed, and the task can start
 });
 
 /** Names of all containers of the daemon that have not ended. */
-async function containers(): Promise<string[]> {
-  const client = daemon.client();
+async function containers(of = daemon): Promise<string[]> {
+  const client = of.client();
   try {
     const all = await client.get("/containers/json", z.array(z.object({ Names: z.array(z.string()) })));
     return all.flatMap(({ Names }) => Names.map((name) => name.replace("/", ""))).sort();
