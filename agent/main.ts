@@ -4,6 +4,7 @@ import type { Clock } from "../shared/clock.ts";
 import { AppError } from "../shared/errors.ts";
 import { Database, type DatabaseOptions } from "../shared/ledger/database.ts";
 import type { Log } from "../shared/log.ts";
+import type { Gpu } from "../shared/model/gpu.ts";
 import { type IdSource, newNodeId, NodeId } from "../shared/model/ids.ts";
 import type { NodeFacts, NodeLoad } from "../shared/model/node.ts";
 import { supervise, type Supervised } from "../shared/supervise.ts";
@@ -18,6 +19,7 @@ import { composeAgent, type StageName } from "./flow/compose.ts";
 import { Contents } from "./flow/contents.ts";
 import type { LeftRetention } from "./flow/keep_left.ts";
 import { ContentFolder } from "./host/content_store.ts";
+import { findGpus, type GpusFound, NO_GPUS } from "./host/gpus.ts";
 import { nodeFacts, type NodeSettings } from "./host/facts.ts";
 import { Folders } from "./host/folders.ts";
 import { httpGet } from "./host/http_get.ts";
@@ -50,6 +52,8 @@ export interface AgentOptions {
   /** The Docker Engine that runs containers; without it none are run. */
   readonly docker?: { readonly socketPath: string; readonly policy: DockerPolicy };
   readonly settings?: NodeSettings;
+  /** Which GPUs tasks may have, by index or UUID, with `!` before those that they may not; all unless given. */
+  readonly gpuDevices?: readonly string[];
   /** Local paths that tasks may see. */
   readonly allowPaths?: readonly AllowPath[];
   /** Names and patterns of host variables that tasks may be given. */
@@ -89,7 +93,12 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     const contents = new Contents({ bus, store, clock });
     const inputs = [inlineInput({ contents, store }), localInput({ allowPaths: options.allowPaths ?? [] })];
     const publishers = [localPublisher];
-    const engines = options.engines ?? await openEngines(options.docker, { nodeId, log });
+    const found = options.docker === undefined
+      ? NO_GPUS
+      : await findGpus({ devices: options.gpuDevices ?? [] });
+    tellGpus(found, log);
+    const engines = options.engines ??
+      await openEngines(options.docker, { nodeId, log, gpus: found.gpus });
     let offered = await probe(engines);
     for (const { type, reason, hint, isNotSetUp } of offered.absent) {
       log[isNotSetUp ? "debug" : "warn"](`The engine "${type}" is not available: ${reason}`, { hint });
@@ -97,19 +106,27 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     for (const [name, reason] of Object.entries(offered.absentNetworks)) {
       log.info(`Containers cannot have the ${name} here: ${reason}`);
     }
+    if (offered.absentGpus !== undefined) {
+      log.warn(`This node does not offer its GPUs: ${offered.absentGpus}`);
+    }
     machine.keepReserve();
-    const factsOf = ({ usable, platforms, networks, absent, absentNetworks }: Probed) =>
+    const factsOf = (
+      { usable, platforms, networks, absent, absentNetworks, gpus, absentGpus = found.reason }: Probed,
+    ) =>
       nodeFacts(nodeId, machine, options.settings ?? {}, {
         engines: usable,
         ...(platforms.length > 0 && { platforms }),
         inputs: inputs.flatMap(({ types }) => types),
         publishers: publishers.map(({ type }) => type),
         networks,
+        gpus,
         absent: {
           ...Object.fromEntries(absent.map(({ type, reason }) => [type, reason])),
           ...absentNetworks,
+          ...(absentGpus !== undefined && { GPU: absentGpus }),
         },
       });
+    const factsNow = factsOf(offered);
 
     const running = new Map<StageName, Supervised>();
     const program = composeAgent({
@@ -117,7 +134,11 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       random: Math.random,
       stopGraceMsMax: options.stopGraceMsMax,
       homes: [options.home],
-      facts: factsOf(offered),
+      facts: factsNow,
+      capacity: {
+        ...factsNow.capacity,
+        gpuCount: Math.min(found.gpus.length, options.settings?.capacity?.gpuCount ?? Infinity),
+      },
       engines,
       contents: store,
       envAllowed: options.envAllowed,
@@ -202,14 +223,29 @@ function findNodeId(database: Database, wanted: NodeId | undefined): NodeId | un
 /** All that this build has. */
 async function openEngines(
   docker: AgentOptions["docker"],
-  own: { nodeId: NodeId; log: Log },
+  own: { nodeId: NodeId; log: Log; gpus: readonly Gpu[] },
 ): Promise<readonly Engine[]> {
   const wasm = await openWasmEngine({ command: wasmChildCommand() });
   return docker === undefined ? [wasm] : [wasm, openDockerEngine({ ...docker, ...own })];
 }
 
+function tellGpus({ gpus, reason, unknown }: GpusFound, log: Log): void {
+  if (reason !== undefined) log.warn(`This node's GPUs cannot be used: ${reason}`);
+  if (unknown.length > 0) {
+    log.warn(`There are no such GPUs here: ${unknown.join(", ")}`, {
+      hint: "See nvidia-smi -L, and gpu_devices",
+    });
+  }
+  if (gpus.length > 0) {
+    log.info("Found GPUs", { gpus: gpus.map(({ index, name }) => `${index}: ${name}`).join(", ") });
+  }
+}
+
 interface Probed {
   readonly usable: readonly string[];
+  /** Devices that tasks can be given, and why those that are there cannot be. */
+  readonly gpus: readonly Gpu[];
+  readonly absentGpus?: string;
   readonly platforms: readonly string[];
   /** Of containers, where there are any. */
   readonly networks?: readonly string[];
@@ -236,6 +272,8 @@ async function probe(engines: readonly Engine[]): Promise<Probed> {
       Object.entries(absentNetworks).map(([name, why]) => [`network ${name}`, why]),
     ),
     usable: answers.flatMap((answer) => answer.isAvailable ? [answer.type] : []),
+    gpus: answers.flatMap((answer) => answer.isAvailable ? answer.gpus ?? [] : []),
+    absentGpus: answers.flatMap((answer) => answer.isAvailable ? answer.absentGpus ?? [] : [])[0],
     platforms: answers.flatMap((answer) => answer.isAvailable ? answer.platforms ?? [] : []),
     absent: answers.flatMap((answer) =>
       answer.isAvailable ? [] : [{

@@ -38,6 +38,8 @@ export interface ServeConfig {
   readonly memoryBytes?: number;
   readonly diskBytes?: number;
   readonly gpuCount?: number;
+  /** Indexes and UUIDs, with `!` before those that jobs may not use; empty: all. */
+  readonly gpuDevices: readonly string[];
   readonly labels: Readonly<Record<string, string>>;
   /** What people call the node; the host's name when absent. */
   readonly name?: string;
@@ -142,6 +144,7 @@ export async function resolveServe(settings: Settings): Promise<ServeConfig> {
     memoryBytes: await settings.get("memory"),
     diskBytes: await settings.get("disk"),
     gpuCount: await settings.get("gpu"),
+    gpuDevices: await settings.need("gpu_devices"),
     labels: await settings.need("labels"),
     name: await settings.get("name"),
     retention: {

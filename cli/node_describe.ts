@@ -2,7 +2,7 @@
 import { formatFacts } from "./output.ts";
 import type { Terminal } from "./terminal.ts";
 import { age, amountOfBytes, harmless, plural, span } from "./words.ts";
-import { type NodeView, numberAt, type Wire } from "./wire.ts";
+import { itemsOf, type NodeView, numberAt, textAt, type Wire } from "./wire.ts";
 
 /** Several lines. `isSelf`: the node that answers, so its link says nothing. */
 export function describeNode(
@@ -25,6 +25,7 @@ export function describeNode(
     ["Not here", Object.entries(node.absent).map(([adapter, why]) => `${adapter}: ${why}`).join("\n")],
     ["Capacity", amounts(node.capacity)],
     ["Available", amounts(node.available)],
+    ["GPUs", itemsOf(node.capacity, "GPUs").map(gpuLine).join("\n")],
     ["Executions", `${plural(node.running, "runs", "run")}, ${plural(node.queued, "waits", "wait")}`],
     ["Labels", Object.entries(node.labels).map(([key, value]) => `${key}=${value}`).join("\n")],
   ];
@@ -37,6 +38,13 @@ function drainOf({ drain }: NodeView, nowMs: number): string {
   const { state, since, leftMs, reason } = drain;
   const left = leftMs === undefined ? "" : leftMs > 0 ? `, ${span(leftMs)} left` : ", its time is over";
   return `${state} ${age(since, nowMs)}${left}${reason ? `: ${reason}` : ""}`;
+}
+
+/** `0: NVIDIA A100-SXM4-40GB, 40960 MiB, GPU-…` */
+function gpuLine(gpu: unknown): string {
+  const memory = numberAt(gpu, "Memory");
+  const parts = [textAt(gpu, "Name"), memory && `${memory} MiB`, textAt(gpu, "UUID")];
+  return `${numberAt(gpu, "Index") ?? 0}: ${parts.filter(Boolean).join(", ")}`;
 }
 
 /** `2 cores, 4 GB memory, 10 GB disk` */

@@ -100,6 +100,7 @@ async function startNode(
     ports: config.ports,
     ...(config.dockerSocket !== undefined &&
       { docker: { socketPath: config.dockerSocket, policy: config.docker } }),
+    gpuDevices: config.gpuDevices,
     settings: {
       capacityRatio: config.capacityRatio,
       capacity: amounts(config),

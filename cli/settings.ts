@@ -123,6 +123,20 @@ export const SETTINGS = {
     placeholder: "N",
     read: last(orMust((text) => /^\d{1,4}$/.test(text) ? Number(text) : undefined, "a whole number")),
   }),
+  gpu_devices: setting({
+    summary:
+      "GPUs that jobs may use, by index or UUID; with ! before it, one that they may not; none for no GPUs",
+    placeholder: "DEVICE",
+    isList: true,
+    initialShown: "all that nvidia-smi tells of",
+    read: (texts) =>
+      texts.flatMap((text) => text.split(",")).map(
+        orMust(
+          (text) => /^(!?(\d{1,4}|GPU-[\w-]+)|none)$/.test(text) ? text : undefined,
+          "0, GPU-UUID, !0 or none",
+        ),
+      ),
+  }),
   labels: setting({
     summary: "Labels of this node, which a job's constraints are compared with",
     placeholder: "KEY=VALUE",

@@ -200,7 +200,7 @@ function whileQueued(state: Queued, event: ExecutionEvent): Step {
 }
 
 /** What keeps a task from starting here, and perhaps not elsewhere: found late, it is a refusal all the same. */
-const UNFIT: ReadonlySet<ErrorCode> = new Set<ErrorCode>(["image_missing", "platform_mismatch"]);
+const UNFIT: ReadonlySet<ErrorCode> = new Set<ErrorCode>(["refused", "image_missing", "platform_mismatch"]);
 
 function whilePreparing(state: Preparing, event: ExecutionEvent): Step {
   const { stopping, past } = state;

@@ -3,6 +3,7 @@ import { invariant } from "../../shared/invariant.ts";
 import type { Port } from "../../shared/model/port.ts";
 import type { EngineTask, Mount } from "./engine.ts";
 import type { DockerParams } from "./docker_params.ts";
+import { deviceRequests, gpuEnv, type GpuWay } from "./docker_gpus.ts";
 import type { Granted } from "./docker_policy.ts";
 
 /** Labels by which Skerry knows what it made. */
@@ -12,6 +13,8 @@ export const LABELS = {
   run: "skerry.run",
   /** On the container that holds a network for an execution, before the execution's own is there. */
   sandbox: "skerry.sandbox",
+  /** UUIDs of its GPUs, by commas. */
+  gpus: "skerry.gpus",
 } as const;
 
 /** Docker refuses less. */
@@ -32,6 +35,8 @@ export interface Surroundings {
   readonly imageUser: string;
   /** The storage driver holds containers to a size. */
   readonly hasQuota: boolean;
+  /** Devices that the container gets, and how this daemon gives them; absent on a machine without any. */
+  readonly gpus?: { readonly uuids: readonly string[]; readonly way: GpuWay };
   /** For the network `http`: the container whose network it shares, and what tells programs of the proxy there. */
   readonly sandbox?: { readonly containerId: string; readonly env: readonly string[] };
 }
@@ -53,21 +58,24 @@ export function containerOf(
   const hasPorts = granted.network === "bridge" && ports.length > 0;
   const memoryBytes = task.memoryBytes > 0 ? Math.max(task.memoryBytes, MEMORY_FLOOR_BYTES) : 0;
   const user = params.user ?? (isStrict && isRoot(around.imageUser) ? NOBODY : undefined);
+  const env = [
+    ...Object.entries(task.env).map(([name, value]) => `${name}=${value}`),
+    ...params.environment,
+    ...around.sandbox?.env ?? [],
+  ];
+  const gpus = around.gpus?.uuids ?? [];
   return {
     Image: around.imageId,
     ...(params.entrypoint !== undefined && { Entrypoint: params.entrypoint }),
     ...(params.parameters.length > 0 && { Cmd: params.parameters }),
-    Env: [
-      ...Object.entries(task.env).map(([name, value]) => `${name}=${value}`),
-      ...params.environment,
-      ...around.sandbox?.env ?? [],
-    ],
+    Env: around.gpus === undefined ? env : gpuEnv(env, around.gpus.uuids),
     ...(params.workingDirectory !== undefined && { WorkingDir: params.workingDirectory }),
     ...(user !== undefined && { User: user }),
     Labels: {
       [LABELS.node]: around.nodeId,
       [LABELS.execution]: task.executionId,
       [LABELS.run]: String(task.run),
+      ...(gpus.length > 0 && { [LABELS.gpus]: gpus.join(",") }),
     },
     // Absent: what the image says, else SIGTERM.
     ...(task.stopSignal !== undefined && { StopSignal: task.stopSignal }),
@@ -93,6 +101,7 @@ export function containerOf(
       IpcMode: "private",
       CgroupnsMode: "private",
       Devices: [],
+      ...(gpus.length > 0 && { DeviceRequests: deviceRequests(gpus, around.gpus!.way) }),
       Mounts: task.inputs.map(toMount),
       RestartPolicy: { Name: "no" },
       AutoRemove: false,

@@ -20,6 +20,8 @@ const Info = z.object({
   LiveRestoreEnabled: z.boolean().optional(),
   Driver: z.string(),
   DriverStatus: z.array(z.array(z.string())).nullish(),
+  Runtimes: z.record(z.string(), z.unknown()).nullish(),
+  CDISpecDirs: z.array(z.string()).nullish(),
 });
 
 /** One daemon, as long as the engine is open. */

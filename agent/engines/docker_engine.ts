@@ -6,13 +6,15 @@ import { z } from "zod";
 import { AppError, asAppError } from "../../shared/errors.ts";
 import { orAborted } from "../../shared/abort.ts";
 import { platformOf } from "../../shared/model/image.ts";
+import type { Gpu } from "../../shared/model/gpu.ts";
 import type { Log } from "../../shared/log.ts";
 import type { Failure } from "../core/outcome.ts";
 import { addressesOfMachine, type ProxyNetwork, resolveBySystem } from "./proxy_connect.ts";
 import { compareVersions, DockerClient, DockerRefusal, isConflict, isMissing } from "./docker_client.ts";
 import { containerName, containerOf, LABELS } from "./docker_container.ts";
 import { Daemon } from "./docker_daemon.ts";
-import { goneExit, startFailure } from "./docker_exit.ts";
+import { goneExit, isGpuFailure, startFailure } from "./docker_exit.ts";
+import { GpuDevices, type GpuWay, gpuWayOf, NO_GPU_WAY } from "./docker_gpus.ts";
 import { withHint } from "./docker_hints.ts";
 import { HttpNetworks, PROXY_ENV, type Sandbox } from "./docker_http.ts";
 import { ensureImage, type Image, OWN_PLATFORM } from "./docker_images.ts";
@@ -43,6 +45,8 @@ export interface DockerEngineOptions {
   /** How names become addresses for containers with the network `http`; the machine's own way unless given. */
   readonly resolve?: ProxyNetwork["resolve"];
   readonly log?: Log;
+  /** Devices of this machine that tasks may have. */
+  readonly gpus?: readonly Gpu[];
 }
 
 /** Where the network http could not be made, it is tried again after so long: the cause may be gone. */
@@ -58,7 +62,7 @@ const Listed = z.array(z.object({
 interface Held {
   readonly executionId: string;
   /** What is needed to bring it home; after a restart of the agent it comes from the container's own record. */
-  readonly task: HeldTask;
+  task: HeldTask;
   readonly exited: PromiseWithResolvers<EngineExit>;
   started: Promise<void>;
   containerId?: string;
@@ -87,8 +91,15 @@ class DockerEngine implements Engine {
   /** The daemon with which the network `http` was tried, and when. */
   #tried: { daemon: string; atMs: number } | undefined;
 
+  readonly #gpus: GpuDevices;
+  /** How the daemon gives devices to containers, once it is known that it does. */
+  #gpuWay: GpuWay | undefined;
+  /** When it could not, although it looked as if. */
+  #gpuFailedAtMs: number | undefined;
+
   constructor(options: DockerEngineOptions) {
     this.#options = options;
+    this.#gpus = new GpuDevices(options.gpus ?? []);
     this.#client = new DockerClient(options.socketPath);
     this.#daemon = new Daemon(this.#client, this.#closing.signal);
     const { nodeId, log, policy, resolve = resolveBySystem } = options;
@@ -130,6 +141,7 @@ class DockerEngine implements Engine {
         platforms: [platformOf(`${Os}/${Arch}`)],
         networks: this.#options.policy.networks.filter((name) => this.#absent[name] === undefined),
         absentNetworks: this.#absent,
+        ...await this.#probeGpus(),
       };
     } catch (error) {
       const { message, hint = "" } = asAppError(error, "unavailable");
@@ -145,6 +157,28 @@ class DockerEngine implements Engine {
     const why = await this.#http.whyNot();
     this.#absent = why === undefined ? {} : { http: why };
     this.#tried = { daemon, atMs: Date.now() };
+  }
+
+  async #probeGpus(): Promise<{ gpus?: readonly Gpu[]; absentGpus?: string }> {
+    const { gpus = [] } = this.#options;
+    if (gpus.length === 0) return {};
+    return await this.#findGpuWay() === undefined ? { absentGpus: NO_GPU_WAY } : { gpus };
+  }
+
+  /** Asked for until there is one; one that did not work is tried again after a while. */
+  async #findGpuWay(): Promise<GpuWay | undefined> {
+    if (this.#gpuFailedAtMs !== undefined && Date.now() - this.#gpuFailedAtMs < TRY_AGAIN_MS) {
+      return undefined;
+    }
+    if (this.#gpuWay === undefined) {
+      this.#daemon.forgetInfo();
+      const { Runtimes, CDISpecDirs } = await this.#daemon.info();
+      this.#gpuWay = await gpuWayOf({
+        runtimes: Object.keys(Runtimes ?? {}),
+        cdiFolders: CDISpecDirs ?? [],
+      });
+    }
+    return this.#gpuWay;
   }
 
   refuses({ params, network }: Pick<EngineTask, "params" | "network">): Failure | undefined {
@@ -175,6 +209,8 @@ class DockerEngine implements Engine {
     } catch (error) {
       this.#held.delete(held.executionId);
       this.#http.close(held.executionId);
+      this.#gpus.release(held.executionId);
+      if (isGpuFailure(error)) [this.#gpuWay, this.#gpuFailedAtMs] = [undefined, Date.now()];
       throw error;
     }
   }
@@ -202,7 +238,11 @@ class DockerEngine implements Engine {
   }
 
   async list(runs: ReadonlyMap<string, EngineRun>): Promise<readonly EngineHeld[]> {
-    const started = [...runs].filter(([, run]) => readRecord(run) !== undefined);
+    const started = [...runs].filter(([id, run]) => {
+      const record = readRecord(run);
+      this.#gpus.hold(id, record?.gpus ?? []);
+      return record !== undefined;
+    });
     if (started.length === 0 && !await this.#client.isThere()) return [];
     let listed: z.infer<typeof Listed>;
     try {
@@ -217,12 +257,19 @@ class DockerEngine implements Engine {
       const run = runs.get(executionId);
       // A network that is held for a container which never came: a crash was faster.
       const isStray = run === undefined || run.run !== runOf(Labels) || LABELS.sandbox in Labels;
-      if (isStray) this.#inBackground(this.#daemon.remove(Id));
+      if (isStray) this.#inBackground(this.#removeStray(Id, Labels[LABELS.gpus]));
       else if (State !== "created") {
         found.push(await this.#adopt(executionId, { run, isRunning: State === "running" }));
       }
     }
     return found;
+  }
+
+  /** Its devices are free once it is gone. */
+  async #removeStray(containerId: string, gpus: string | undefined): Promise<void> {
+    this.#gpus.hold(containerId, gpus?.split(",") ?? []);
+    await this.#daemon.remove(containerId);
+    this.#gpus.release(containerId);
   }
 
   /** The daemon is away: what was started counts as running until the daemon tells otherwise. */
@@ -235,7 +282,7 @@ class DockerEngine implements Engine {
         const executionId = Labels[LABELS.execution] ?? "";
         if (this.#http.isHolding(Id)) continue;
         const known = this.#held.get(executionId)?.task.run ?? runs.get(executionId)?.run;
-        if (known !== runOf(Labels)) await this.#daemon.remove(Id);
+        if (known !== runOf(Labels)) await this.#removeStray(Id, Labels[LABELS.gpus]);
       }
     }));
     return await Promise.all(
@@ -277,7 +324,10 @@ class DockerEngine implements Engine {
 
   forget(executionId: string): void {
     const held = this.#held.get(executionId);
-    if (held?.exit === undefined) return;
+    if (held !== undefined && held.exit === undefined) return;
+    // From here on its record is not read any more; its container has ended.
+    this.#gpus.release(executionId);
+    if (held === undefined) return;
     this.#held.delete(executionId);
     if (held.containerId !== undefined) this.#inBackground(this.#daemon.remove(held.containerId));
   }
@@ -324,6 +374,7 @@ class DockerEngine implements Engine {
       onProgress,
       onImage: options.onImage ?? (() => {}),
     });
+    const gpus = await this.#giveGpus(held, { count: task.gpuCount ?? 0, signal: options.signal });
     await writeRecord(held.task);
     const sandbox = granted.network === "http" ? await this.#sandboxFor(held) : undefined;
     if (sandbox === "started") return this.#inBackground(this.#watch(held, { isWitnessed: false }));
@@ -333,6 +384,7 @@ class DockerEngine implements Engine {
         imageId: image.id,
         imageUser: image.user,
         hasQuota: await this.#daemon.hasQuota(),
+        gpus,
         ...(sandbox !== undefined && { sandbox: { ...sandbox, env: PROXY_ENV } }),
       });
       const { id, isNew } = await this.#create(task, body);
@@ -349,6 +401,26 @@ class DockerEngine implements Engine {
     } finally {
       if (sandbox !== undefined) this.#inBackground(this.#http.release(sandbox));
     }
+  }
+
+  /** Devices for the task, in its record before its container is made; undefined on a machine that has none. */
+  async #giveGpus(
+    held: Held,
+    { count, signal }: { count: number; signal: AbortSignal | undefined },
+  ): Promise<{ uuids: readonly string[]; way: GpuWay } | undefined> {
+    const hasGpus = (this.#options.gpus ?? []).length > 0;
+    if (!hasGpus && count === 0) return undefined;
+    const way = hasGpus ? await this.#findGpuWay() : undefined;
+    if (count === 0) return { uuids: [], way: way ?? "nvidia" };
+    if (way === undefined) {
+      throw new AppError(
+        "refused",
+        `this node has no GPUs for containers${hasGpus ? `: ${NO_GPU_WAY}` : ""}`,
+      );
+    }
+    const uuids = await this.#gpus.take(held.executionId, count, signal);
+    held.task = { ...held.task, gpus: uuids };
+    return { uuids, way };
   }
 
   /** A network of its own for a container that is not there yet; one that an earlier agent has started has it already. */

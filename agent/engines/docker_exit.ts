@@ -107,8 +107,22 @@ export function goneExit(message: string): EngineExit {
   };
 }
 
+/** The daemon, or NVIDIA's part of it, does not know devices, or not this one. */
+const GPU_FAILURE =
+  /could not select device driver|nvidia-container-(?:cli|runtime)|unresolvable CDI devices|CDI device injection/i;
+
+/** Whether a start failed for want of a way to give devices to containers. */
+export const isGpuFailure = (error: unknown): boolean =>
+  error instanceof AppError && error.code === "refused" && GPU_FAILURE.test(error.message);
+
 /** Why a container could not be made or started, in words that help. */
 export function startFailure({ status, message }: DockerRefusal, params: DockerParams | undefined): AppError {
+  if (GPU_FAILURE.test(message)) {
+    return new AppError("refused", `this node's Docker Engine cannot give GPUs to containers: ${message}`, {
+      hint:
+        "See that nvidia-smi works there, and the NVIDIA Container Toolkit (nvidia-ctk runtime configure)",
+    });
+  }
   const what = params === undefined ? "the container" : `the image "${params.image}"`;
   const hint = hintOf(message);
   const code = /no space left/i.test(message)

@@ -17,6 +17,8 @@ export type HeldTask = Pick<EngineTask, "run" | "folder" | "results" | "diskByte
   readonly domains?: readonly string[];
   /** Absent as the network is. */
   readonly protection?: Protection;
+  /** UUIDs of the devices that it has for itself. */
+  readonly gpus?: readonly string[];
 };
 
 const TaskRecord = z.object({
@@ -26,6 +28,7 @@ const TaskRecord = z.object({
   logBytes: z.number(),
   network: z.enum(["none", "bridge", "host", "http"]).optional(),
   domains: z.array(z.string()).optional(),
+  gpus: z.array(z.string()).optional(),
   protection: z.object({
     profile: z.enum(["default", "strict"]),
     capabilities: z.array(z.string()),

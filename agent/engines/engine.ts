@@ -4,6 +4,7 @@
  */
 import type { ErrorCode } from "../../shared/errors.ts";
 import type { Failure } from "../core/outcome.ts";
+import type { Gpu } from "../../shared/model/gpu.ts";
 import type { ImageFound } from "../../shared/model/image.ts";
 import type { Port } from "../../shared/model/port.ts";
 import type { Task } from "../../shared/model/job.ts";
@@ -40,6 +41,8 @@ export interface EngineTask {
   readonly ports?: readonly Port[];
   readonly memoryBytes: number;
   readonly cpuMillis: number;
+  /** Devices that it gets for itself alone; engines without devices do not look at it. */
+  readonly gpuCount?: number;
   /** Bound on what the task may write below its result folders; 0 means `LIMITS.diskBytesDefault`. */
   readonly diskBytes: number;
   /** Bound on each of stdout and stderr as kept, of all runs together. */
@@ -105,6 +108,9 @@ export type EngineProbe =
     /** Networks that tasks may ask for, where they can ask for one; and why others cannot be had here. */
     readonly networks?: readonly string[];
     readonly absentNetworks?: Readonly<Record<string, string>>;
+    /** Devices that it can give to tasks; and why it cannot give those that are there. */
+    readonly gpus?: readonly Gpu[];
+    readonly absentGpus?: string;
   }
   | {
     readonly isAvailable: false;

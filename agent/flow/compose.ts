@@ -12,6 +12,7 @@ import { LIMITS } from "../../shared/limits.ts";
 import type { Log } from "../../shared/log.ts";
 import type { IdSource } from "../../shared/model/ids.ts";
 import type { NodeFacts, NodeLoad } from "../../shared/model/node.ts";
+import type { Resources } from "../../shared/model/resources.ts";
 import type { Stage } from "../../shared/supervise.ts";
 import type { PeerId } from "../../shared/wire/messages.ts";
 import { agentPeer } from "../../shared/wire/subjects.ts";
@@ -49,6 +50,8 @@ export interface ComposeOptions {
   readonly homes: readonly PeerId[];
   /** What the node is. A change is told with `setFacts`. */
   readonly facts: NodeFacts;
+  /** What there is to allocate, also while an engine that gives part of it is away; that of the facts unless given. */
+  readonly capacity?: Resources;
   readonly engines: readonly Engine[];
   readonly inputs: readonly Input[];
   readonly publishers: readonly Publisher[];
@@ -119,7 +122,7 @@ export function composeAgent(options: ComposeOptions): AgentProgram {
   const send: Sync["send"] = (to, message) => sync.send(to, message);
   const executions = new Executions({
     ...{ database, journal, deadlines, clock, lifetime, keepsResultsHere, send },
-    capacity: facts.capacity,
+    capacity: options.capacity ?? facts.capacity,
     ports: new Ports(options.ports ?? PORTS_DEFAULT, (at) => machine.isPortFree(at)),
     stopGraceMsMax: options.stopGraceMsMax ?? LIMITS.stopGraceMsMax,
     nudge: nudgeTurn,

@@ -37,6 +37,7 @@ export function engineTask(
     ...(order.stopSignal !== undefined && { stopSignal: order.stopSignal }),
     memoryBytes: task.resources.memoryBytes,
     cpuMillis: task.resources.cpuMillis,
+    gpuCount: task.resources.gpuCount,
     diskBytes: task.resources.diskBytes || LIMITS.diskBytesDefault,
     logBytes: LIMITS.logBytes,
   };

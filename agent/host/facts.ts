@@ -1,4 +1,5 @@
 /** What a node tells of itself. */
+import type { Gpu } from "../../shared/model/gpu.ts";
 import type { NodeId } from "../../shared/model/ids.ts";
 import type { NodeFacts } from "../../shared/model/node.ts";
 import { DIMENSIONS, type Resources, scale } from "../../shared/model/resources.ts";
@@ -26,6 +27,8 @@ export interface Offered {
   readonly platforms?: readonly string[];
   /** Networks of containers; absent where there are no containers. */
   readonly networks?: readonly string[];
+  /** Devices that containers can be given. */
+  readonly gpus?: readonly Gpu[];
   /** Adapter → why it is not offered. */
   readonly absent: Readonly<Record<string, string>>;
 }
@@ -37,10 +40,18 @@ const QUEUE_RATIO = 16;
 export function nodeFacts(id: NodeId, machine: Machine, settings: NodeSettings, offered: Offered): NodeFacts {
   const share = scale(machine.total, settings.capacityRatio ?? CAPACITY_RATIO);
   const amounts = DIMENSIONS.map((name) => [name, settings.capacity?.[name] ?? share[name]]);
-  const capacity = Object.fromEntries(amounts) as Resources;
+  const gpus = offered.gpus ?? [];
+  const capacity: Resources = {
+    ...Object.fromEntries(amounts) as Resources,
+    gpuCount: Math.min(gpus.length, settings.capacity?.gpuCount ?? Infinity),
+  };
   return {
     id,
-    labels: { os_type: machine.os, os_arch: machine.arch, name: machine.hostname, ...settings.labels },
+    labels: {
+      ...{ os_type: machine.os, os_arch: machine.arch, name: machine.hostname },
+      ...gpuLabels(gpus),
+      ...settings.labels,
+    },
     engines: [...offered.engines].sort(),
     inputs: [...offered.inputs].sort(),
     publishers: [...offered.publishers].sort(),
@@ -51,6 +62,15 @@ export function nodeFacts(id: NodeId, machine: Machine, settings: NodeSettings, 
     os: machine.os,
     arch: machine.arch,
     ...(offered.platforms !== undefined && { platforms: [...offered.platforms].sort() }),
+    ...(gpus.length > 0 && { gpus: [...gpus] }),
     absent: { ...offered.absent },
   };
+}
+
+/** `GPU-0=NVIDIA-A100`, `GPU-0-Memory=40960` (MiB), under Bacalhau's keys. */
+function gpuLabels(gpus: readonly Gpu[]): Record<string, string> {
+  return Object.fromEntries(gpus.flatMap(({ index, name, memoryMib }) => [
+    [`GPU-${index}`, name.replace(/\s+/g, "-")],
+    ...(memoryMib === undefined ? [] : [[`GPU-${index}-Memory`, String(memoryMib)]]),
+  ]));
 }

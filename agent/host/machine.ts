@@ -57,6 +57,7 @@ function totalOf(dataDir: string): Resources {
     cpuMillis: navigator.hardwareConcurrency * 1000,
     memoryBytes: Math.min(Deno.systemMemoryInfo().total, containerMemoryBytes()),
     diskBytes: freeBytesOf(dataDir),
+    // Counted device by device: see gpus.ts.
     gpuCount: 0,
   };
 }

@@ -115,7 +115,9 @@ export const FILTERS: readonly Filter[] = [
         .map((dimension) =>
           `job requires more ${NAMES[dimension]} (${
             amount(dimension, resources)
-          }) than the maximum available (${amount(dimension, node.facts.capacity)})`
+          }) than the maximum available (${amount(dimension, node.facts.capacity)})${
+            dimension === "gpuCount" ? because(node.facts.absent.GPU) : ""
+          }`
         ).join(", ");
     },
   },
@@ -171,6 +173,8 @@ export function amount(dimension: Dimension, resources: Resources): string {
   return `${Number(size.toFixed(1))} ${units[unit]}`;
 }
 
+const because = (why: string | undefined): string => why === undefined ? "" : `: ${why}`;
+
 function lacks(
   name: string,
   offered: readonly string[],
@@ -178,7 +182,7 @@ function lacks(
 ): string | undefined {
   if (offered.includes(name)) return undefined;
   const why = absent[name];
-  return why === undefined ? `does not support ${name}` : `does not support ${name}: ${why}`;
+  return `does not support ${name}${because(why)}`;
 }
 
 /** The platform that the task names, else those of its image. */

@@ -145,3 +145,11 @@ Deno.test("a platform that is not known, or cannot be read, is left to the node"
   assert.equal(refusedBy(container({ Platform: 64 }), aView(node)), undefined);
   assert.equal(refusedBy(container({ Platform: "linux/arm64" }), aView({ engines: ["docker"] })), undefined);
 });
+
+Deno.test("a node whose GPUs cannot be had says why", () => {
+  const spec = aSpec({ task: aTask({ resources: someResources({ gpuCount: 1 }) }) });
+  assert.equal(
+    refusedBy(spec, aView({ absent: { GPU: "no toolkit" } }))?.reason,
+    "job requires more GPU (1) than the maximum available (0): no toolkit",
+  );
+});

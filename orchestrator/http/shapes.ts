@@ -83,6 +83,16 @@ const Amounts = z.strictObject({
   Disk: z.number().optional(),
   GPU: z.number().optional(),
 });
+const NodeAmounts = Amounts.extend({
+  GPUs: z.array(z.strictObject({
+    Index: z.number(),
+    Name: z.string(),
+    Vendor: z.string(),
+    Memory: z.number().optional().describe("MiB"),
+    PCIAddress: z.string().optional(),
+    UUID: z.string(),
+  })).optional(),
+});
 
 /** An execution. Its states are numbers: Bacalhau's clients read nothing else here. */
 export const Execution = z.strictObject({
@@ -106,6 +116,12 @@ export const Execution = z.strictObject({
     Details: Texts,
   }),
   PublishedResult: Typed,
+  Image: z.strictObject({
+    Name: z.string(),
+    Digest: z.string().optional(),
+    ID: z.string().optional(),
+    Platforms: Strings.optional(),
+  }).optional().describe("What the name of a container's image stood for"),
   RunOutput: z.strictObject({
     Stdout: z.string(),
     StdoutTruncated: z.boolean(),
@@ -228,7 +244,7 @@ export const NodeInfo = z.strictObject({
     ExecutionEngines: NullableStrings,
     Publishers: NullableStrings,
     StorageSources: NullableStrings,
-    MaxCapacity: Amounts,
+    MaxCapacity: NodeAmounts,
     QueueCapacity: Amounts.describe("What waits in the node's queue"),
     AvailableCapacity: Amounts,
     MaxJobRequirements: Amounts,

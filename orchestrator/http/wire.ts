@@ -1,6 +1,7 @@
 /** Records in Bacalhau's shapes. Fields that Bacalhau does not know (`AgeMs`, `Explanation` …) are passed over by its clients. */
 import type { Execution, ExecutionPhase } from "../../shared/model/execution.ts";
 import type { HistoryItem } from "../../shared/model/history.ts";
+import type { Gpu } from "../../shared/model/gpu.ts";
 import type { ImageFound } from "../../shared/model/image.ts";
 import type { Drain, Node } from "../../shared/model/node.ts";
 import { NO_RESOURCES, type Resources, subtract } from "../../shared/model/resources.ts";
@@ -163,6 +164,14 @@ export function formatVersion(
 const PROTOCOLS = ["bprotocol/v2", "ncl/v1"];
 const UNBUILT = { commit: "", buildDate: ZERO_TIME };
 
+/** A device; memory in MiB. */
+const formatGpu = ({ index, uuid, name, vendor, memoryMib, pciAddress }: Gpu) => ({
+  ...{ Index: index, Name: name, Vendor: vendor },
+  ...(memoryMib !== undefined && { Memory: memoryMib }),
+  ...(pciAddress !== undefined && { PCIAddress: pciAddress }),
+  UUID: uuid,
+});
+
 /** What a node says of itself. */
 export function formatNodeInfo({ facts, load }: Node, { about }: { about: About }) {
   const isOwn = facts.id === about.nodeId;
@@ -176,7 +185,10 @@ export function formatNodeInfo({ facts, load }: Node, { about }: { about: About 
       ExecutionEngines: facts.engines,
       Publishers: facts.publishers,
       StorageSources: facts.inputs,
-      MaxCapacity: formatAmounts(facts.capacity),
+      MaxCapacity: {
+        ...formatAmounts(facts.capacity),
+        ...(facts.gpus !== undefined && { GPUs: facts.gpus.map(formatGpu) }),
+      },
       QueueCapacity: formatAmounts(load?.queued ?? NO_RESOURCES),
       AvailableCapacity: formatAmounts(subtract(facts.capacity, used)),
       MaxJobRequirements: formatAmounts(facts.capacity),

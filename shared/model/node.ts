@@ -1,5 +1,6 @@
 /** The machine that runs executions, as it describes itself and as its hub sees it. */
 import { z } from "zod";
+import { Gpu } from "./gpu.ts";
 import { NodeId } from "./ids.ts";
 import { Resources } from "./resources.ts";
 
@@ -19,6 +20,8 @@ export const NodeFacts = z.object({
   version: z.string(),
   os: z.string(),
   arch: z.string(),
+  /** Devices that its containers may have; absent: none. */
+  gpus: z.array(Gpu).optional(),
   /** `os/arch` of the containers that it runs; absent: not known, or it runs none. */
   platforms: z.array(z.string()).optional(),
   /** Why an adapter is not offered: adapter → reason. Networks are called `network NAME`. */

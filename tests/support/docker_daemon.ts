@@ -12,6 +12,10 @@ export interface DaemonOptions {
   readonly isLiveRestored?: boolean;
   /** It has a bridge, with which containers have the network `bridge`, and the host their ports. */
   readonly hasBridge?: boolean;
+  /** It has NVIDIA's runtime, which is plain runc here. */
+  readonly hasGpuRuntime?: boolean;
+  /** It has the runtime, and a hook that takes device requests and does nothing. */
+  readonly hasGpuHook?: boolean;
 }
 
 /** A daemon that can be stopped, killed and started again. Needs root, dockerd and a static busybox. */
@@ -56,12 +60,15 @@ export class DockerDaemon implements AsyncDisposable {
       ...["--address", `${this.folder}/containerd.sock`, "--root", `${this.folder}/containerd`],
       ...["--state", `${this.folder}/containerd-state`, "--log-level", "warn"],
     ]);
+    const { hasGpuHook, hasGpuRuntime } = this.#options;
+    if (hasGpuHook) await this.#putGpuHook();
     this.#process = await this.#spawn("dockerd", [
       ...["--data-root", `${this.folder}/data`, "--exec-root", `${this.folder}/exec`],
       ...["--pidfile", `${this.folder}/pid`, "--host", `unix://${this.socketPath}`],
       ...["--containerd", `${this.folder}/containerd.sock`, "--log-level", "warn"],
       ...["--bridge", this.#bridge ?? "none", "--iptables=false", "--ip-forward=false"],
       ...(this.#options.isLiveRestored ? ["--live-restore"] : []),
+      ...(hasGpuHook || hasGpuRuntime ? ["--add-runtime", "nvidia=runc"] : []),
     ]);
     const client = this.client();
     try {
@@ -82,9 +89,22 @@ export class DockerDaemon implements AsyncDisposable {
     await ip("link", "set", this.#bridge, "up");
   }
 
+  async #putGpuHook(): Promise<void> {
+    await Deno.mkdir(`${this.folder}/bin`, { recursive: true });
+    await Deno.writeTextFile(
+      `${this.folder}/bin/nvidia-container-runtime-hook`,
+      "#!/bin/sh\nexec cat > /dev/null\n",
+      {
+        mode: 0o755,
+      },
+    );
+  }
+
   async #spawn(program: string, args: string[]): Promise<Deno.ChildProcess> {
     const log = await Deno.open(`${this.folder}/${program}.log`, { write: true, create: true, append: true });
-    const child = new Deno.Command(program, { args, stdin: "null", stdout: "null", stderr: "piped" }).spawn();
+    const env = { PATH: `${this.folder}/bin:${Deno.env.get("PATH")}` };
+    const child = new Deno.Command(program, { args, env, stdin: "null", stdout: "null", stderr: "piped" })
+      .spawn();
     child.stderr.pipeTo(log.writable).catch(() => {});
     return child;
   }
