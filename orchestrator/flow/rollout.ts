@@ -57,7 +57,7 @@ export function failRollout(options: VersionOptions, jobRow: JobRow, why: string
     event,
     keepsTasks: true,
   });
-  return { row, job: next };
+  return store.jobs.get(row);
 }
 
 function write({ store }: VersionOptions, { row, job }: JobRow, rollout: Rollout): JobRow {

@@ -6,7 +6,7 @@ import type { HistoryEvent } from "../../shared/model/history.ts";
 import type { EvaluationId, JobId } from "../../shared/model/ids.ts";
 import { isEndless, type Job, type JobSpec, UPDATE_DEFAULT } from "../../shared/model/job.ts";
 import { jobRerun } from "../core/events.ts";
-import { hasSameTasks, nextVersion } from "../core/job.ts";
+import { hasSameTasks, nextVersion, step } from "../core/job.ts";
 import { hashOfSpec, type JobRow } from "../store/jobs.ts";
 import type { Store } from "../store/store.ts";
 import { beginWait, clearDeadlines } from "./job_deadlines.ts";
@@ -50,14 +50,17 @@ export function writeVersion(
   return store.evaluate({ row, job }, trigger) as EvaluationId;
 }
 
-/** Version by version: many may be on their way out. */
+/** Version by version: many may be on their way out. What runs already makes the new version run. */
 function adopt({ jobs, executions }: Store, { row, job }: JobRow): void {
   const running = executions.liveOf(row).filter(({ desired }) => desired === "run");
   const same = [...new Set(running.map(({ jobVersion }) => jobVersion))].filter((version) => {
     const spec = jobs.findVersion(row, version);
     return spec !== undefined && hasSameTasks(spec, job.spec);
   });
-  executions.adopt(running.filter(({ jobVersion }) => same.includes(jobVersion)), job.version);
+  const adopted = running.filter(({ jobVersion }) => same.includes(jobVersion));
+  executions.adopt(adopted, job.version);
+  if (!adopted.some(({ phase }) => phase === "running")) return;
+  jobs.update({ row, job: step(job, { kind: "started" }, job.modifiedAtMs) });
 }
 
 /** The time-outs of a version that begins. Inside the caller's transaction. */

@@ -1,0 +1,131 @@
+import assert from "node:assert/strict";
+import type { ExecutionId } from "../../shared/model/ids.ts";
+import type { JobSpec } from "../../shared/model/job.ts";
+import { aTask } from "../../tests/support/builders.ts";
+import { aHome } from "../../tests/support/home_fixture.ts";
+
+const SERVICE = {
+  name: "web",
+  type: "service",
+  count: 2,
+  update: { maxParallel: 1, autoRollback: true, progressMs: 60_000 },
+} as const;
+const withEnv = (value: string): Partial<JobSpec> => ({
+  ...SERVICE,
+  task: aTask({ env: { VERSION: value } }),
+});
+
+/** A service of two that is up. */
+async function aService(change: Partial<JobSpec> = {}) {
+  const home = await aHome({ ...withEnv("1"), ...change });
+  const live = () => home.store.executions.liveOf(home.store.jobs.find(home.jobId)!.row);
+  const comeUp = (id: ExecutionId) => home.report("running", id, { health: { status: "healthy", forMs: 0 } });
+  const shown = () =>
+    live().map(({ partition, jobVersion, desired }) => `p${partition} v${jobVersion} ${desired}`).sort();
+  for (const { id } of live()) comeUp(id);
+  home.plan();
+  const byVersion = (version: number) => live().filter(({ jobVersion }) => jobVersion === version);
+  return { ...home, live, comeUp, shown, byVersion, rollout: () => home.job().rollout! };
+}
+
+Deno.test("a new version takes over place by place, each once the one before is up", async () => {
+  const it = await aService();
+  assert.deepEqual([it.rollout().state, it.rollout().goodVersion], ["good", 1]);
+  await it.submit(withEnv("2"));
+  assert.deepEqual(it.shown(), ["p0 v1 stop", "p1 v1 run"]);
+  it.report("stopped", it.live().find(({ desired }) => desired === "stop")!.id, {
+    code: "stopped",
+    message: "so",
+  });
+  it.plan();
+  assert.deepEqual(it.shown(), ["p0 v2 run", "p1 v1 run"]);
+  it.comeUp(it.byVersion(2)[0]!.id);
+  it.plan();
+  assert.deepEqual([it.shown(), it.rollout().upCount], [["p0 v2 run", "p1 v1 stop"], 1]);
+  it.report("stopped", it.byVersion(1)[0]!.id, { code: "stopped", message: "so" });
+  it.plan();
+  for (const { id } of it.byVersion(2)) it.comeUp(id);
+  it.plan();
+  assert.deepEqual(it.shown(), ["p0 v2 run", "p1 v2 run"]);
+  assert.deepEqual([it.rollout().state, it.rollout().goodVersion], ["good", 2]);
+});
+
+Deno.test("a version that fails is rolled back to the last good one, whose tasks run on", async () => {
+  const it = await aService();
+  await it.submit(withEnv("bad"));
+  it.report("stopped", it.live().find(({ desired }) => desired === "stop")!.id, {
+    code: "stopped",
+    message: "so",
+  });
+  it.plan();
+  it.report("failed", it.byVersion(2)[0]!.id, { code: "program_failed", message: "no config" });
+  it.plan();
+  assert.deepEqual(it.shown(), ["p0 v3 run", "p1 v3 run"]);
+  assert.equal(it.job().spec.task.env.VERSION, "1");
+  for (const { id } of it.live()) it.comeUp(id);
+  it.plan();
+  const { state, rolledBackFrom, message } = it.rollout();
+  assert.deepEqual([state, rolledBackFrom], ["good", 2]);
+  assert.match(message!, /version 2 will not do: partition 0: no config/);
+});
+
+Deno.test("a version that comes no further is rolled back in time; one that only waits for room is not", async () => {
+  const it = await aService();
+  await it.submit(withEnv("hangs"));
+  it.report("stopped", it.live().find(({ desired }) => desired === "stop")!.id, {
+    code: "stopped",
+    message: "so",
+  });
+  it.plan();
+  it.report("running", it.byVersion(2)[0]!.id, { health: { status: "unknown", forMs: 0 } });
+  it.pass(59_000);
+  it.plan();
+  assert.equal(it.job().version, 2);
+  it.pass(2_000);
+  it.plan();
+  assert.deepEqual([it.job().version, it.rollout().rolledBackFrom], [3, 2]);
+
+  const waiting = await aHome({ ...withEnv("1"), count: 100 });
+  waiting.pass(100_000);
+  waiting.plan();
+  assert.deepEqual([waiting.job().phase, waiting.job().rollout?.state], ["queued", "rolling"]);
+});
+
+Deno.test("without a version to go back to, or where that is not wanted, it stays and says so", async () => {
+  const it = await aService({ update: { ...SERVICE.update, autoRollback: false } });
+  await it.submit({ ...withEnv("bad"), update: { ...SERVICE.update, autoRollback: false } });
+  it.report("stopped", it.live().find(({ desired }) => desired === "stop")!.id, {
+    code: "stopped",
+    message: "so",
+  });
+  it.plan();
+  it.report("failed", it.byVersion(2)[0]!.id, { code: "program_failed", message: "no config" });
+  it.plan();
+  assert.deepEqual([it.job().version, it.rollout().state], [2, "failed"]);
+  assert.ok(it.shown().includes("p1 v1 run"), "what is left of the good version goes on");
+});
+
+Deno.test("a version that no node could run stops nothing that runs", async () => {
+  const it = await aService();
+  const nowhere = [{ key: "site", operator: "=" as const, values: ["moon"] }];
+  await it.submit({ ...withEnv("2"), constraints: nowhere });
+  for (const { id } of it.live().filter(({ desired }) => desired === "stop")) {
+    it.report("stopped", id, { code: "stopped", message: "so" });
+  }
+  it.plan();
+  assert.deepEqual([it.job().version, it.job().phase], [3, "running"]);
+  assert.deepEqual(it.shown(), ["p0 v3 run", "p1 v3 run"]);
+});
+
+Deno.test("a change of the count stops and starts only the difference; a rerun starts everything again", async () => {
+  const it = await aService();
+  const before = it.live().map(({ id }) => id).sort();
+  await it.submit({ ...withEnv("1"), count: 3 });
+  assert.deepEqual(it.shown(), ["p0 v2 run", "p1 v2 run", "p2 v2 run"]);
+  assert.deepEqual(it.live().map(({ id }) => id).sort().filter((id) => before.includes(id)), before);
+  await it.submit({ ...withEnv("1"), count: 1 });
+  assert.deepEqual(it.shown(), ["p0 v3 run", "p1 v3 stop", "p2 v3 stop"]);
+  it.rerun();
+  it.plan();
+  assert.ok(it.shown().includes("p0 v3 stop"));
+});
