@@ -98,7 +98,10 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       : await findGpus({ devices: options.gpuDevices ?? [] });
     tellGpus(found, log);
     const engines = options.engines ??
-      await openEngines(options.docker, { nodeId, log, gpus: found.gpus });
+      await openEngines(options.docker, {
+        ...{ nodeId, log, gpus: found.gpus },
+        pullsPath: `${dataDir}/pulled_images.json`,
+      });
     let offered = await probe(engines);
     for (const { type, reason, hint, isNotSetUp } of offered.absent) {
       log[isNotSetUp ? "debug" : "warn"](`The engine "${type}" is not available: ${reason}`, { hint });
@@ -223,7 +226,7 @@ function findNodeId(database: Database, wanted: NodeId | undefined): NodeId | un
 /** All that this build has. */
 async function openEngines(
   docker: AgentOptions["docker"],
-  own: { nodeId: NodeId; log: Log; gpus: readonly Gpu[] },
+  own: { nodeId: NodeId; log: Log; gpus: readonly Gpu[]; pullsPath: string },
 ): Promise<readonly Engine[]> {
   const wasm = await openWasmEngine({ command: wasmChildCommand() });
   return docker === undefined ? [wasm] : [wasm, openDockerEngine({ ...docker, ...own })];

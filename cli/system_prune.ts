@@ -22,12 +22,15 @@ const FLAGS = {
   contents: toggle({
     summary: "Modules and inputs by digest that no execution uses: they come again when needed",
   }),
+  images: toggle({
+    summary: "Images that the node has fetched and that no container uses; others are never touched",
+  }),
   dryRun: toggle({ summary: "Only show what takes how much, and what would go" }),
   yes: toggle({ summary: "Remove it without asking", short: "y" }),
   ...OUTPUT_FLAGS,
 };
 
-const KINDS = ["jobs", "results", "logs", "contents"] as const;
+const KINDS = ["jobs", "results", "logs", "contents", "images"] as const;
 /** What goes when nothing is named: what was delivered, or comes again. A job's history is gone for good. */
 const USUAL = ["results", "logs", "contents"] as const;
 
@@ -36,9 +39,8 @@ export const PRUNE = defineCommand({
   name: "prune",
   summary: "Show what takes how much on the node that answers, and remove what is over",
   about:
-    "Without --jobs, --results, --logs or --contents: results, logs and contents. What runs or waits, what its job's " +
-    "server has not recorded, and results that nobody has fetched always stay. Docker's images are left alone: Skerry " +
-    "keeps no record of which it fetched.",
+    "Without --jobs, --results, --logs, --contents or --images: results, logs and contents. What runs or waits, what its " +
+    "job's server has not recorded, and results that nobody has fetched always stay.",
   operands: [],
   flags: FLAGS,
   examples: [
@@ -120,6 +122,7 @@ const NOUNS: Readonly<Record<string, readonly [one: string, many: string]>> = {
   results: ["execution's results", "executions' results"],
   logs: ["execution's logs", "executions' logs"],
   contents: ["content", "contents"],
+  images: ["image", "images"],
 };
 
 /** `3 jobs, 2 executions' results: 1.5 GB` */

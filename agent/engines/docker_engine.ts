@@ -20,6 +20,7 @@ import { HttpNetworks, PROXY_ENV, type Sandbox } from "./docker_http.ts";
 import { ensureImage, type Image, OWN_PLATFORM } from "./docker_images.ts";
 import { type DockerParams, parseDockerParams } from "./docker_params.ts";
 import { type ContainerNetwork, type DockerPolicy, grantBy, type Granted } from "./docker_policy.ts";
+import { DockerPulls } from "./docker_pulls.ts";
 import { type HeldTask, heldTask, nothingKnown, readRecord, writeRecord } from "./docker_record.ts";
 import { makeResultFolders } from "./docker_results.ts";
 import { Watch } from "./docker_watch.ts";
@@ -33,6 +34,7 @@ import type {
   EngineRun,
   EngineTask,
   ExecResult,
+  PrunedImages,
   StartOptions,
 } from "./engine.ts";
 
@@ -47,6 +49,8 @@ export interface DockerEngineOptions {
   readonly log?: Log;
   /** Devices of this machine that tasks may have. */
   readonly gpus?: readonly Gpu[];
+  /** File of its own, in which it records which images it fetched; without one it removes none. */
+  readonly pullsPath?: string;
 }
 
 /** Where the network http could not be made, it is tried again after so long: the cause may be gone. */
@@ -82,6 +86,7 @@ class DockerEngine implements Engine {
   readonly #client: DockerClient;
   readonly #options: DockerEngineOptions;
   readonly #held = new Map<string, Held>();
+  readonly #pulls: DockerPulls;
   readonly #closing = new AbortController();
   readonly #daemon: Daemon;
   readonly #background = new Set<Promise<void>>();
@@ -100,6 +105,7 @@ class DockerEngine implements Engine {
   constructor(options: DockerEngineOptions) {
     this.#options = options;
     this.#gpus = new GpuDevices(options.gpus ?? []);
+    this.#pulls = new DockerPulls(options.pullsPath);
     this.#client = new DockerClient(options.socketPath);
     this.#daemon = new Daemon(this.#client, this.#closing.signal);
     const { nodeId, log, policy, resolve = resolveBySystem } = options;
@@ -107,6 +113,10 @@ class DockerEngine implements Engine {
       ...{ nodeId, log },
       network: { resolve, ranges: policy.httpRanges, ownAddresses: addressesOfMachine },
     });
+  }
+
+  async pruneImages(options: { isDry: boolean }): Promise<PrunedImages> {
+    return await this.#pulls.prune(this.#client, options);
   }
 
   async probe(): Promise<EngineProbe> {
@@ -373,8 +383,10 @@ class DockerEngine implements Engine {
       signal: options.signal,
       onProgress,
       onImage: options.onImage ?? (() => {}),
+      onPulled: (id, images) => this.#pulls.note(id, images),
     });
     const gpus = await this.#giveGpus(held, { count: task.gpuCount ?? 0, signal: options.signal });
+    this.#pulls.use(image.id);
     await writeRecord(held.task);
     const sandbox = granted.network === "http" ? await this.#sandboxFor(held) : undefined;
     if (sandbox === "started") return this.#inBackground(this.#watch(held, { isWitnessed: false }));

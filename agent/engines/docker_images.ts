@@ -5,6 +5,7 @@ import { type ImageFound, platformOf } from "../../shared/model/image.ts";
 import { type DockerClient, DockerRefusal, isMissing } from "./docker_client.ts";
 import { registryAuth } from "./docker_auth.ts";
 import type { PullPolicy } from "./docker_params.ts";
+import { type ImagesHere, imagesHere } from "./docker_pulls.ts";
 
 const Inspected = z.object({
   Id: z.string(),
@@ -36,6 +37,8 @@ export interface ImageOptions {
   readonly onProgress: (message: string) => void;
   /** Called once it is known what the image is, or for which platforms its registry has it when that is not this one. */
   readonly onImage: (found: ImageFound) => void;
+  /** Called after a pull with the id of what it brought, and what was on the machine before and is now. */
+  readonly onPulled?: (id: string, images: { before: ImagesHere; after: ImagesHere }) => void;
 }
 
 const PROGRESS_MS = 5_000;
@@ -66,6 +69,7 @@ async function findOrPull(client: DockerClient, name: string, options: ImageOpti
       },
     );
   }
+  const before = options.onPulled && await imagesHere(client);
   try {
     await pull(client, name, options);
   } catch (error) {
@@ -79,6 +83,9 @@ async function findOrPull(client: DockerClient, name: string, options: ImageOpti
     return old;
   }
   const pulled = await findImage(client, name);
+  if (before !== undefined && pulled !== undefined) {
+    options.onPulled!(pulled.id, { before, after: await imagesHere(client) });
+  }
   if (pulled === undefined) {
     throw new AppError("image_missing", `The image "${name}" was pulled and is gone again`, {
       hint: "See whether something prunes images on the node",

@@ -8,6 +8,7 @@ import type { Gpu } from "../../shared/model/gpu.ts";
 import type { ImageFound } from "../../shared/model/image.ts";
 import type { Port } from "../../shared/model/port.ts";
 import type { Task } from "../../shared/model/job.ts";
+import type { Amount } from "../../shared/wire/messages.ts";
 
 /** A folder or file of the host that the task sees at `target`. */
 export interface Mount {
@@ -120,6 +121,14 @@ export type EngineProbe =
     readonly isNotSetUp?: boolean;
   };
 
+/** What fetched images take, what of it may go, what went, and why the rest stays. */
+export interface PrunedImages {
+  readonly held: Amount;
+  readonly mayGo: Amount;
+  readonly gone: Amount;
+  readonly stays: readonly string[];
+}
+
 /** Runs tasks. All methods may be called at any time, in any order, more than once. */
 export interface Engine {
   /** The `Engine.Type` of job specs that it runs. */
@@ -156,6 +165,8 @@ export interface Engine {
   ): Promise<{ readonly host: string; readonly port: number } | undefined>;
   /** Forgets an ended execution: called after its end has been recorded. */
   forget(executionId: string): void;
+  /** What images that the engine has fetched take, and removes those that nothing uses; not with `isDry`. Absent where there are none. */
+  pruneImages?(options: { readonly isDry: boolean }): Promise<PrunedImages>;
   /** Ends idle children and watches; running tasks go on. */
   close(): Promise<void>;
 }

@@ -165,7 +165,11 @@ export function composeAgent(options: ComposeOptions): AgentProgram {
     left: new LeftBehind(database),
     retention: options.retention ?? { keptMs: LIMITS.executionKeptMs },
   });
-  const prune = new Prune({ database, executions, keepLeft, disk, contents: options.contents });
+  const prune = new Prune({
+    ...{ database, executions, keepLeft, disk },
+    contents: options.contents,
+    engines: options.engines,
+  });
   const sweep = new Sweep({
     ...{ database, journal, executions, deadlines, disk, clock, lifetime, keepLeft },
     contents: options.contents,

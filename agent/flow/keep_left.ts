@@ -5,9 +5,10 @@
 import type { Database } from "../../shared/ledger/database.ts";
 import type { Lifetime } from "../../shared/ledger/lifetime.ts";
 import { LIMITS } from "../../shared/limits.ts";
+import type { Amount } from "../../shared/wire/messages.ts";
 import type { Workspace } from "../host/host.ts";
 import type { Journal } from "../store/journal.ts";
-import type { Amount, Left, LeftBehind, LeftKind, MayGo } from "../store/left.ts";
+import type { Left, LeftBehind, LeftKind, MayGo } from "../store/left.ts";
 import type { DiskWatch } from "./disk_watch.ts";
 
 /** How long what ended executions left is kept. */

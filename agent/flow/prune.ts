@@ -1,14 +1,16 @@
 /** Makes room when somebody asks for it: what is here, what of it may go, and a bounded part of that at a time. */
 import type { Database } from "../../shared/ledger/database.ts";
 import {
+  type Amount,
   type PruneAnswer,
   type PruneItem,
   PruneKind,
   type PruneRequest,
 } from "../../shared/wire/messages.ts";
-import { AppError } from "../../shared/errors.ts";
+import { AppError, asAppError } from "../../shared/errors.ts";
+import type { Engine } from "../engines/engine.ts";
 import type { ContentStore } from "../host/host.ts";
-import { type Amount, type LeftKind } from "../store/left.ts";
+import type { LeftKind } from "../store/left.ts";
 import type { DiskWatch } from "./disk_watch.ts";
 import type { Executions } from "./executions.ts";
 import { type KeepLeft, sizeOf } from "./keep_left.ts";
@@ -21,6 +23,7 @@ export interface PruneOptions {
   readonly keepLeft: KeepLeft;
   readonly contents: ContentStore;
   readonly disk: DiskWatch;
+  readonly engines: Iterable<Engine>;
 }
 
 const NOTHING: Amount = { count: 0, bytes: 0 };
@@ -40,7 +43,11 @@ export class Prune {
       const items: PruneItem[] = [];
       let isMore = false;
       for (const kind of PruneKind.options.filter((one) => request.kinds.includes(one))) {
-        const one = kind === "contents" ? this.#contents(request) : await this.#left(kind, request);
+        const one = kind === "contents"
+          ? this.#contents(request)
+          : kind === "images"
+          ? await this.#images(request)
+          : await this.#left(kind, request);
         items.push(one.item);
         isMore ||= one.isMore;
       }
@@ -82,4 +89,26 @@ export class Prune {
     const stays = held.count > mayGo.count ? ["what is in use, or was a moment ago"] : [];
     return { item: { kind: "contents" as const, held, mayGo, gone, stays }, isMore: false };
   }
+
+  /** What engines have fetched, whatever its age. An engine that does not answer removes nothing. */
+  async #images({ isDry }: PruneRequest) {
+    const item: Mutable = { held: NOTHING, mayGo: NOTHING, gone: NOTHING, stays: [] };
+    for (const engine of this.#options.engines) {
+      try {
+        const pruned = await engine.pruneImages?.({ isDry });
+        if (pruned === undefined) continue;
+        for (const key of ["held", "mayGo", "gone"] as const) item[key] = add(item[key], pruned[key]);
+        item.stays.push(...pruned.stays);
+      } catch (error) {
+        item.stays.push(asAppError(error).message);
+      }
+    }
+    return { item: { kind: "images" as const, ...item }, isMore: false };
+  }
 }
+
+interface Mutable extends Record<"held" | "mayGo" | "gone", Amount> {
+  readonly stays: string[];
+}
+
+const add = (a: Amount, b: Amount): Amount => ({ count: a.count + b.count, bytes: a.bytes + b.bytes });

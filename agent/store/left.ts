@@ -1,6 +1,7 @@
 /** What ended executions left on the node, and which of it may go. Writes belong to the caller's transaction. */
 import type { Database, SqlRow } from "../../shared/ledger/database.ts";
 import type { ExecutionId } from "../../shared/model/ids.ts";
+import type { Amount } from "../../shared/wire/messages.ts";
 
 /** `results`: published here. `logs`: the output of those that published nothing here. */
 export type LeftKind = "results" | "logs";
@@ -10,12 +11,6 @@ export interface Left {
   readonly row: number;
   readonly id: ExecutionId;
   readonly sizeBytes: number;
-}
-
-/** How many, and how much. */
-export interface Amount {
-  readonly count: number;
-  readonly bytes: number;
 }
 
 /** Which of what was left may go, by the agent's lifetime. */

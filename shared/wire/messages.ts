@@ -110,9 +110,11 @@ export const ResultReadRequest = z.object({
 });
 
 /** What an agent holds that may go. */
-export const PruneKind = z.enum(["results", "logs", "contents"]);
+export const PruneKind = z.enum(["results", "logs", "contents", "images"]);
 export type PruneKind = z.infer<typeof PruneKind>;
-const Amount = z.object({ count: z.number().int(), bytes: z.number() });
+/** How many, and how much. */
+export const Amount = z.object({ count: z.number().int(), bytes: z.number() });
+export type Amount = Readonly<z.infer<typeof Amount>>;
 /** Asks an agent to remove what it may, or with `isDry` what that would be. */
 export const PruneRequest = z.object({
   kinds: z.array(z.string()),

@@ -57,7 +57,7 @@ Deno.test("what is held is told by kind; logs go when asked for, unfetched resul
 
 Deno.test("a request for room that cannot be read changes nothing", async () => {
   await using node = await startHttpNode();
-  const bodies = [{}, { Kinds: [] }, { Kinds: ["images"] }, { Kinds: ["jobs"], OlderThanMs: -1 }, {
+  const bodies = [{}, { Kinds: [] }, { Kinds: ["volumes"] }, { Kinds: ["jobs"], OlderThanMs: -1 }, {
     Kinds: ["jobs"],
     DryRun: "no",
   }];
