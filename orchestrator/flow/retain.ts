@@ -1,12 +1,14 @@
 /**
  * RETAIN: jobs that have ended are kept for a while, and up to a number; then they are forgotten with everything that
  * belongs to them, and their nodes are told that nobody can fetch their results any more. The time is what has passed
- * while the orchestrator ran: a wrong wall clock makes nothing old.
+ * while the orchestrator ran: a wrong wall clock makes nothing old. Of jobs without an end the newest history is kept.
  */
 import type { Clock } from "../../shared/clock.ts";
 import { LIMITS } from "../../shared/limits.ts";
+import { isEndless } from "../../shared/model/job.ts";
 import type { Stage } from "../../shared/supervise.ts";
 import type { EndedJob, Removed } from "../store/ended_jobs.ts";
+import { jobAt, type JobRow } from "../store/jobs.ts";
 import type { Store } from "../store/store.ts";
 import { orderForget, type Send } from "./dispatch.ts";
 import type { KeepContents } from "./keep_contents.ts";
@@ -36,6 +38,8 @@ const LIFETIME_MS = 3_600_000;
 /** Of the oldest, so many are looked at: some of them may not be due, or not at rest. */
 const CANDIDATES = 256;
 const TOKENS = 512;
+/** Jobs at a time that are looked at for what is too old. */
+const TRIMMED = 64;
 
 /** The stage that forgets. */
 export class Retain implements Stage {
@@ -43,6 +47,7 @@ export class Retain implements Stage {
   readonly #options: RetainOptions;
   #lookAtMs = 0;
   #lastToken: string | undefined;
+  #lastTrimmed = 0;
   #cancel: (() => void) | undefined;
 
   constructor(options: RetainOptions) {
@@ -55,6 +60,7 @@ export class Retain implements Stage {
       store.lifetime.checkpoint({ afterMs: LIFETIME_MS });
       if (this.#removeSome()) return true;
       this.#removeTokens();
+      if (this.#trimSome()) return true;
       this.#lookAtMs = clock.uptimeMs() + LOOK_MS;
     }
     this.#cancel ??= clock.after(Math.max(1, this.#lookAtMs - clock.uptimeMs()), () => {
@@ -104,12 +110,37 @@ export class Retain implements Stage {
     );
   }
 
-  #follow({ executions, digests }: Removed): void {
+  #follow({ executions, digests }: Pick<Removed, "executions" | "digests">): void {
     const { store, send, keepContents } = this.#options;
     for (const { id, nodeId } of executions) {
       if (store.projection.find(nodeId) !== undefined) orderForget(send, { id, nodeId });
     }
     if (digests.length > 0) store.database.afterCommit(() => keepContents.removeUnused(digests));
+  }
+
+  /** Old events and executions of jobs without an end, job after job. Answers whether more is to be looked at. */
+  #trimSome(): boolean {
+    const { store } = this.#options;
+    const rows = store.endless.live(this.#lastTrimmed, TRIMMED);
+    store.transaction(() => {
+      for (const row of rows) {
+        this.#lastTrimmed = row;
+        const found = store.damaged.read(jobAt(row), () => store.jobs.get(row));
+        if (found !== undefined && isEndless(found.job.spec.type)) this.#trim(found);
+      }
+    });
+    if (rows.length === TRIMMED) return true;
+    this.#lastTrimmed = 0;
+    return false;
+  }
+
+  #trim({ row, job }: JobRow): void {
+    const { store } = this.#options;
+    const rowsMax = LIMITS.rowsRemovedPerTick;
+    store.endless.trimEvents(row, rowsMax);
+    const placeCount = store.executions.nextPartition(row, job.version);
+    const { executions } = store.endless.trimExecutions(row, { placeCount, rowsMax });
+    this.#follow({ executions, digests: [] });
   }
 
   #removeTokens(): void {

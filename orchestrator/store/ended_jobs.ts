@@ -1,7 +1,7 @@
 /** Jobs that have ended: which are the oldest, and how one is forgotten. Every write belongs to the caller's transaction. */
 import { parseBody } from "../../shared/ledger/body.ts";
 import type { Damaged } from "../../shared/ledger/damaged.ts";
-import type { Database } from "../../shared/ledger/database.ts";
+import type { Database, SqlRow } from "../../shared/ledger/database.ts";
 import { Execution } from "../../shared/model/execution.ts";
 import type { ExecutionId, NodeId } from "../../shared/model/ids.ts";
 import { LIVE } from "./executions.ts";
@@ -21,6 +21,14 @@ export interface Removed {
   /** Contents that it used, once all of it is gone. */
   readonly digests: readonly string[];
   readonly isGone: boolean;
+}
+
+/** Those of the rows of executions whose results may be on their nodes. */
+export function withResults(rows: readonly SqlRow[], damaged: Damaged): Removed["executions"] {
+  return rows.filter(({ id, body }) =>
+    // One that cannot be read may have left something.
+    damaged.read(`execution ${id}`, () => parseBody(Execution, body).result !== undefined) ?? true
+  ).map(({ id, node_id }) => ({ id: id as ExecutionId, nodeId: node_id as NodeId }));
 }
 
 /** Reads and removes. */
@@ -89,10 +97,7 @@ export class EndedJobs {
     for (const execution of found) {
       this.#database.run("DELETE FROM executions WHERE row = ?", Number(execution.row));
     }
-    const executions = found.filter(({ id, body }) =>
-      // One that cannot be read may have left something.
-      this.#damaged.read(`execution ${id}`, () => parseBody(Execution, body).result !== undefined) ?? true
-    ).map(({ id, node_id }) => ({ id: id as ExecutionId, nodeId: node_id as NodeId }));
+    const executions = withResults(found, this.#damaged);
     const eventsMax = rowsMax - found.length;
     const { changes } = this.#database.run(
       "DELETE FROM ledger WHERE seq IN (SELECT seq FROM ledger WHERE subject = ? ORDER BY seq LIMIT ?)",

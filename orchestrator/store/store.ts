@@ -8,6 +8,7 @@ import type { HistoryEvent } from "../../shared/model/history.ts";
 import { type IdSource, type JobId, newEvaluationId } from "../../shared/model/ids.ts";
 import type { Trigger } from "../../shared/model/evaluation.ts";
 import { EndedJobs } from "./ended_jobs.ts";
+import { EndlessJobs } from "./endless_jobs.ts";
 import { Evaluations } from "./evaluations.ts";
 import { Executions } from "./executions.ts";
 import { isSettled, type Job } from "../../shared/model/job.ts";
@@ -28,6 +29,7 @@ export class Store {
   readonly evaluations: Evaluations;
   readonly nodes: Nodes;
   readonly ended: EndedJobs;
+  readonly endless: EndlessJobs;
   readonly projection = new Projection();
   readonly waiting = new Waiting();
   readonly #watchers = new Map<JobId, Set<Watcher>>();
@@ -49,6 +51,7 @@ export class Store {
     this.evaluations = new Evaluations(this.database);
     this.nodes = new Nodes(this.database, this.damaged);
     this.ended = new EndedJobs(this.database, this.damaged);
+    this.endless = new EndlessJobs(this.database, this.damaged);
     this.rebuild();
   }
 
