@@ -139,7 +139,7 @@ function facts(
     ["Name", job.name === job.id ? "" : job.name],
     ["State", job.state],
     ["Why", job.state === "completed" ? "" : job.message || whyItWaits(job, current)],
-    ["Hint", job.state === "completed" ? "" : job.hint],
+    ["Hint", job.state === "completed" ? hintsOf(badExits(job, current)) : job.hint],
     ["Created", `${age(job.createdAtMs, nowMs)} (${moment(job.createdAtMs)})`],
     ["Type", job.type === "batch" ? "" : job.type],
     ["Runs", `${textAt(recordAt(task, "Engine"), "Type") ?? "unknown"}, ${extentOf(job)}`],
@@ -161,6 +161,10 @@ function facts(
   ]);
   return formatFacts(shown, paint);
 }
+
+/** What exit codes may come from, each hint once. */
+const hintsOf = (bad: readonly ExecutionView[]): string =>
+  [...new Set(bad.map(({ hint }) => hint))].filter((hint) => hint !== "").join("\n");
 
 function partitions(
   { job, terminal, nowMs }: JobToDescribe,

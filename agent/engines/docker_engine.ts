@@ -23,6 +23,7 @@ import { type ContainerNetwork, type DockerPolicy, grantBy, type Granted } from 
 import { DockerPulls } from "./docker_pulls.ts";
 import { type HeldTask, heldTask, nothingKnown, readRecord, writeRecord } from "./docker_record.ts";
 import { makeResultFolders } from "./docker_results.ts";
+import type { ShutdownSigns } from "./machine_shutdown.ts";
 import { Watch } from "./docker_watch.ts";
 import { execIn } from "./docker_exec.ts";
 import { reachPort } from "./docker_reach.ts";
@@ -51,6 +52,8 @@ export interface DockerEngineOptions {
   readonly gpus?: readonly Gpu[];
   /** File of its own, in which it records which images it fetched; without one it removes none. */
   readonly pullsPath?: string;
+  /** Where the machine tells of its shutdown; the usual places unless given. */
+  readonly shutdownSigns?: Partial<ShutdownSigns>;
 }
 
 /** Where the network http could not be made, it is tried again after so long: the cause may be gone. */
@@ -543,6 +546,7 @@ class DockerEngine implements Engine {
       task,
       isWitnessed,
       isStopping: () => held.isStopping,
+      shutdownSigns: this.#options.shutdownSigns,
     });
     const exit = await watch.run();
     if (exit === undefined) return;

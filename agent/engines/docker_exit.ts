@@ -47,7 +47,7 @@ export async function isCutShort(
 /** How the task ended. */
 export function exitOf(
   { ExitCode, OOMKilled, Error: error }: ContainerState,
-  seen: { isStopping: boolean; isDiskExceeded: boolean; isCutShort: boolean },
+  seen: { isStopping: boolean; isDiskExceeded: boolean; isCutShort: boolean; isShutdown?: boolean },
 ): EngineExit {
   if (seen.isDiskExceeded) {
     return {
@@ -59,6 +59,14 @@ export function exitOf(
     };
   }
   if (seen.isStopping) return { kind: "stopped", exitCode: ExitCode };
+  if (seen.isShutdown) {
+    return {
+      kind: "failed",
+      code: "interrupted",
+      message: "The container ended while the machine was shutting down",
+      hint: "What it says of its end may not be its own: it runs again by the job's policy for lost attempts",
+    };
+  }
   if (seen.isCutShort) {
     return {
       kind: "failed",

@@ -9,6 +9,7 @@ import { ContainerOutput } from "./docker_output.ts";
 import type { HeldTask } from "./docker_record.ts";
 import { copyResults } from "./docker_results.ts";
 import type { EngineExit } from "./engine.ts";
+import { endedByShutdown, readShutdownFacts, type ShutdownSigns } from "./machine_shutdown.ts";
 
 /** A task that runs longer is followed live; the output of a shorter one is taken over at its end. */
 const FOLLOW_AFTER_MS = 200;
@@ -30,6 +31,8 @@ export interface WatchOptions {
   readonly isWitnessed: boolean;
   /** Whether Skerry has asked it to end. */
   readonly isStopping: () => boolean;
+  /** Where the machine tells of its shutdown; the usual places unless given. */
+  readonly shutdownSigns?: Partial<ShutdownSigns>;
 }
 
 /** Watches one container. */
@@ -70,11 +73,14 @@ export class Watch {
     if (end === undefined) {
       return isStopping() ? { kind: "stopped" } : goneExit("Somebody removed the container");
     }
+    const shutdown = isStopping() ? {} : readShutdownFacts(this.#options.shutdownSigns);
     await this.#daemon.retry(() => output.take(this.#daemon.client, id, { isFollowing: false }));
+    const finishedAtMs = Date.parse(end.state.FinishedAt);
     const exit = await this.#bringHome(exitOf(end.state, {
       isStopping: isStopping(),
       isDiskExceeded: this.#isDiskExceeded,
       isCutShort: end.isCutShort,
+      isShutdown: endedByShutdown(await shutdown, { finishedAtMs, nowMs: Date.now() }),
     }));
     if (exit.exitCode !== undefined) {
       await Deno.writeTextFile(`${task.folder}/exitCode`, String(exit.exitCode));

@@ -215,3 +215,31 @@ Deno.test("an image that is here is used when its registry cannot be reached, an
     );
   });
 });
+
+Deno.test("a container that ends by itself while the machine shuts down has not completed", async () => {
+  await using daemon = await DockerDaemon.start();
+  await using folder = await TaskFolder.make();
+  const systemctl = await folder.file("systemctl", '#!/bin/sh\ncat "$(dirname "$0")/state"\n');
+  await Deno.chmod(systemctl, 0o755);
+  const shutdownSigns = { systemdFolder: folder.path, systemctl, utmp: `${folder.path}/none` };
+  const engine = openDockerEngine({
+    ...{ socketPath: daemon.socketPath, nodeId: "n-test", policy: POLICY_DEFAULT, shutdownSigns },
+  });
+  try {
+    const ends: string[] = [];
+    for (const state of ["running", "stopping"]) {
+      await folder.file("state", state);
+      const task = await shell(folder, "exit 0");
+      await engine.start(task);
+      ends.push(codeOf(await engine.wait(task.executionId)));
+    }
+    assertEquals(ends, ["exited", "interrupted"]);
+    // What was asked to end did not end by the shutdown.
+    const stopped = await shell(folder, "sleep 60");
+    await engine.start(stopped);
+    await engine.stop(stopped.executionId, { graceMs: 0 });
+    assertEquals(codeOf(await engine.wait(stopped.executionId)), "stopped");
+  } finally {
+    await engine.close();
+  }
+});
