@@ -1,9 +1,12 @@
 /** What `wasm run` and `docker run` share: the flags that describe a job, and the job that they describe. */
+import type { JobType } from "../shared/model/job.ts";
 import { type Call } from "./command.ts";
-import { duration, list, text, whole } from "./flags.ts";
+import { duration, list, oneOf, text, whole } from "./flags.ts";
 import { parseInput, parsePairs, parsePublisher, parseResultPath, type WireInput } from "./input_grammar.ts";
 import type { WirePort } from "./port_grammar.ts";
 import type { Settings } from "./config.ts";
+
+const TYPES = ["batch", "ops", "service", "daemon"] as const satisfies readonly JobType[];
 
 /** Flags of a job with one task. */
 export const JOB_FLAGS = {
@@ -31,6 +34,12 @@ export const JOB_FLAGS = {
   memory: text({ placeholder: "BYTES", summary: "Memory of each partition, such as 512Mb" }),
   disk: text({ placeholder: "BYTES", summary: "What each partition may write" }),
   gpu: text({ placeholder: "N", summary: "GPUs of each partition" }),
+  type: oneOf({ choices: TYPES, placeholder: "TYPE", summary: "Life of the job (default: batch)" }),
+  target: oneOf({
+    choices: ["any", "all"],
+    placeholder: "NODES",
+    summary: "all: once on every node that matches, as --type ops",
+  }),
   count: whole({ placeholder: "N", summary: "Number of partitions (default: 1)" }),
   concurrency: whole({ placeholder: "N", summary: "The same", isHidden: true }),
   constraints: text({
@@ -61,11 +70,12 @@ export async function jobOf(
     ports?: readonly WirePort[];
   },
 ): Promise<Record<string, unknown>> {
+  const type = flags.type ?? (flags.target === "all" ? "ops" : "batch");
   return withoutEmpty({
     Name: flags.name,
     Namespace: flags.namespace ?? await settings.get("namespace"),
-    Type: "batch",
-    Count: flags.count ?? flags.concurrency ?? 1,
+    Type: type,
+    Count: flags.count ?? flags.concurrency ?? (type === "ops" || type === "daemon" ? undefined : 1),
     Priority: flags.priority,
     Labels: flags.labels.length ? parsePairs(flags.labels, "--labels") : undefined,
     Constraints: flags.constraints === undefined ? undefined : await constraintsOf(flags.constraints),
