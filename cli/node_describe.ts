@@ -22,6 +22,7 @@ export function describeNode(
     ["Engines", node.engines.join(", ")],
     ["Inputs", node.inputs.join(", ")],
     ["Publishers", node.publishers.join(", ")],
+    ["Networks", node.networks.join(", ")],
     ["Not here", Object.entries(node.absent).map(([adapter, why]) => `${adapter}: ${why}`).join("\n")],
     ["Capacity", amounts(node.capacity)],
     ["Available", amounts(node.available)],

@@ -93,6 +93,8 @@ export interface NodeView {
   readonly available: Wire;
   readonly version: string;
   /** Why an adapter is not offered: adapter → reason. */
+  /** Of containers. */
+  readonly networks: readonly string[];
   readonly absent: Readonly<Record<string, string>>;
   readonly error: string;
   /** It gets nothing new. `leftMs`: until what is there is stopped. */
@@ -263,6 +265,7 @@ export function readNode(value: unknown): NodeView {
     capacity: recordAt(compute, "MaxCapacity"),
     available: recordAt(compute, "AvailableCapacity"),
     version: textAt(node, "SkerryVersion") ?? textAt(recordAt(node, "BacalhauVersion"), "GitVersion") ?? "",
+    networks: listAt(node, "Networks"),
     absent: textsAt(node, "Absent"),
     error: textAt(link, "LastError") ?? "",
     ...(asRecord(value).Drain !== undefined && { drain: readDrain(recordAt(value, "Drain")) }),

@@ -16,7 +16,7 @@ import { Daemon } from "./docker_daemon.ts";
 import { goneExit, isGpuFailure, startFailure } from "./docker_exit.ts";
 import { GpuDevices, type GpuWay, gpuWayOf, NO_GPU_WAY } from "./docker_gpus.ts";
 import { withHint } from "./docker_hints.ts";
-import { HttpNetworks, PROXY_ENV, type Sandbox } from "./docker_http.ts";
+import { HttpNetworks, PROXY_ENV } from "./docker_http.ts";
 import { ensureImage, type Image, OWN_PLATFORM } from "./docker_images.ts";
 import { type DockerParams, parseDockerParams } from "./docker_params.ts";
 import { type ContainerNetwork, type DockerPolicy, grantBy, type Granted } from "./docker_policy.ts";
@@ -56,7 +56,7 @@ export interface DockerEngineOptions {
   readonly shutdownSigns?: Partial<ShutdownSigns>;
 }
 
-/** Where the network http could not be made, it is tried again after so long: the cause may be gone. */
+/** Where GPUs could not be given, they are tried again after so long: the cause may be gone. */
 const TRY_AGAIN_MS = 600_000;
 
 const Created = z.object({ Id: z.string() });
@@ -96,8 +96,6 @@ class DockerEngine implements Engine {
   readonly #http: HttpNetworks;
   /** Networks that cannot be had on this machine, and why. */
   #absent: Readonly<Partial<Record<ContainerNetwork, string>>> = {};
-  /** The daemon with which the network `http` was tried, and when. */
-  #tried: { daemon: string; atMs: number } | undefined;
 
   readonly #gpus: GpuDevices;
   /** How the daemon gives devices to containers, once it is known that it does. */
@@ -147,7 +145,10 @@ class DockerEngine implements Engine {
           hint: "Upgrade it to 20.10 or newer.",
         };
       }
-      await this.#tryHttp(`${Version} ${ApiVersion}`);
+      const why = this.#options.policy.networks.includes("http")
+        ? await this.#http.whyNot(`${Version} ${ApiVersion}`)
+        : undefined;
+      this.#absent = why === undefined ? {} : { http: why };
       return {
         isAvailable: true,
         version: `docker ${Version}`,
@@ -160,16 +161,6 @@ class DockerEngine implements Engine {
       const { message, hint = "" } = asAppError(error, "unavailable");
       return { isAvailable: false, reason: message, hint };
     }
-  }
-
-  /** Once for each daemon; when it did not work, from time to time. */
-  async #tryHttp(daemon: string): Promise<void> {
-    if (!this.#options.policy.networks.includes("http")) return;
-    const isOld = this.#absent.http !== undefined && Date.now() - (this.#tried?.atMs ?? 0) > TRY_AGAIN_MS;
-    if (this.#tried?.daemon === daemon && !isOld) return;
-    const why = await this.#http.whyNot();
-    this.#absent = why === undefined ? {} : { http: why };
-    this.#tried = { daemon, atMs: Date.now() };
   }
 
   async #probeGpus(): Promise<{ gpus?: readonly Gpu[]; absentGpus?: string }> {
@@ -391,8 +382,14 @@ class DockerEngine implements Engine {
     const gpus = await this.#giveGpus(held, { count: task.gpuCount ?? 0, signal: options.signal });
     this.#pulls.use(image.id);
     await writeRecord(held.task);
-    const sandbox = granted.network === "http" ? await this.#sandboxFor(held) : undefined;
-    if (sandbox === "started") return this.#inBackground(this.#watch(held, { isWitnessed: false }));
+    const name = containerName(task.executionId, task.run);
+    const sandbox = granted.network === "http"
+      ? await this.#http.sandboxFor(task.executionId, { name, domains: task.network.domains })
+      : undefined;
+    if (sandbox === "started") {
+      held.containerId = name;
+      return this.#inBackground(this.#watch(held, { isWitnessed: false }));
+    }
     try {
       const body = containerOf(task, params, granted, {
         nodeId: this.#options.nodeId,
@@ -436,24 +433,6 @@ class DockerEngine implements Engine {
     const uuids = await this.#gpus.take(held.executionId, count, signal);
     held.task = { ...held.task, gpus: uuids };
     return { uuids, way };
-  }
-
-  /** A network of its own for a container that is not there yet; one that an earlier agent has started has it already. */
-  async #sandboxFor(held: Held): Promise<Sandbox | "started"> {
-    const { executionId, task: { run, domains = [] } } = held;
-    try {
-      const { Id, State } = await this.#daemon.inspect(containerName(executionId, run));
-      if (State.Status !== "created") {
-        held.containerId = Id;
-        if (State.Running) this.#http.adopt(executionId, { pid: State.Pid, containerId: Id, domains });
-        return "started";
-      }
-      // Its network went with the agent that made it.
-      await this.#daemon.remove(Id);
-    } catch (error) {
-      if (!isMissing(error)) throw error;
-    }
-    return await this.#http.open(executionId, domains);
   }
 
   /** Starts a container that was made; false when the task was stopped meanwhile. */
@@ -522,7 +501,10 @@ class DockerEngine implements Engine {
     }
     const held = this.#hold(executionId, readRecord(run) ?? nothingKnown(run));
     held.containerId = containerName(executionId, run.run);
-    if (held.task.network === "http") this.#inBackground(this.#serveAgain(held));
+    const { network, domains = [] } = held.task;
+    if (network === "http") {
+      this.#inBackground(this.#http.serveAgain(executionId, { name: held.containerId, domains }));
+    }
     const watching = this.#watch(held, { isWitnessed: false });
     this.#inBackground(watching);
     if (isRunning) return { executionId, isRunning: true };
@@ -530,12 +512,6 @@ class DockerEngine implements Engine {
     return held.exit === undefined
       ? { executionId, isRunning: true }
       : { executionId, isRunning: false, exit: held.exit };
-  }
-
-  /** Serves the network of a container that an earlier agent has started. */
-  async #serveAgain({ executionId, containerId, task: { domains = [] } }: Held): Promise<void> {
-    const { Id, State } = await this.#daemon.retry(() => this.#daemon.inspect(containerId!));
-    if (State.Running) this.#http.adopt(executionId, { pid: State.Pid, containerId: Id, domains });
   }
 
   /** Watches a container to its end. */

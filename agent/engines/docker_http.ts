@@ -12,13 +12,15 @@ import { parseDomain } from "../core/domains.ts";
 import { listenIn, type NamespaceOf, whyNotEnter } from "./net_namespace.ts";
 import { type Denied, Proxy } from "./proxy.ts";
 import type { ProxyNetwork } from "./proxy_connect.ts";
-import { DockerRefusal, isConflict } from "./docker_client.ts";
+import { DockerRefusal, isMissing } from "./docker_client.ts";
 import { LABELS } from "./docker_container.ts";
 import type { Daemon } from "./docker_daemon.ts";
 import { hasPause, PAUSE_IMAGE, PAUSE_PROGRAM, withPauseImage } from "./docker_pause.ts";
 
 /** Where the proxy is, for the container: a port that is no service's, and that no outgoing connection is given. */
 const PROXY_PORT = 61128;
+/** Where it could not be made, it is tried again after so long: the cause may be gone. */
+const TRY_AGAIN_MS = 600_000;
 /** Names that are counted apart for one task. */
 const NAMES_MAX = 64;
 
@@ -59,16 +61,28 @@ export class HttpNetworks {
   readonly #served = new Map<string, Served>();
   /** Containers that pause, until they are released. */
   readonly #holding = new Set<string>();
+  #tried: { readonly daemon: string; readonly atMs: number; readonly why: string | undefined } | undefined;
 
   constructor(daemon: Daemon, options: HttpNetworksOptions) {
     this.#daemon = daemon;
     this.#options = options;
   }
 
-  /** Tries it once with nothing in it. Why containers cannot be held to a list of domains here; undefined when they can. */
-  async whyNot(): Promise<string | undefined> {
-    const why = whyNotEnter();
-    if (why !== undefined) return why;
+  /**
+   * Why containers cannot be held to a list of domains here; undefined when they can. Tried once for each daemon, and from
+   * time to time when it did not work.
+   */
+  async whyNot(daemon: string): Promise<string | undefined> {
+    const known = this.#tried;
+    const isOld = known?.why !== undefined && Date.now() - known.atMs > TRY_AGAIN_MS;
+    if (known?.daemon === daemon && !isOld) return known.why;
+    const why = whyNotEnter() ?? await this.#try();
+    this.#tried = { daemon, atMs: Date.now(), why };
+    return why;
+  }
+
+  /** With nothing in it. */
+  async #try(): Promise<string | undefined> {
     const id = `probe-${this.#options.nodeId}`;
     try {
       const sandbox = await this.open(id, []);
@@ -77,6 +91,34 @@ export class HttpNetworks {
     } catch (error) {
       return asAppError(error).message;
     }
+  }
+
+  /** For a container that is not there yet; `started` when an earlier agent has started it: then it is served again. */
+  async sandboxFor(
+    executionId: string,
+    { name, domains }: { name: string; domains: readonly string[] },
+  ): Promise<Sandbox | "started"> {
+    try {
+      const { Id, State } = await this.#daemon.inspect(name);
+      if (State.Status !== "created") {
+        if (State.Running) this.#adopt(executionId, { pid: State.Pid, containerId: Id, domains });
+        return "started";
+      }
+      // Its network went with the agent that made it.
+      await this.#daemon.remove(Id);
+    } catch (error) {
+      if (!isMissing(error)) throw error;
+    }
+    return await this.open(executionId, domains);
+  }
+
+  /** Serves a container that an earlier agent has started, once the daemon answers. */
+  async serveAgain(
+    executionId: string,
+    { name, domains }: { name: string; domains: readonly string[] },
+  ): Promise<void> {
+    const { Id, State } = await this.#daemon.retry(() => this.#daemon.inspect(name));
+    if (State.Running) this.#adopt(executionId, { pid: State.Pid, containerId: Id, domains });
   }
 
   /** Makes the namespace and listens in it. Errors: `unavailable`, `start_failed`. */
@@ -92,8 +134,8 @@ export class HttpNetworks {
     }
   }
 
-  /** Serves a task again that an earlier agent has started. What fails is logged: the task then reaches nothing. */
-  adopt(executionId: string, of: NamespaceOf & { domains: readonly string[] }): void {
+  /** What fails is logged: the task then reaches nothing. */
+  #adopt(executionId: string, of: NamespaceOf & { domains: readonly string[] }): void {
     if (this.#served.has(executionId)) return;
     try {
       this.#serve(executionId, of);
@@ -162,33 +204,21 @@ export class HttpNetworks {
     if (!hasPause(Arch)) {
       throw new AppError("unavailable", `Cannot make the network http on the architecture ${Arch}`);
     }
-    const name = `skerry-net-${executionId}`;
-    const create = async () =>
-      await client.post("/containers/create", Created, {
-        query: { name },
-        body: this.#pauseBody(executionId),
-      });
+    // One that is left of another start may still be there.
+    const query = { name: `skerry-net-${executionId}-${crypto.randomUUID().slice(0, 8)}` };
+    const body = this.#pauseBody(executionId);
     try {
-      const { Id } = await withPauseImage(client, Arch, () => this.#again(name, create));
+      const { Id } = await withPauseImage(
+        client,
+        Arch,
+        () => client.post("/containers/create", Created, { query, body }),
+      );
       this.#holding.add(Id);
       await client.call("POST", `/containers/${Id}/start`);
       return Id;
     } catch (error) {
       if (!(error instanceof DockerRefusal)) throw error;
       throw new AppError("start_failed", `Cannot make the network http: ${error.message}`, { cause: error });
-    }
-  }
-
-  /** One that a crash has left is in the way; somebody else's is not touched. */
-  async #again<Result>(name: string, create: () => Promise<Result>): Promise<Result> {
-    try {
-      return await create();
-    } catch (error) {
-      if (!isConflict(error)) throw error;
-      const { Id, Config } = await this.#daemon.inspect(name);
-      if (Config.Labels?.[LABELS.node] !== this.#options.nodeId) throw error;
-      await this.#daemon.remove(Id);
-      return await create();
     }
   }
 

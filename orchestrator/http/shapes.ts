@@ -254,6 +254,7 @@ export const NodeInfo = z.strictObject({
   }),
   BacalhauVersion: z.strictObject(Release),
   SkerryVersion: z.string(),
+  Networks: Strings.optional().describe("Networks that containers may have there"),
   Absent: Texts.optional().describe("Adapters that the node does not offer, and why"),
 });
 

@@ -198,6 +198,7 @@ export function formatNodeInfo({ facts, load }: Node, { about }: { about: About 
     },
     BacalhauVersion: formatVersion(isOwn ? about : { ...UNBUILT, os: facts.os, arch: facts.arch }),
     SkerryVersion: facts.version,
+    ...(facts.networks && { Networks: facts.networks }),
     ...(Object.keys(facts.absent).length > 0 && { Absent: facts.absent }),
   };
 }

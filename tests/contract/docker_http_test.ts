@@ -253,7 +253,7 @@ Deno.test("what a crash has left of a network is removed, and the task can start
     },
   });
   await client.post("/containers/create", z.object({ Id: z.string() }), {
-    query: { name: `skerry-net-${it.executionId}` },
+    query: { name: `skerry-net-${it.executionId}-0` },
     body: {
       Image: BUSYBOX,
       Cmd: ["true"],
@@ -262,6 +262,7 @@ Deno.test("what a crash has left of a network is removed, and the task can start
   });
   client.close();
   const engine = open();
+  assertEquals(await engine.list(runsOf(it)), []);
   assertEquals(await run(engine, it), ["HTTP/1.1 200 OK"]);
   engine.forget(it.executionId);
   await waitUntil(
