@@ -57,6 +57,7 @@ export const FILTERS: readonly Filter[] = [
   {
     name: "platform",
     isLasting: true,
+    remedy: "Use an image for the node's platform, or add a node of the image's",
     rejects({ platforms }, { node }) {
       const own = node.facts.platforms;
       if (platforms === undefined || own === undefined) return undefined;

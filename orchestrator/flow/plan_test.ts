@@ -157,6 +157,21 @@ Deno.test("a new version of a service takes its places over one by one, in the r
     assert.equal((await home.plan({ ...service, task: cores(1900), update })).maxParallel, 2);
   }));
 
+Deno.test("a port that what makes way has is free for what takes its place", () =>
+  anOrchestrator([{ id: id(0) }], async (home) => {
+    const network = {
+      type: "bridge" as const,
+      domains: [],
+      ports: [{ name: "WEB", hostPort: 8080, targetPort: 80 }],
+    };
+    const service = { name: "web", type: "service" as const, task: { ...cores(500), network } };
+    await home.submit(service);
+    const same = await home.plan({ ...service, task: { ...cores(600), network } });
+    assert.deepEqual([same.places.length, same.stopCount, same.unplaced], [1, 1, undefined]);
+    const other = await home.plan({ ...service, name: "other" });
+    assert.match(other.unplaced!.refusal.message, /8080/);
+  }));
+
 Deno.test("a service that only gets another count keeps what runs, unless it is forced", () =>
   anOrchestrator([{ id: id(0) }], async (home) => {
     const service = { name: "web", type: "service", count: 2, task: cores(1000) } as const;

@@ -78,9 +78,14 @@ const toOpen = (execution: Execution): OpenExecution => ({
 /** A place is free before its next execution comes. */
 function withRoomOf({ projection }: Store, going: readonly Execution[]): readonly NodeView[] {
   const freed = new Map<NodeId, NodeView>();
-  for (const { nodeId, resources } of going) {
+  for (const { nodeId, resources, hostPorts } of going) {
     const view = freed.get(nodeId) ?? projection.find(nodeId);
-    if (view !== undefined) freed.set(nodeId, { ...view, allocated: subtract(view.allocated, resources) });
+    if (view === undefined) continue;
+    freed.set(nodeId, {
+      ...view,
+      allocated: subtract(view.allocated, resources),
+      hostPorts: view.hostPorts?.filter((port) => hostPorts?.includes(port) !== true),
+    });
   }
   return projection.nodes.map((view) => freed.get(view.node.facts.id) ?? view);
 }

@@ -60,6 +60,7 @@ Deno.test("a job is planned, explained where it ran and why it cannot, and its t
       "results",
       "logs",
       "contents",
+      "images",
     ]);
     // The newest job stays, so that its number is not given to another.
     const pruned = await waitUntil("jobs and results are at rest", async () => {
