@@ -11,7 +11,7 @@ import type { Log } from "../../shared/log.ts";
 import { parseDomain } from "../core/domains.ts";
 import { listenIn, type NamespaceOf, whyNotEnter } from "./net_namespace.ts";
 import { type Denied, Proxy } from "./proxy.ts";
-import type { ProxyNetwork } from "./proxy_connect.ts";
+import { limited, type ProxyNetwork } from "./proxy_connect.ts";
 import { DockerRefusal, isMissing } from "./docker_client.ts";
 import { LABELS } from "./docker_container.ts";
 import type { Daemon } from "./docker_daemon.ts";
@@ -21,6 +21,9 @@ import { hasPause, PAUSE_IMAGE, PAUSE_PROGRAM, withPauseImage } from "./docker_p
 const PROXY_PORT = 61128;
 /** Where it could not be made, it is tried again after so long: the cause may be gone. */
 const TRY_AGAIN_MS = 600_000;
+/** Names that are looked up at the same time, for one task and for all. */
+const RESOLVED_OF_TASK_MAX = 8;
+const RESOLVED_MAX = 64;
 /** Names that are counted apart for one task. */
 const NAMES_MAX = 64;
 
@@ -65,7 +68,8 @@ export class HttpNetworks {
 
   constructor(daemon: Daemon, options: HttpNetworksOptions) {
     this.#daemon = daemon;
-    this.#options = options;
+    const { network } = options;
+    this.#options = { ...options, network: { ...network, resolve: limited(network.resolve, RESOLVED_MAX) } };
   }
 
   /**
@@ -176,9 +180,10 @@ export class HttpNetworks {
 
   #serve(executionId: string, { domains, ...of }: NamespaceOf & { domains: readonly string[] }): void {
     const denied = new Map<string, DeniedName>();
+    const { network } = this.#options;
     const proxy = new Proxy(listenIn(of, PROXY_PORT), {
       rules: domains.map(parseDomain),
-      network: this.#options.network,
+      network: { ...network, resolve: limited(network.resolve, RESOLVED_OF_TASK_MAX) },
       onDenied: (it) => this.#onDenied(executionId, denied, it),
       onFailed: (error) =>
         this.#options.log?.warn("A connection of a task's proxy failed", {

@@ -72,6 +72,26 @@ async function connectWithin(timeoutMs: number, to: { hostname: string; port: nu
   }
 }
 
+/**
+ * The same, with so many at a time that a name server which does not answer holds up nobody but those who ask it: each
+ * name that is looked up has a thread of the process meanwhile.
+ */
+export function limited(resolve: ProxyNetwork["resolve"], countMax: number): ProxyNetwork["resolve"] {
+  let count = 0;
+  const waiting: (() => void)[] = [];
+  return async (host) => {
+    if (count >= countMax) await new Promise<void>((begin) => waiting.push(begin));
+    else count++;
+    try {
+      return await resolve(host);
+    } finally {
+      const next = waiting.shift();
+      if (next === undefined) count--;
+      else next();
+    }
+  };
+}
+
 /** Of all its network devices. */
 export function addressesOfMachine(): readonly string[] {
   return Deno.networkInterfaces().map(({ address }) => address);

@@ -3,6 +3,7 @@ import { parseRange } from "../../shared/addresses.ts";
 import { aClientHello } from "../../tests/support/client_hello.ts";
 import { waitUntil } from "../../tests/support/wait_until.ts";
 import { parseDomain } from "../core/domains.ts";
+import { limited } from "./proxy_connect.ts";
 import { type Denied, Proxy } from "./proxy.ts";
 
 /** Stands for the public Internet: an address of this machine's that the owner has named; 127.0.0.1 stays private. */
@@ -179,6 +180,22 @@ Deno.test("a name that leads elsewhere the second time is checked the second tim
   scene.names.set("rebound.test", [["127.0.0.1", "::1", "10.0.0.1", OUTSIDE]]);
   assertMatch(await scene.send(request), /^HTTP\/1\.1 200 /);
   assertEquals(scene.seen, Array(2).fill(`${OUTSIDE} GET rebound.test:${scene.port} /`));
+});
+
+Deno.test("only so many names are looked up at a time, each at last, also after one that fails", async () => {
+  const asked: PromiseWithResolvers<readonly string[]>[] = [];
+  const resolve = limited(() => {
+    const answer = Promise.withResolvers<readonly string[]>();
+    asked.push(answer);
+    return answer.promise;
+  }, 2);
+  const answers = ["a", "b", "c", "d"].map((host) => resolve(host).catch(() => "failed"));
+  await waitUntil("two are asked for", () => asked.length === 2);
+  asked[0]!.reject(new Error("no answer"));
+  asked[1]!.resolve(["1.1.1.1"]);
+  await waitUntil("the others are", () => asked.length === 4);
+  for (const it of asked) it.resolve([]);
+  assertEquals(await Promise.all(answers), ["failed", ["1.1.1.1"], [], []]);
 });
 
 Deno.test("this machine's own addresses are not reached, although they may be public", async () => {

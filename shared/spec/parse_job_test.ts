@@ -25,6 +25,11 @@ const docker = (network: object) => ({
 });
 const bridge = (...ports: object[]) => docker({ Type: "Bridge", Ports: ports });
 
+Deno.test("a network that reaches nothing is warned of", () => {
+  const { warnings } = parseJob(job({}, { Network: { Type: "HTTP" } }));
+  ok(warnings.some((warning) => /no Domains/.test(warning)), warnings.join());
+});
+
 function problemsOf(value: unknown): string {
   try {
     parseJob(value);

@@ -111,6 +111,9 @@ function checkTask(task: Task, inputs: readonly PlacedInput[], { problems, warni
     ...task.inputs.map(({ source }) => warningOfType("input", source.type)),
   ];
   warnings.push(...new Set(types.filter((warning) => warning !== undefined)));
+  if (task.network.type === "http" && task.network.domains.length === 0) {
+    warnings.push('with the network "HTTP" and no Domains the task reaches nothing');
+  }
   const publisher = task.publisher?.type ?? "";
   if (task.resultPaths.length && PUBLISHES_NOTHING.has(publisher)) {
     warnings.push(`result paths are not kept with the publisher "${publisher}"`);
