@@ -4,6 +4,7 @@
  */
 import { agentLifecycleTable } from "../agent/core/lifecycle.ts";
 import { homeLifecycleTable } from "../orchestrator/core/lifecycle.ts";
+import { livesTable } from "../orchestrator/core/lives.ts";
 import type { Desk } from "../orchestrator/flow/desk.ts";
 import { createApp } from "../orchestrator/http/app.ts";
 import { systemClock } from "../shared/clock.ts";
@@ -110,6 +111,11 @@ export function lifecycleText(): string {
     NOTE,
     "What becomes of jobs and executions. Columns are states, rows are events; every pair has its answer. `·` means " +
     "that nothing changes: the event is late, doubled or no longer matters.",
+    "## The four lives",
+    "What the home makes of a job's executions, by the job's type. The job here has two of them (`ops` and `daemon` are for two " +
+    "nodes, `here` and `there`), of which both run unless said otherwise; what the row tells has become of the first. With " +
+    "a pause of one second after a failure of the program, and none after the first that was not its own.",
+    livesTable(),
     "## A job at its home",
     "(counted): one more partition has its result. (noted): only what is told to users changes.",
     home.jobs,

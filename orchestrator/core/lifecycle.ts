@@ -32,6 +32,11 @@ const JOB_EVENTS: Readonly<Record<string, JobEvent>> = {
   started: { kind: "started" },
   partition_completed: { kind: "partition_completed" },
   image_found: { kind: "image_found", image: { name: "busybox", digest: "busybox@sha256:0" } },
+  "rollout: good": {
+    kind: "rollout",
+    rollout: { state: "good", upCount: 2, sinceAtMs: 0, goodVersion: 1 },
+  },
+  "partitions, more than before": { kind: "partitions", count: 2 },
   completed: { kind: "completed" },
   failed: { kind: "failed", code: "program_failed", message: "exit code 3" },
   stopped: { kind: "stopped", message: "enough" },

@@ -112,8 +112,9 @@ function reconcileOps(input: ReconcileInput): Plan {
   return { slots, stops: [], ...(isDone && { outcome: { phase: "completed" } }) };
 }
 
-/** A node that is given up, or is not for the job any more, is not waited for. */
+/** A node that is given up, or is not for the job any more, is not waited for; one that refused it for good is not asked again. */
 function leftAlone(last: OpenExecution, nodes: readonly NodeId[]): OpenExecution | undefined {
+  if (last.phase === "refused" && blame(last) !== "busy") return last;
   if (nodes.includes(last.nodeId)) return undefined;
   const message = `its node has gone${last.message === undefined ? "" : `, after: ${last.message}`}`;
   return { ...last, code: "node_lost", message };
