@@ -26,6 +26,8 @@ const JOBS = `
 | \`started\` | **running** | **running** | · | · | · | · |
 | \`partition_completed\` | (counted) | (counted) | (counted) | (counted) | (counted) | (counted) |
 | \`image_found\` | (noted) | (noted) | (noted) | · | · | · |
+| \`rollout: good\` | (noted) | (noted) | (noted) | · | · | · |
+| \`partitions, more than before\` | (noted) | (noted) | (noted) | · | · | · |
 | \`completed\` | **completed** | **completed** | **completed** | · | · | · |
 | \`failed\` | **failed** | **failed** | **failed** | · | · | · |
 | \`stopped\` | **stopped** | **stopped** | **stopped** | · | · | · |

@@ -9,6 +9,7 @@ import type { NodeId } from "../../shared/model/ids.ts";
 import { fits } from "../../shared/model/resources.ts";
 import { blame } from "../../orchestrator/core/retry.ts";
 import { needOf, rejection } from "../../orchestrator/core/filters.ts";
+import { having, planOf } from "../../orchestrator/flow/look.ts";
 import type { ComposedOrchestrator } from "../../orchestrator/flow/compose.ts";
 import { agentPeer } from "../../shared/wire/subjects.ts";
 import type { Checks } from "./checks.ts";
@@ -68,6 +69,22 @@ export function unrest({ home, nodes }: World): string | undefined {
     if (JOB_TERMINAL.has(job.phase)) continue;
     const why = falseWait(program, row, job);
     if (why !== undefined) return why;
+  }
+}
+
+/** In peace: whatever a job still wants is due, waits, or comes after a pause that is kept. */
+export function checkPlans({ home, checks }: World): void {
+  const { store } = home.program ?? {};
+  if (store === undefined) return;
+  const { nodes } = store.projection;
+  for (const { row, job } of store.jobs.scan({ after: 0, isReversed: false, limit: 1_000, isLive: true })) {
+    const plan = planOf(job, { ...having(store, { row, job }), nodes, nowMs: store.nowMs() });
+    const isScheduled = store.evaluations.find(row) !== undefined;
+    checks.that(
+      isScheduled || (plan.slots.length === 0 && plan.stops.length === 0 && plan.againInMs === undefined),
+      "what a job wants is due, or waits",
+      () => `${job.id} ${job.spec.type}: ${JSON.stringify(plan)}`,
+    );
   }
 }
 

@@ -5,7 +5,7 @@ import { someFacts } from "../support/builders.ts";
 import type { Bug } from "./bugs.ts";
 import { Checks, type Violation } from "./checks.ts";
 import { Dice } from "./dice.ts";
-import { checkDrains, checkRest, unrest, type World } from "./final_checks.ts";
+import { checkDrains, checkPlans, checkRest, unrest, type World } from "./final_checks.ts";
 import { Faults } from "./faults.ts";
 import { Network } from "./network.ts";
 import { SimHome } from "./sim_home.ts";
@@ -76,7 +76,10 @@ export async function runSeed({ seed, bug, onLine }: RunOptions): Promise<RunRep
     };
     await go(faultsMs);
     faults.end();
-    timeline.at(30_000, () => stopHanging(world, users));
+    timeline.at(30_000, () => {
+      checkPlans(world);
+      stopHanging(world, users);
+    });
     const untilMs = faultsMs + (isLong ? LONG_REST_MS : REST_MS);
     for (let atMs = faultsMs; checks.violation === undefined && atMs < untilMs; atMs += 5_000) {
       await go(atMs);
