@@ -1,7 +1,7 @@
 /** Which execution has which ports of the node: each port has one, from the moment it is accepted until it ends. */
 import { isAnyAddress, isLoopback } from "../../shared/addresses.ts";
 import type { Task } from "../../shared/model/job.ts";
-import type { Port } from "../../shared/model/port.ts";
+import { hostPortsOf, type Port } from "../../shared/model/port.ts";
 import type { Failure } from "./outcome.ts";
 
 /** What the node's owner gives. */
@@ -36,11 +36,14 @@ export class Ports {
   /** Gives an execution all that its task asks for, or nothing, with the reason. */
   allocate(id: string, { ports = [], type }: Task["network"]): readonly Port[] | Failure {
     const given: Port[] = [];
+    // What is named further down is not chosen for one that names none.
+    const taken = new Set(hostPortsOf(ports));
     for (const { hostAddress = this.#policy.address, ...wish } of ports) {
       const hostPort = this.#mayListen(hostAddress)
-        ? this.#choose(wish.hostPort, { address: hostAddress, taken: given })
+        ? this.#choose(wish.hostPort, { address: hostAddress, taken })
         : notThere(hostAddress);
       if (typeof hostPort !== "number") return hostPort;
+      taken.add(hostPort);
       const targetPort = type === "bridge" ? wish.targetPort ?? hostPort : undefined;
       given.push({ name: wish.name, hostAddress, hostPort, ...(targetPort !== undefined && { targetPort }) });
     }
@@ -65,10 +68,8 @@ export class Ports {
 
   #choose(
     wanted: number | undefined,
-    { address, taken }: { address: string; taken: readonly Port[] },
+    { address, taken }: { address: string; taken: ReadonlySet<number> },
   ): number | Failure {
-    const isTaken = (port: number) =>
-      this.#owners.has(port) || taken.some(({ hostPort }) => hostPort === port);
     if (wanted !== undefined) {
       const owner = this.#owners.get(wanted);
       if (owner !== undefined) return inUse(wanted, `the execution ${owner} has it`);
@@ -80,7 +81,7 @@ export class Ports {
     const count = last - first + 1;
     for (let tried = 0; tried < count; tried++) {
       const port = first + (this.#next - first + tried) % count;
-      if (isTaken(port) || !this.#isFree({ address, port })) continue;
+      if (this.#owners.has(port) || taken.has(port) || !this.#isFree({ address, port })) continue;
       this.#next = port + 1;
       return port;
     }
