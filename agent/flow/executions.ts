@@ -128,7 +128,7 @@ export class Executions {
         this.#touch(kept);
       }
       if (kept.state.phase !== "ended") options.ports.hold(kept.id, kept.ports ?? []);
-      if (holdsAllocation(kept.state)) this.allocations.hold(kept.id, order.task.resources);
+      if (holdsAllocation(kept.state)) this.allocations.hold(kept.id, order.task.resources, order.namespace);
     }
   }
 
@@ -163,7 +163,8 @@ export class Executions {
   /** Whether it could start at once, ahead of nobody. */
   hasRoomFor(resources: Resources): boolean {
     const { room } = this.allocations;
-    return this.#queue.length === 0 && grant([{ ...NOBODY, resources }], room, 1).granted.length === 1;
+    return this.#queue.length === 0 &&
+      grant([{ ...NOBODY, resources }], { room, countMax: 1 }).granted.length === 1;
   }
 
   load(refuses: string | undefined): NodeLoad {
@@ -241,7 +242,7 @@ export class Executions {
   #note(kept: Kept, effect: Effect): void {
     switch (effect.type) {
       case "hold":
-        return this.allocations.hold(kept.id, kept.order.task.resources);
+        return this.allocations.hold(kept.id, kept.order.task.resources, kept.order.namespace);
       case "release":
         return this.allocations.release(kept.id);
       case "tell":
@@ -273,11 +274,14 @@ export class Executions {
   grantRoom(): void {
     if (this.#queue.length === 0) return;
     const waiting = this.#queue.filter(({ isStored }) => isStored).map(toWaiting);
-    const { granted, blocked } = grant(
-      waiting,
-      this.allocations.room,
-      LIMITS.agentRunningMax - this.allocations.count,
-    );
+    const { granted, blocked } = grant(waiting, {
+      room: this.allocations.room,
+      countMax: LIMITS.agentRunningMax - this.allocations.count,
+      shares: {
+        heldBy: (owner) => this.allocations.heldBy(owner),
+        capacity: this.allocations.capacity,
+      },
+    });
     if (blocked !== undefined) {
       this.#live.get(blocked.id as ExecutionId)!.overtakenCount = blocked.overtakenCount;
     }
@@ -429,7 +433,8 @@ function isTimed(state: ExecutionState): boolean {
 }
 
 function toWaiting({ id, row, order, overtakenCount }: Kept): Waiting {
-  return { id, row, priority: order.priority, resources: order.task.resources, overtakenCount };
+  const { priority, namespace, weight = 1, task } = order;
+  return { id, row, priority, resources: task.resources, owner: namespace, weight, overtakenCount };
 }
 
-const NOBODY = { id: "", priority: 0, row: 0, overtakenCount: 0 };
+const NOBODY = { id: "", priority: 0, row: 0, owner: "", weight: 1, overtakenCount: 0 };

@@ -5,7 +5,7 @@
 import type { Explanation } from "../../shared/model/execution.ts";
 import type { NodeId } from "../../shared/model/ids.ts";
 import { add, type Dimension, DIMENSIONS, type Resources, subtract } from "../../shared/model/resources.ts";
-import { amount, FILTERS, type Need } from "./filters.ts";
+import { amount, FILTERS, type Need, NOUNS } from "./filters.ts";
 import { heldForOthers, isQueueFull, type NodeView } from "./node.ts";
 import { hasRoomAtAll } from "./rankers.ts";
 
@@ -116,13 +116,6 @@ function room(need: Need, view: NodeView): Pick<NodeVerdict, "verdict" | "reason
     : undefined;
   return { verdict: "full", reasons: [reason([short, queue].filter(Boolean).join("; ") || "node busy")] };
 }
-
-const NOUNS: Record<Dimension, (count: number) => string> = {
-  cpuMillis: (count) => count === 1000 ? "core" : "cores",
-  memoryBytes: () => "memory",
-  diskBytes: () => "disk",
-  gpuCount: (count) => count === 1 ? "GPU" : "GPUs",
-};
 
 /** `asks for 4 GiB memory, 1.9 GiB free of 8 GiB`; undefined when there is room for all of it. */
 function shortage(

@@ -163,6 +163,14 @@ const NAMES: Record<Dimension, string> = {
   gpuCount: "GPU",
 };
 
+/** What is counted in each dimension, after its amount. */
+export const NOUNS: Record<Dimension, (count: number) => string> = {
+  cpuMillis: (count) => count === 1000 ? "core" : "cores",
+  memoryBytes: () => "memory",
+  diskBytes: () => "disk",
+  gpuCount: (count) => count === 1 ? "GPU" : "GPUs",
+};
+
 /** One amount for people: cores, or bytes in binary units. */
 export function amount(dimension: Dimension, resources: Resources): string {
   const value = resources[dimension];

@@ -14,6 +14,8 @@ export interface PlacePinnedInput {
   readonly slots: readonly (Slot & { readonly nodeId: NodeId })[];
   /** The first free number of a partition: those that are new are numbered as they find their place. */
   readonly nextPartition: number;
+  /** More are not placed, whatever room there is. */
+  readonly placementsMax: number;
   readonly nodesKnown: number;
   readonly find: (id: NodeId) => NodeView | undefined;
 }
@@ -21,6 +23,8 @@ export interface PlacePinnedInput {
 /** As for slots that may go anywhere, and the nodes that the rest waits for. */
 export interface PlacePinnedResult extends PlaceResult {
   readonly waitsFor: readonly NodeId[];
+  /** Slots beyond the most that may be placed: nobody looked at their nodes. */
+  readonly beyondCount: number;
 }
 
 /**
@@ -43,14 +47,19 @@ export function matching(
 
 /** Places what fits on its node. Cost: one look at each slot's node. */
 export function placePinned(
-  { need, slots, nextPartition, nodesKnown, find }: PlacePinnedInput,
+  { need, slots, nextPartition, placementsMax, nodesKnown, find }: PlacePinnedInput,
 ): PlacePinnedResult {
   let next = nextPartition;
   const placements: Placement[] = [];
   const waitsFor: NodeId[] = [];
   const rejected: { nodeId: NodeId; reason: string; isLasting: boolean }[] = [];
   const busy: NodeId[] = [];
+  let beyondCount = 0;
   for (const slot of slots) {
+    if (placements.length >= placementsMax) {
+      beyondCount++;
+      continue;
+    }
     const { nodeId } = slot;
     const view = find(nodeId);
     const reason = view === undefined ? "is not known any more" : rejection(need, view)?.reason;
@@ -66,10 +75,10 @@ export function placePinned(
     if (reason !== undefined) rejected.push({ nodeId, reason, isLasting: false });
     else busy.push(nodeId);
   }
-  if (waitsFor.length === 0) return { placements, waitsFor };
+  if (waitsFor.length === 0) return { placements, waitsFor, beyondCount };
   const requestedCount = waitsFor.length;
   const refusal = notEnoughNodes({ requestedCount, nodesKnown, rejected, refused: [], busy });
-  return { placements, waitsFor, refusal };
+  return { placements, waitsFor, beyondCount, refusal };
 }
 
 function candidateOf(view: NodeView) {

@@ -12,9 +12,12 @@ import type { Store } from "../store/store.ts";
 /** Puts a message into the outbox of a peer. */
 export type Send = (peer: PeerId, message: Message) => void;
 
-/** Asks the execution's agent to run it. */
-export function orderRun(send: Send, job: Job, execution: Execution): void {
-  send(agentPeer(execution.nodeId), runMessage(job, execution));
+/** Asks the execution's agent to run it. `weight`: of its namespace. */
+export function orderRun(
+  send: Send,
+  { job, execution, weight }: { job: Job; execution: Execution; weight: number },
+): void {
+  send(agentPeer(execution.nodeId), runMessage(job, execution, weight));
 }
 
 /** Asks the execution's agent to stop it. */
@@ -28,7 +31,7 @@ export function orderForget(send: Send, { id, nodeId }: Pick<Execution, "id" | "
   send(agentPeer(nodeId), { lane: "state", kind: "order", about: id, body: order });
 }
 
-function runMessage({ spec, version, image }: Job, execution: Execution): Message {
+function runMessage({ spec, version, image }: Job, execution: Execution, weight: number): Message {
   const { successExitCodes, retry, stopSignal, restart, onAgentRestart, health } = spec;
   const order: Order = {
     desired: "run",
@@ -41,6 +44,7 @@ function runMessage({ spec, version, image }: Job, execution: Execution): Messag
     partition: execution.partition,
     partitionCount: spec.count,
     priority: spec.priority,
+    ...(weight !== 1 && { weight }),
     task: spec.task,
     successExitCodes: successExitCodes ?? (retry.attempts > 0 ? [0] : undefined),
     stopGraceMs: spec.stopGraceMs,
@@ -68,7 +72,7 @@ export function snapshotFor(store: Store, peer: PeerId): readonly Message[] {
   const orders = store.executions.liveOn(nodeId).flatMap(({ jobRow, execution }) => {
     const found = store.damaged.read(jobAt(jobRow), () => store.jobs.get(jobRow));
     if (found === undefined) return [];
-    const run = runMessage(found.job, execution);
+    const run = runMessage(found.job, execution, store.namespaces.weightOf(execution.namespace));
     return execution.desired === "stop" ? [run, stopMessage(execution)] : [run];
   });
   return [{ lane: "state", kind: "census", about: peer, body: census }, ...orders];

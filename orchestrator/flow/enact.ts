@@ -73,7 +73,7 @@ export class Enact {
     if (slot.previousId !== undefined) this.#linkPrevious(slot.previousId, execution);
     store.projection.follow(undefined, execution);
     store.record(jobRow, events.executionRequested(nodeId, explanation), { executionId: execution.id });
-    orderRun(send, job, execution);
+    orderRun(send, { job, execution, weight: store.namespaces.weightOf(execution.namespace) });
   }
 
   #linkPrevious(previousId: string, { id }: Execution): void {

@@ -203,7 +203,7 @@ function tellWaiting(
     againInMs?: number;
   },
 ): Waiting {
-  const standing = store.waiting.standing({ jobRow: row, priority: job.spec.priority }, NAMED_MAX);
+  const standing = store.waiting.standing(row, NAMED_MAX);
   const ahead = (standing?.ahead ?? []).flatMap((other) => {
     const found = store.damaged.read(jobAt(other), () => store.jobs.get(other));
     return found === undefined ? [] : [{ id: found.job.id, name: found.job.spec.name }];

@@ -83,7 +83,7 @@ export class Observe {
     if (hasEnded && after.phase === "refused" && blame(after) === "busy") this.#options.busy.refused(after);
     const hasLeftFullQueue = wasFull && hasNotBegun(before.phase) && !hasNotBegun(after.phase);
     if (hasEnded || hasLeftFullQueue) {
-      this.#options.store.waiting.roomFreed(after.nodeId);
+      this.#options.store.waiting.roomFreed(after.nodeId, after.namespace);
       this.#nudge();
     }
   }

@@ -143,7 +143,8 @@ async function placeAll(
 ): Promise<Pick<SubmissionPlan, "places" | "untriedCount" | "unplaced"> & { after: readonly NodeView[] }> {
   const { spec } = job;
   const need = needOf(spec, job.image);
-  const waiter = { jobRow: jobRow ?? Number.MAX_SAFE_INTEGER, priority: spec.priority };
+  const { priority, namespace } = spec;
+  const waiter = { jobRow: jobRow ?? Number.MAX_SAFE_INTEGER, priority, namespace };
   const ahead = isPinned(spec, slots) ? undefined : store.waiting.aheadOf(waiter, groupKey(job));
   if (ahead !== undefined && slots.length > 0) {
     const unplaced = toUnplaced(spec, { slots, count: slots.length, refusal: ahead, isBehindOthers: true });

@@ -5,17 +5,19 @@
 import { LIMITS } from "../../shared/limits.ts";
 import { isLive } from "../../shared/model/execution.ts";
 import type { NodeId } from "../../shared/model/ids.ts";
-import { isEndless, isPerNode, JOB_TERMINAL } from "../../shared/model/job.ts";
+import { isEndless, isPerNode, type Job, JOB_TERMINAL } from "../../shared/model/job.ts";
 import * as events from "../core/events.ts";
+import { turnMax } from "../core/fair.ts";
 import { needOf } from "../core/filters.ts";
 import { type JobEvent, step as stepJob } from "../core/job.ts";
 import { OLDER_VERSION } from "../core/keep_up.ts";
 import { place, type Slot } from "../core/place.ts";
 import { placePinned } from "../core/place_pinned.ts";
 import type { OpenExecution, Plan } from "../core/plan.ts";
+import { type QuotaRoom, quotaRoom } from "../core/quota.ts";
 import { type Refusal, STARTS_BY_ITSELF } from "../core/refusal.ts";
 import { jobAt, type JobRow } from "../store/jobs.ts";
-import { groupKey, type Waiter, type Wakes } from "../store/waiting.ts";
+import { type GroupKey, groupKey, quotaKey, type Waiter, type Wakes } from "../store/waiting.ts";
 import { Enact, type EnactOptions } from "./enact.ts";
 import { beginWait } from "./job_deadlines.ts";
 import { type Having, having, planOf } from "./look.ts";
@@ -119,7 +121,12 @@ export class Schedule {
       this.#block(one, { key, refusal: ahead, isAtWork: hasLive(open) });
       return 0;
     }
-    const bounded = plan.slots.slice(0, placementsMax);
+    const quota = this.#quotaRoom(jobRow.job);
+    if (quota.count === 0) {
+      this.#block(one, { key: quotaKey(jobRow.job), refusal: quota.refusal!, isAtWork: hasLive(open) });
+      return 0;
+    }
+    const bounded = plan.slots.slice(0, Math.min(placementsMax, quota.count, this.#turnMax(one)));
     const { placements, refusal } = place({
       need: needOf(spec, jobRow.job.image),
       spread: spec.spread,
@@ -134,28 +141,52 @@ export class Schedule {
     return placements.length;
   }
 
+  #quotaRoom({ spec: { namespace, task } }: Job): QuotaRoom {
+    const { namespaces, projection } = this.#options.store;
+    return quotaRoom(namespaces.find(namespace), {
+      held: projection.accounts.heldBy(namespace),
+      need: task.resources,
+    });
+  }
+
+  /** How many of a job are placed before it is the turn of another namespace. */
+  #turnMax({ waiter, jobRow }: Case): number {
+    const { waiting, shares } = this.#options.store;
+    const { namespace, task } = jobRow.job.spec;
+    return turnMax({
+      share: shares.shareOf(namespace),
+      step: shares.stepOf(namespace, task.resources),
+      nextShare: waiting.nextShare(waiter),
+    });
+  }
+
   /** Each goes to the node that it names, or waits for it. */
   #placePinned(one: Case, placementsMax: number): number {
     const { projection } = this.#options.store;
     const { jobRow, plan, open, nextPartition } = one;
+    const quota = this.#quotaRoom(jobRow.job);
     const bounded = plan.slots.slice(0, placementsMax) as (Slot & { nodeId: NodeId })[];
-    const { placements, refusal, waitsFor } = placePinned({
+    const { placements, refusal, waitsFor, beyondCount } = placePinned({
       need: needOf(jobRow.job.spec, jobRow.job.image),
       slots: bounded,
       nextPartition,
+      placementsMax: quota.count,
       nodesKnown: projection.nodes.length,
       find: (id) => projection.find(id),
     });
     const after = this.#enact.place(jobRow, placements);
-    if (refusal !== undefined) {
-      this.#showWaiting(after, { refusal, isAtWork: placements.length > 0 || hasLive(open) });
+    const isBeyond = beyondCount > 0;
+    const why = isBeyond ? quota.refusal : refusal;
+    if (why !== undefined) {
+      this.#showWaiting(after, { refusal: why, isAtWork: placements.length > 0 || hasLive(open) });
     }
-    if (bounded.length === plan.slots.length) this.#rest(one, new Set(waitsFor));
+    if (isBeyond) this.#rest(one, new Set(waitsFor), jobRow.job.spec.namespace);
+    else if (bounded.length === plan.slots.length) this.#rest(one, new Set(waitsFor));
     return placements.length;
   }
 
   /** No node ever, and no queue time-out: the job fails. Otherwise it waits, and says why. */
-  #refuse(one: Case, wait: Wait & { key: string }): void {
+  #refuse(one: Case, wait: Wait & { key: GroupKey }): void {
     const { store } = this.#options;
     const { jobRow } = one;
     const { spec, version, rollout } = jobRow.job;
@@ -183,7 +214,7 @@ export class Schedule {
     store.evaluate(jobRow, "job_stop");
   }
 
-  #block({ jobRow, waiter }: Case, wait: Wait & { key: string }): void {
+  #block({ jobRow, waiter }: Case, wait: Wait & { key: GroupKey }): void {
     this.#stay(jobRow);
     this.#options.store.waiting.putBlocked(waiter, wait.key, wait.refusal);
     this.#showWaiting(jobRow, wait);
@@ -211,7 +242,7 @@ export class Schedule {
    * Nothing more can be done now. What has one execution for each node looks again whenever nodes come or change, and when
    * there is room on one that it waits for; what pauses when its time has come.
    */
-  #rest({ jobRow, waiter, plan, open }: Case, room: Wakes["room"]): void {
+  #rest({ jobRow, waiter, plan, open }: Case, room: Wakes["room"], quotaOf?: string): void {
     const { store } = this.#options;
     const { job } = jobRow;
     const { type, count } = job.spec;
@@ -220,7 +251,7 @@ export class Schedule {
     const isOver = JOB_TERMINAL.has(job.phase) || plan.outcome !== undefined;
     if (isOver || !(nodes || isPausing)) return this.#done(waiter);
     this.#stay(jobRow);
-    store.waiting.standBy(waiter, { nodes, room });
+    store.waiting.standBy(waiter, { nodes, room, ...(quotaOf !== undefined && { quotaOf }) });
     const hasNoNode = type === "daemon" && open.length === 0 && plan.slots.length === 0;
     if (hasNoNode) this.#showWaiting(jobRow, { refusal: NO_NODE_YET, isAtWork: false });
   }

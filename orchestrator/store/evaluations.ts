@@ -48,8 +48,11 @@ export class Evaluations {
   }
 
   /** All, in the order in which they should be worked on. */
-  all(): readonly EvaluationRow[] {
-    return this.#database.all("SELECT * FROM evaluations ORDER BY priority DESC, job_row").map(toEvaluation);
+  all(): readonly (EvaluationRow & { readonly namespace: string })[] {
+    return this.#database.all(
+      `SELECT evaluations.*, jobs.namespace FROM evaluations LEFT JOIN jobs ON jobs.row = job_row
+       ORDER BY priority DESC, job_row`,
+    ).map((row) => ({ ...toEvaluation(row), namespace: String(row.namespace ?? "") }));
   }
 }
 

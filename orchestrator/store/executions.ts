@@ -300,6 +300,17 @@ export class Executions {
     return new Map([...this.loads()].map(([id, load]) => [id, toPlaced(load)]));
   }
 
+  /** What live executions hold, by the namespace of their job. Cost: one pass over all live executions. */
+  heldByNamespace(): ReadonlyMap<string, Resources> {
+    const rows = this.#database.all(
+      `SELECT jobs.namespace, sum(cpu_millis) AS cpu, sum(memory_bytes) AS memory, sum(disk_bytes) AS disk,
+         sum(gpu_count) AS gpu
+       FROM executions INDEXED BY executions_live JOIN jobs ON jobs.row = job_row
+       WHERE executions.${LIVE} GROUP BY jobs.namespace`,
+    );
+    return new Map(rows.map((row) => [String(row.namespace), toResources(row)]));
+  }
+
   /** The same of one node. */
   placedOn(nodeId: NodeId): Placed {
     return toPlaced(this.loads().get(nodeId) ?? NO_LOAD);

@@ -2,6 +2,8 @@
 import { DEADLINE_TABLES } from "../../shared/ledger/deadlines.ts";
 import { LEDGER_TABLES } from "../../shared/ledger/ledger.ts";
 
+import { NAMESPACE_TABLES } from "./namespaces.ts";
+
 /** `SkOr` in ASCII: marks the file as an orchestrator's store. */
 export const APPLICATION_ID = 0x536b4f72;
 
@@ -65,4 +67,5 @@ CREATE TABLE content_uses (
 CREATE INDEX content_uses_digest ON content_uses (digest);
 `,
   "ALTER TABLE executions ADD COLUMN host_ports TEXT", // that its task names, with commas between
+  NAMESPACE_TABLES,
 ];

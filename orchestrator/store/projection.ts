@@ -5,18 +5,25 @@
 import { type Execution, hasNotBegun, isLive } from "../../shared/model/execution.ts";
 import type { NodeId } from "../../shared/model/ids.ts";
 import type { Node } from "../../shared/model/node.ts";
-import { add, subtract } from "../../shared/model/resources.ts";
+import { add, type Resources, subtract } from "../../shared/model/resources.ts";
+import { Accounts } from "./accounts.ts";
 import { type NodeView, NOTHING_PLACED, type Placed } from "../core/node.ts";
 
 /** Nodes and what is placed on them, sorted by id. */
 export class Projection {
+  readonly accounts = new Accounts();
   #ids: NodeId[] = [];
   #views: NodeView[] = [];
   readonly #index = new Map<NodeId, number>();
   readonly #draining = new Set<NodeId>();
   #isDrainDue = false;
 
-  rebuild(nodes: readonly Node[], placed: ReadonlyMap<NodeId, Placed>): void {
+  rebuild(
+    nodes: readonly Node[],
+    placed: ReadonlyMap<NodeId, Placed>,
+    held: ReadonlyMap<string, Resources> = new Map(),
+  ): void {
+    this.accounts.rebuild(nodes, held);
     const former = new Map(this.#views.map((view) => [view.node.facts.id, view]));
     this.#ids = nodes.map(({ facts }) => facts.id).sort();
     const byId = new Map(nodes.map((node) => [node.facts.id, node]));
@@ -73,6 +80,7 @@ export class Projection {
   /** `placed`: what is there already of a node that was not known. */
   putNode(node: Node, placed = NOTHING_PLACED): void {
     this.#noteDrain(node);
+    this.accounts.followNode(this.find(node.facts.id)?.node, node);
     const index = this.#index.get(node.facts.id);
     if (index !== undefined) {
       this.#views[index] = { ...this.#views[index]!, node };
@@ -99,7 +107,9 @@ export class Projection {
   }
 
   /** Takes over what a change of an execution means to its node. `before` is absent for a new one. */
-  follow(before: Execution | undefined, { nodeId, resources, hostPorts, phase }: Execution): void {
+  follow(before: Execution | undefined, after: Execution): void {
+    const { nodeId, resources, hostPorts, phase } = after;
+    this.accounts.follow(before, after);
     if (this.#draining.size > 0) this.#isDrainDue = true;
     const index = this.#index.get(nodeId);
     if (index === undefined) return;

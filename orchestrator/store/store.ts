@@ -7,15 +7,17 @@ import { appendEvent } from "../../shared/ledger/ledger.ts";
 import type { HistoryEvent } from "../../shared/model/history.ts";
 import { type IdSource, type JobId, newEvaluationId } from "../../shared/model/ids.ts";
 import type { Trigger } from "../../shared/model/evaluation.ts";
+import { dominantShare } from "../../shared/model/resources.ts";
 import { EndedJobs } from "./ended_jobs.ts";
 import { EndlessJobs } from "./endless_jobs.ts";
 import { Evaluations } from "./evaluations.ts";
 import { Executions } from "./executions.ts";
 import { isSettled, type Job } from "../../shared/model/job.ts";
 import { jobAt, type JobRow, Jobs } from "./jobs.ts";
+import { Namespaces } from "./namespaces.ts";
 import { Nodes } from "./nodes.ts";
 import { Projection } from "./projection.ts";
-import { groupKey, type Waiter, Waiting } from "./waiting.ts";
+import { groupKey, type Shares, type Waiter, Waiting } from "./waiting.ts";
 
 /** Rows, memory and the one way to change both. */
 export class Store {
@@ -31,7 +33,10 @@ export class Store {
   readonly ended: EndedJobs;
   readonly endless: EndlessJobs;
   readonly projection = new Projection();
-  readonly waiting = new Waiting();
+  readonly namespaces: Namespaces;
+  /** What namespaces hold of the whole, by their weights. */
+  readonly shares: Shares;
+  readonly waiting: Waiting;
   readonly #watchers = new Map<JobId, Set<Watcher>>();
 
   constructor(options: {
@@ -52,16 +57,24 @@ export class Store {
     this.nodes = new Nodes(this.database, this.damaged);
     this.ended = new EndedJobs(this.database, this.damaged);
     this.endless = new EndlessJobs(this.database, this.damaged);
+    this.namespaces = new Namespaces(this.database, this.damaged);
+    const { namespaces, projection: { accounts } } = this;
+    this.shares = {
+      shareOf: (name) => dominantShare(accounts.heldBy(name), accounts.total) / namespaces.weightOf(name),
+      stepOf: (name, resources) => dominantShare(resources, accounts.total) / namespaces.weightOf(name),
+    };
+    this.waiting = new Waiting(this.shares);
     this.rebuild();
   }
 
   /** Reads what is in memory from the rows again: at start, and when a transaction that changed it failed. */
   rebuild(): void {
     this.jobs.forgetSpecs();
-    this.projection.rebuild(this.nodes.all(), this.executions.placed());
+    this.namespaces.rebuild();
+    this.projection.rebuild(this.nodes.all(), this.executions.placed(), this.executions.heldByNamespace());
     this.waiting.clear();
-    for (const { jobRow, status, priority } of this.evaluations.all()) {
-      const waiter = { jobRow, priority };
+    for (const { jobRow, status, priority, namespace } of this.evaluations.all()) {
+      const waiter = { jobRow, priority, namespace };
       if (status === "due") this.waiting.putDue(waiter);
       else this.#putBlocked(waiter);
     }
@@ -112,7 +125,7 @@ export class Store {
     const id = existing?.id ?? newEvaluationId(this.ids);
     const priority = job.spec.priority;
     this.evaluations.put({ jobRow: row, id, trigger, status: "due", priority, nowMs: this.nowMs() });
-    this.waiting.putDue({ jobRow: row, priority });
+    this.waiting.putDue({ jobRow: row, priority, namespace: job.spec.namespace });
     return id;
   }
 

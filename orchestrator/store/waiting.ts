@@ -1,17 +1,22 @@
 /**
  * Which jobs are to be evaluated, in memory: those that are due; those that wait for room, grouped by what they need, so
  * that freed capacity wakes the first of each group and nobody polls; and those that stand by, each for its own nodes.
- * Rebuilt from the evaluations' rows.
+ * Within one priority namespaces take turns, so that each comes to its share. Rebuilt from the evaluations' rows.
  */
 import type { NodeId } from "../../shared/model/ids.ts";
 import type { Job } from "../../shared/model/job.ts";
+import { NO_RESOURCES, type Resources } from "../../shared/model/resources.ts";
 import { needOf } from "../core/filters.ts";
 import type { Refusal } from "../core/refusal.ts";
+import { FairQueue, type ShareOf, type Waiter } from "./fair_queue.ts";
 
-/** One job that waits. */
-export interface Waiter {
-  readonly jobRow: number;
-  readonly priority: number;
+export type { Waiter } from "./fair_queue.ts";
+
+/** What namespaces hold of the whole. */
+export interface Shares {
+  readonly shareOf: ShareOf;
+  /** What so much more adds to the namespace's share. */
+  readonly stepOf: (namespace: string, resources: Resources) => number;
 }
 
 /** Where a job stands among those that are to be evaluated. */
@@ -23,10 +28,19 @@ export interface Standing {
   readonly ahead: readonly number[];
 }
 
+/** What jobs wait for together. */
+export interface GroupKey {
+  readonly id: string;
+  /** What each execution of theirs holds. */
+  readonly resources: Resources;
+  /** They wait for room in the quota of this namespace, and not on a node. */
+  readonly quotaOf?: string;
+}
+
 /** Jobs that need the same of a node: when the first finds no room, neither do the others. */
 interface Group {
-  /** By priority, then by age. */
-  readonly waiters: Waiter[];
+  readonly key: GroupKey;
+  readonly queue: FairQueue;
   /** Something changed since the first found no room. */
   isOpen: boolean;
   refusal: Refusal | undefined;
@@ -38,12 +52,14 @@ export interface Wakes {
   readonly nodes: boolean;
   /** Room on one of these. */
   readonly room: ReadonlySet<NodeId>;
+  /** Room in the quota of this namespace. */
+  readonly quotaOf?: string;
 }
 
 /** Same needs, same key. */
-export function groupKey({ spec, image }: Pick<Job, "spec" | "image">): string {
+export function groupKey({ spec, image }: Job): GroupKey {
   const need = needOf(spec, image);
-  return JSON.stringify([
+  const id = JSON.stringify([
     need.engine,
     need.network,
     need.hostPorts,
@@ -51,46 +67,50 @@ export function groupKey({ spec, image }: Pick<Job, "spec" | "image">): string {
     need.inputs,
     need.constraints,
     need.resources,
-    need.platforms,
     spec.spread,
   ]);
+  return { id, resources: need.resources };
 }
 
-const isBefore = (a: Waiter, b: Waiter): boolean =>
-  a.priority > b.priority || (a.priority === b.priority && a.jobRow < b.jobRow);
+/** What is beyond the quota of its namespace waits apart: room on a node does not help it. */
+export function quotaKey({ spec }: Job): GroupKey {
+  const { namespace, task: { resources } } = spec;
+  return { id: JSON.stringify(["quota", namespace, resources]), resources, quotaOf: namespace };
+}
+
+const NO_SHARES: Shares = { shareOf: () => 0, stepOf: () => 0 };
 
 /** Jobs to evaluate, in order. */
 export class Waiting {
-  /** By priority, then in the order in which they became due. */
-  readonly #due = new Map<number, Map<number, Waiter>>();
+  readonly #shares: Shares;
+  /** Within a namespace in the order in which they became due. */
+  readonly #due = new FairQueue();
+  #dueOrder = 0;
   readonly #groups = new Map<string, Group>();
   readonly #groupOf = new Map<number, string>();
   readonly #standing = new Map<number, { readonly waiter: Waiter; readonly wakes: Wakes }>();
 
-  /** Due now. */
-  putDue(waiter: Waiter): void {
-    const due = this.#due.get(waiter.priority);
-    if (due === undefined) this.#due.set(waiter.priority, new Map([[waiter.jobRow, waiter]]));
-    else due.set(waiter.jobRow, waiter);
+  constructor(shares: Shares = NO_SHARES) {
+    this.#shares = shares;
   }
 
-  #takeDue(jobRow: number): void {
-    for (const due of this.#due.values()) due.delete(jobRow);
+  /** Due now. */
+  putDue(waiter: Waiter): void {
+    this.#due.put(waiter, this.#dueOrder++);
   }
 
   /** Waits for room from now on. */
-  putBlocked(waiter: Waiter, key: string, refusal: Refusal | undefined): void {
-    this.#takeDue(waiter.jobRow);
+  putBlocked(waiter: Waiter, key: GroupKey, refusal: Refusal | undefined): void {
+    this.#due.remove(waiter.jobRow);
     this.#standing.delete(waiter.jobRow);
-    let group = this.#groups.get(key);
+    if (this.#groupOf.get(waiter.jobRow) !== key.id) this.#leave(waiter.jobRow);
+    let group = this.#groups.get(key.id);
     if (group === undefined) {
-      this.#groups.set(key, group = { waiters: [], isOpen: false, refusal: undefined });
+      this.#groups.set(key.id, group = { key, queue: new FairQueue(), isOpen: false, refusal: undefined });
     }
-    if (this.#groupOf.get(waiter.jobRow) !== key) {
-      this.#leave(waiter.jobRow);
-      insertSorted(group.waiters, waiter);
-      this.#groupOf.set(waiter.jobRow, key);
-    }
+    // The oldest goes first.
+    group.queue.put(waiter, waiter.jobRow);
+    this.#groupOf.set(waiter.jobRow, key.id);
     if (refusal !== undefined) group.refusal = refusal;
     group.isOpen = false;
   }
@@ -102,86 +122,108 @@ export class Waiting {
   }
 
   remove(jobRow: number): void {
-    this.#takeDue(jobRow);
+    this.#due.remove(jobRow);
     this.#leave(jobRow);
     this.#standing.delete(jobRow);
   }
 
   #leave(jobRow: number): void {
-    const key = this.#groupOf.get(jobRow);
-    if (key === undefined) return;
+    const id = this.#groupOf.get(jobRow);
+    if (id === undefined) return;
     this.#groupOf.delete(jobRow);
-    const { waiters } = this.#groups.get(key)!;
-    waiters.splice(waiters.findIndex((one) => one.jobRow === jobRow), 1);
-    if (waiters.length === 0) this.#groups.delete(key);
+    const { queue } = this.#groups.get(id)!;
+    queue.remove(jobRow);
+    if (queue.size === 0) this.#groups.delete(id);
   }
 
-  /** Room appeared on a node: the first of every group is worth another look, and who stands by for that node. */
-  roomFreed(nodeId: NodeId): void {
-    this.#wake(({ room }) => room.has(nodeId));
+  /**
+   * Room appeared on a node: the first of every group is worth another look, and who stands by for that node. Where a
+   * namespace holds less than before, also who waits for its quota.
+   */
+  roomFreed(nodeId: NodeId, namespace?: string): void {
+    const isOurs = (quotaOf: string | undefined) => quotaOf !== undefined && quotaOf === namespace;
+    this.#wake({
+      opens: ({ quotaOf }) => quotaOf === undefined || isOurs(quotaOf),
+      concerns: ({ room, quotaOf }) => room.has(nodeId) || isOurs(quotaOf),
+    });
   }
 
   /** A node came, went or changed, or nobody knows what did. */
   nodesChanged(): void {
-    this.#wake(({ nodes, room }) => nodes || room.size > 0);
+    this.#wake({
+      opens: () => true,
+      concerns: ({ nodes, room, quotaOf }) => nodes || room.size > 0 || quotaOf !== undefined,
+    });
   }
 
-  #wake(concerns: (wakes: Wakes) => boolean): void {
-    for (const group of this.#groups.values()) group.isOpen = true;
+  #wake(
+    { opens, concerns }: { opens: (key: GroupKey) => boolean; concerns: (wakes: Wakes) => boolean },
+  ): void {
+    for (const group of this.#groups.values()) if (opens(group.key)) group.isOpen = true;
     for (const { waiter, wakes } of this.#standing.values()) if (concerns(wakes)) this.putDue(waiter);
   }
 
   /** What the jobs ahead of this one in its group were told; undefined when nobody is ahead. */
-  aheadOf(waiter: Waiter, key: string): Refusal | undefined {
-    const group = this.#groups.get(key);
-    const first = group?.waiters[0];
-    if (group === undefined || group.isOpen || first === undefined || !isBefore(first, waiter)) {
-      return undefined;
-    }
-    return group.refusal;
+  aheadOf(waiter: Waiter, key: GroupKey): Refusal | undefined {
+    const group = this.#groups.get(key.id);
+    if (group === undefined || group.isOpen) return undefined;
+    return this.#isBefore(group.queue.first(this.#shares.shareOf)!, waiter) ? group.refusal : undefined;
+  }
+
+  #isBefore(a: Waiter, b: Waiter): boolean {
+    if (a.jobRow === b.jobRow) return false;
+    if (a.priority !== b.priority) return a.priority > b.priority;
+    if (a.namespace === b.namespace) return a.jobRow < b.jobRow;
+    const { shareOf } = this.#shares;
+    const [left, right] = [shareOf(a.namespace), shareOf(b.namespace)];
+    return left === right ? a.jobRow < b.jobRow : left < right;
   }
 
   /** The next to evaluate; stays until it is put elsewhere or removed. */
   next(): Waiter | undefined {
+    const { shareOf } = this.#shares;
     let best: Waiter | undefined;
-    for (const group of this.#groups.values()) {
-      const first = group.waiters[0];
-      if (group.isOpen && first !== undefined && (best === undefined || isBefore(first, best))) best = first;
+    for (const { queue, isOpen } of this.#groups.values()) {
+      const first = isOpen ? queue.first(shareOf)! : undefined;
+      if (first !== undefined && (best === undefined || this.#isBefore(first, best))) best = first;
     }
-    for (const [priority, due] of this.#due) {
-      const first = due.values().next().value;
-      if (first !== undefined && (best === undefined || priority > best.priority)) best = first;
+    const due = this.#due.first(shareOf);
+    if (due === undefined || best === undefined) return due ?? best;
+    // What waits already goes first where nothing else decides.
+    const isFirst = due.priority > best.priority ||
+      (due.priority === best.priority && shareOf(due.namespace) < shareOf(best.namespace));
+    return isFirst ? due : best;
+  }
+
+  /** The smallest share of another namespace that competes for room with this one: due, or in a group that is open. */
+  nextShare(waiter: Waiter): number | undefined {
+    const { shareOf } = this.#shares;
+    let least = this.#due.nextShare(waiter, shareOf);
+    for (const { queue, isOpen } of this.#groups.values()) {
+      const share = isOpen ? queue.nextShare(waiter, shareOf) : undefined;
+      if (share !== undefined) least = Math.min(least ?? Infinity, share);
     }
-    return best;
+    return least;
   }
 
   /** Undefined when it is not to be evaluated. Names at most so many that are ahead. */
-  standing({ jobRow, priority }: Waiter, namedMax: number): Standing | undefined {
-    const own = this.#due.get(priority);
-    const ahead: number[] = [];
-    if (own?.has(jobRow)) {
-      const higher = [...this.#due.keys()].filter((one) => one > priority).sort((a, b) => b - a);
-      for (const one of higher) ahead.push(...this.#due.get(one)!.keys());
-      for (const row of own.keys()) {
-        if (row === jobRow) break;
-        ahead.push(row);
-      }
-      return { status: "due", aheadCount: ahead.length, ahead: ahead.slice(0, namedMax) };
-    }
-    // What stands by waits for what is its own.
-    if (this.#standing.has(jobRow)) return { status: "blocked", aheadCount: 0, ahead: [] };
-    const waiters = this.#groups.get(this.#groupOf.get(jobRow) ?? "")?.waiters;
-    if (waiters === undefined) return undefined;
-    const aheadCount = waiters.findIndex((one) => one.jobRow === jobRow);
-    return {
-      status: "blocked",
-      aheadCount,
-      ahead: waiters.slice(0, Math.min(aheadCount, namedMax)).map((it) => it.jobRow),
-    };
+  standing(jobRow: number, namedMax: number): Standing | undefined {
+    const isDue = this.#due.has(jobRow);
+    const group = this.#groups.get(this.#groupOf.get(jobRow) ?? "");
+    const queue = isDue ? this.#due : group?.queue;
+    if (queue === undefined) return undefined;
+    const { shareOf, stepOf } = this.#shares;
+    const resources = isDue ? NO_RESOURCES : group!.key.resources;
+    const { count, rows } = queue.aheadOf(jobRow, {
+      shareOf,
+      stepOf: (namespace) => stepOf(namespace, resources),
+      namedMax,
+    });
+    return { status: isDue ? "due" : "blocked", aheadCount: count, ahead: rows };
   }
 
   get dueCount(): number {
-    return [...this.#due.values()].reduce((sum, due) => sum + due.size, 0);
+    return this.#due.size;
   }
 
   get blockedCount(): number {
@@ -194,14 +236,4 @@ export class Waiting {
     this.#groupOf.clear();
     this.#standing.clear();
   }
-}
-
-function insertSorted(waiters: Waiter[], waiter: Waiter): void {
-  let [low, high] = [0, waiters.length];
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (isBefore(waiters[middle]!, waiter)) low = middle + 1;
-    else high = middle;
-  }
-  waiters.splice(low, 0, waiter);
 }

@@ -17,6 +17,8 @@ export const Order = z.discriminatedUnion("desired", [
     partition: z.number().int(),
     partitionCount: z.number().int(),
     priority: z.number().int(),
+    /** Of its namespace: how many times as much it gets on the node as one of weight 1. Absent: 1. */
+    weight: z.number().positive().optional(),
     task: Task,
     /** Exit codes that complete the execution; absent: all. */
     successExitCodes: z.array(z.number().int()).optional(),

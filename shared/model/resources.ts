@@ -53,3 +53,15 @@ export function fits(need: Resources, room: Resources): boolean {
   return need.cpuMillis <= room.cpuMillis && need.memoryBytes <= room.memoryBytes &&
     need.diskBytes <= room.diskBytes && need.gpuCount <= room.gpuCount;
 }
+
+/**
+ * What of the whole somebody holds, in the dimension where that is most (Ghodsi et al., Dominant Resource Fairness, NSDI 2011).
+ * In [0, ∞); of what there is nothing of: 1 and more.
+ */
+export function dominantShare(held: Resources, total: Resources): number {
+  let share = 0;
+  for (const dimension of DIMENSIONS) {
+    if (held[dimension] > 0) share = Math.max(share, held[dimension] / Math.max(1, total[dimension]));
+  }
+  return share;
+}

@@ -19,11 +19,15 @@ const resources: fc.Arbitrary<Resources> = fc.record({
 const queue = fc.array(
   fc.record({ priority: fc.nat({ max: 3 }), resources, overtakenCount: fc.nat({ max: OVERTAKES_MAX }) }),
   { maxLength: 12 },
-).map((list) => list.map((it, row): Waiting => ({ ...it, row, id: `e-${row}` })).sort(compareWaiting));
+).map((list) =>
+  list.map((it, row): Waiting => ({ ...it, row, id: `e-${row}`, owner: "default", weight: 1 })).sort(
+    compareWaiting,
+  )
+);
 
 Deno.test("grant() never gives more than there is room, nor anything twice", () => {
   fc.assert(fc.property(queue, resources, fc.nat({ max: 12 }), (waiting, room, countMax) => {
-    const { granted } = grant(waiting, room, countMax);
+    const { granted } = grant(waiting, { room, countMax });
     assert.ok(fits(granted.reduce((sum, it) => add(sum, it.resources), NO_RESOURCES), room));
     assert.equal(new Set(granted.map(({ id }) => id)).size, granted.length);
     assert.ok(granted.length <= countMax);
@@ -34,7 +38,7 @@ Deno.test("grant() gives the first of the queue room whenever it fits", () => {
   fc.assert(fc.property(queue, resources, (waiting, room) => {
     const first = waiting[0];
     if (first === undefined || !fits(first.resources, room)) return;
-    assert.equal(grant(waiting, room, 1).granted[0], first);
+    assert.equal(grant(waiting, { room, countMax: 1 }).granted[0], first);
   }));
 });
 
@@ -45,7 +49,15 @@ Deno.test("a big execution is overtaken a bounded number of times, whatever come
       const cpu = (cpuMillis: number): Resources => ({ ...NO_RESOURCES, cpuMillis });
       const allocations = new Allocations(cpu(10), { countMax: 100 });
       allocations.hold("old", cpu(5));
-      let big: Waiting = { id: "big", row: 0, priority: 0, resources: cpu(10), overtakenCount: 0 };
+      let big: Waiting = {
+        id: "big",
+        row: 0,
+        priority: 0,
+        resources: cpu(10),
+        overtakenCount: 0,
+        owner: "default",
+        weight: 1,
+      };
       let overtaken = 0;
       for (const [row, size] of sizes.entries()) {
         const next: Waiting = {
@@ -54,14 +66,16 @@ Deno.test("a big execution is overtaken a bounded number of times, whatever come
           priority: 0,
           resources: cpu(size),
           overtakenCount: 0,
+          owner: "default",
+          weight: 1,
         };
-        const { granted, blocked } = grant([big, next], allocations.room, 100);
+        const { granted, blocked } = grant([big, next], { room: allocations.room, countMax: 100 });
         if (blocked?.id === "big") big = { ...big, overtakenCount: blocked.overtakenCount };
         overtaken += granted.length; // each ends at once
       }
       assert.ok(overtaken <= OVERTAKES_MAX);
       allocations.release("old");
-      assert.equal(grant([big], allocations.room, 100).granted[0]?.id, "big");
+      assert.equal(grant([big], { room: allocations.room, countMax: 100 }).granted[0]?.id, "big");
     }),
     { numRuns: 20 },
   );
