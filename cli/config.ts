@@ -4,6 +4,7 @@
  */
 import { resolve as resolvePath } from "node:path";
 import { AppError } from "../shared/errors.ts";
+import type { Resources } from "../shared/model/resources.ts";
 import type { LogLevel } from "../shared/log.ts";
 import { readConfigFile } from "./config_file.ts";
 import { defaultConfigPath } from "./folders.ts";
@@ -40,6 +41,10 @@ export interface ServeConfig {
   readonly gpuCount?: number;
   /** Indexes and UUIDs, with `!` before those that jobs may not use; empty: all. */
   readonly gpuDevices: readonly string[];
+  /** What a task gets that does not ask. */
+  readonly defaults: Partial<Resources>;
+  /** The most that one task gets on this node. */
+  readonly taskMax: Partial<Resources>;
   readonly labels: Readonly<Record<string, string>>;
   /** What people call the node; the host's name when absent. */
   readonly name?: string;
@@ -145,6 +150,18 @@ export async function resolveServe(settings: Settings): Promise<ServeConfig> {
     diskBytes: await settings.get("disk"),
     gpuCount: await settings.get("gpu"),
     gpuDevices: await settings.need("gpu_devices"),
+    defaults: {
+      cpuMillis: await settings.get("default_cpu"),
+      memoryBytes: await settings.get("default_memory"),
+      diskBytes: await settings.get("default_disk"),
+      gpuCount: await settings.get("default_gpu"),
+    },
+    taskMax: {
+      cpuMillis: await settings.get("max_task_cpu"),
+      memoryBytes: await settings.get("max_task_memory"),
+      diskBytes: await settings.get("max_task_disk"),
+      gpuCount: await settings.get("max_task_gpu"),
+    },
     labels: await settings.need("labels"),
     name: await settings.get("name"),
     retention: {

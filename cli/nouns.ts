@@ -36,6 +36,11 @@ export const NOUNS: readonly NounEntry[] = [
     load: async () => (await import("./node.ts")).NODE,
   },
   {
+    name: "namespace",
+    summary: "Share nodes between namespaces: weights, defaults, maxima and quotas",
+    load: async () => (await import("./namespace.ts")).NAMESPACE,
+  },
+  {
     name: "system",
     summary: "See what a node keeps, and make room",
     load: async () => (await import("./system.ts")).SYSTEM,

@@ -14,6 +14,7 @@ import { EXIT } from "../shared/errors.ts";
 import { type Log, openFileSink, openLog, stderrSink } from "../shared/log.ts";
 import type { Resources } from "../shared/model/resources.ts";
 import { shortId } from "../shared/model/ids.ts";
+import { JOB_DEFAULTS } from "../shared/spec/parse_job.ts";
 import { systemIds } from "../shared/random.ts";
 import { VERSION } from "../shared/version.ts";
 import { orchestratorPeer } from "../shared/wire/subjects.ts";
@@ -104,6 +105,7 @@ async function startNode(
     settings: {
       capacityRatio: config.capacityRatio,
       capacity: amounts(config),
+      taskMax: amounts(config.taskMax),
       labels: { ...config.labels, ...(config.name !== undefined && { name: config.name }) },
     },
   });
@@ -114,6 +116,7 @@ async function startNode(
     nodeId: folder.nodeId,
     listen: config.listen,
     hostNames: config.hostNames,
+    defaults: { ...JOB_DEFAULTS, resources: { ...JOB_DEFAULTS.resources, ...amounts(config.defaults) } },
     clock: systemClock,
     log,
     config: { ...config, settings: Object.fromEntries(config.settings.map(({ key, text }) => [key, text])) },
@@ -136,7 +139,9 @@ async function joining({ desk }: RunningOrchestrator, nodeId: string): Promise<v
 }
 
 /** The amounts that were set, in place of a share of the machine. */
-function amounts({ cpuMillis, memoryBytes, diskBytes, gpuCount }: ServeConfig): Partial<Resources> {
+function amounts(
+  { cpuMillis, memoryBytes, diskBytes, gpuCount }: Partial<Resources>,
+): Partial<Resources> {
   const set = Object.entries({ cpuMillis, memoryBytes, diskBytes, gpuCount }).filter(([, value]) =>
     value !== undefined
   );

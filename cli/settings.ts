@@ -4,9 +4,10 @@ import { canonicalAddress, parseRange } from "../shared/addresses.ts";
 import { AppError } from "../shared/errors.ts";
 import { LIMITS } from "../shared/limits.ts";
 import { LOG_LEVELS } from "../shared/log.ts";
+import { JOB_DEFAULTS } from "../shared/spec/parse_job.ts";
 import { quote } from "../shared/spec/problems.ts";
 import { nearest } from "../shared/spec/suggest.ts";
-import { formatDuration, parseBytes, parseCpu } from "../shared/spec/units.ts";
+import { formatBytes, formatCpu, formatDuration, parseBytes, parseCpu } from "../shared/spec/units.ts";
 import { refuseBlocked } from "./blocked_ports.ts";
 import { parseSpan } from "./flags.ts";
 import { defaultDataDir } from "./folders.ts";
@@ -121,7 +122,49 @@ export const SETTINGS = {
   gpu: setting({
     summary: "GPUs that jobs may use",
     placeholder: "N",
-    read: last(orMust((text) => /^\d{1,4}$/.test(text) ? Number(text) : undefined, "a whole number")),
+    read: last(orMust(parseCount, "a whole number")),
+  }),
+  default_cpu: setting({
+    summary: "Cores of a task that does not ask, where its namespace names none",
+    placeholder: "CORES",
+    initial: () => formatCpu(JOB_DEFAULTS.resources.cpuMillis),
+    read: last(orMust(parseCpu, "a number of cores such as 2 or 500m")),
+  }),
+  default_memory: setting({
+    summary: "Memory of a task that does not ask, where its namespace names none",
+    placeholder: "BYTES",
+    initial: () => formatBytes(JOB_DEFAULTS.resources.memoryBytes),
+    read: last(orMust(parseBytes, "an amount such as 512Mb or 2GiB")),
+  }),
+  default_disk: setting({
+    summary: "Disk of a task that does not ask, where its namespace names none",
+    placeholder: "BYTES",
+    read: last(orMust(parseBytes, "an amount such as 512Mb or 2GiB")),
+  }),
+  default_gpu: setting({
+    summary: "GPUs of a task that does not ask, where its namespace names none",
+    placeholder: "N",
+    read: last(orMust(parseCount, "a whole number")),
+  }),
+  max_task_cpu: setting({
+    summary: "The most cores that one task gets on this node",
+    placeholder: "CORES",
+    read: last(orMust(parseCpu, "a number of cores such as 2 or 500m")),
+  }),
+  max_task_memory: setting({
+    summary: "The most memory that one task gets on this node",
+    placeholder: "BYTES",
+    read: last(orMust(parseBytes, "an amount such as 512Mb or 2GiB")),
+  }),
+  max_task_disk: setting({
+    summary: "The most disk that one task gets on this node",
+    placeholder: "BYTES",
+    read: last(orMust(parseBytes, "an amount such as 512Mb or 2GiB")),
+  }),
+  max_task_gpu: setting({
+    summary: "The most GPUs that one task gets on this node",
+    placeholder: "N",
+    read: last(orMust(parseCount, "a whole number")),
   }),
   gpu_devices: setting({
     summary:
@@ -377,6 +420,10 @@ function parsePortRange(text: string): { first: number; last: number } {
     return { first, last };
   }
   throw new AppError("invalid", "must be two ports from 1024 to 65535, such as 20000-32000");
+}
+
+function parseCount(text: string): number | undefined {
+  return /^\d{1,4}$/.test(text) ? Number(text) : undefined;
 }
 
 function oneOf<const Word extends string>(words: readonly Word[]): (text: string) => Word {

@@ -5,6 +5,7 @@ import { AppError } from "../shared/errors.ts";
 import { Database, type DatabaseOptions } from "../shared/ledger/database.ts";
 import type { Log } from "../shared/log.ts";
 import type { IdSource, NodeId } from "../shared/model/ids.ts";
+import type { JobDefaults } from "../shared/spec/parse_job.ts";
 import { supervise, type Supervised } from "../shared/supervise.ts";
 import { BUILD_DATE, COMMIT, VERSION } from "../shared/version.ts";
 import type { PeerId } from "../shared/wire/messages.ts";
@@ -93,6 +94,8 @@ export interface ApiOptions {
   readonly listen: { readonly host: string; readonly port: number };
   /** Other names under which the server may be addressed. */
   readonly hostNames: readonly string[];
+  /** What a job gets where it says nothing; Bacalhau's amounts unless given. */
+  readonly defaults?: JobDefaults;
   /** What `agent config` shows. */
   readonly config: NodeConfig;
   readonly clock: Clock;
@@ -104,7 +107,7 @@ const CLOSE_MS = 2_000;
 
 /** Listens and answers. Errors: `in_use` when the port is taken, `io` when the address cannot be used. */
 export function startApi(options: ApiOptions): { readonly url: string; close(): Promise<void> } {
-  const { desk, nodeId, listen, hostNames, config, clock, log } = options;
+  const { desk, nodeId, listen, hostNames, defaults, config, clock, log } = options;
   const os = Deno.build.os;
   const arch = Deno.build.arch === "x86_64" ? "amd64" : "arm64";
   const about = { nodeId, version: VERSION, commit: COMMIT, buildDate: BUILD_DATE, os, arch };
@@ -116,6 +119,7 @@ export function startApi(options: ApiOptions): { readonly url: string; close(): 
     log,
     listenHost: listen.host,
     hostNames,
+    ...(defaults !== undefined && { defaults }),
   });
   const closing = new AbortController();
   const server = listenOn(listen, { signal: closing.signal, answer: app.fetch });

@@ -134,6 +134,11 @@ export const LIMITS = {
   nodeLostMs: 600_000,
   /** How long batch and ops work may go on where a node is drained, unless told otherwise: Nomad's amount. Beyond: stopped. */
   drainMs: 3_600_000,
+  /** Namespaces with a weight, defaults or bounds of their own: all are kept in memory. Beyond: refused. */
+  namespacesMax: 10_000,
+  /** Weights of namespaces: beyond these one would never, or always, have its turn. */
+  weightMin: 0.01,
+  weightMax: 1000,
   /** Between an agent's signs of life. */
   heartbeatMs: 10_000,
   /** Rows of one page of a list. */

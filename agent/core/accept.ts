@@ -30,6 +30,8 @@ export interface Offer {
   /** Names of host variables that tasks may be given; `*` stands for any text, `?` for any character. */
   readonly envAllowed: readonly string[];
   readonly capacity: Resources;
+  /** The most that one task gets. */
+  readonly taskMax: Resources;
   readonly queueCapacity: Resources;
   /** Allocated and queued together. */
   readonly held: Resources;
@@ -113,13 +115,13 @@ export const ACCEPT_RULES: readonly AcceptRule[] = [
   },
   {
     reason: "the node is large enough",
-    rejects: ({ resources }, { capacity }) => {
-      const dimension = DIMENSIONS.find((name) => resources[name] > capacity[name]);
+    rejects: ({ resources }, { taskMax }) => {
+      const dimension = DIMENSIONS.find((name) => resources[name] > taskMax[name]);
       return dimension && {
         code: "refused",
         message: `this node does not have enough ${WORDS[dimension].name}: the task asks for ${
           WORDS[dimension].show(resources[dimension])
-        }, the node gives ${WORDS[dimension].show(capacity[dimension])}`,
+        }, the node gives ${WORDS[dimension].show(taskMax[dimension])}`,
         hint: "Ask for less, or add a larger node",
       };
     },

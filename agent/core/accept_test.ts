@@ -17,6 +17,7 @@ const OFFER: Offer = {
   absent: {},
   envAllowed: [],
   capacity: { ...NO_RESOURCES, cpuMillis: 1000 },
+  taskMax: { ...NO_RESOURCES, cpuMillis: 1000 },
   queueCapacity: { ...NO_RESOURCES, cpuMillis: 2000 },
   held: NO_RESOURCES,
   queuedCount: 0,

@@ -5,7 +5,7 @@ import type { Message } from "../../shared/ledger/outbox.ts";
 import type { SyncProgram } from "../../shared/ledger/sync.ts";
 import { LIMITS } from "../../shared/limits.ts";
 import type { ExecutionId } from "../../shared/model/ids.ts";
-import type { NodeFacts, NodeLoad } from "../../shared/model/node.ts";
+import { type NodeFacts, type NodeLoad, taskMaxOf } from "../../shared/model/node.ts";
 import { Order, type RunOrder } from "../../shared/model/order.ts";
 import { Census, type Entry, type PeerId } from "../../shared/wire/messages.ts";
 import { accept, type Ask } from "../core/accept.ts";
@@ -99,7 +99,7 @@ export class Receive implements SyncProgram {
 
   #refusalOf(order: RunOrder): Failure | undefined {
     const { executions, publishers, envAllowed, facts, refuses } = this.#options;
-    const { engines, inputs, absent, capacity, queueCapacity } = facts();
+    const { engines, inputs, absent, capacity, taskMax, queueCapacity } = facts();
     return accept(this.#askOf(order), {
       engines: new Set(engines),
       publishers,
@@ -107,6 +107,7 @@ export class Receive implements SyncProgram {
       absent,
       envAllowed,
       capacity,
+      taskMax: taskMaxOf({ capacity, taskMax }),
       queueCapacity,
       held: executions.held,
       queuedCount: executions.queuedCount,

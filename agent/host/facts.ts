@@ -12,6 +12,8 @@ export interface NodeSettings {
   readonly capacityRatio?: number;
   /** Absolute amounts, in place of the part. */
   readonly capacity?: Partial<Resources>;
+  /** The most that one task gets; less than the capacity is what counts. */
+  readonly taskMax?: Partial<Resources>;
   /** How many times the capacity may wait in the queue; 16 unless given. */
   readonly queueRatio?: number;
   /** Beside `os_type`, `os_arch` and `name`, and in place of them. */
@@ -57,6 +59,8 @@ export function nodeFacts(id: NodeId, machine: Machine, settings: NodeSettings, 
     publishers: [...offered.publishers].sort(),
     ...(offered.networks !== undefined && { networks: [...offered.networks].sort() }),
     capacity,
+    ...(settings.taskMax !== undefined && Object.keys(settings.taskMax).length > 0 &&
+      { taskMax: settings.taskMax }),
     queueCapacity: scale(capacity, settings.queueRatio ?? QUEUE_RATIO),
     version: VERSION,
     os: machine.os,

@@ -7,7 +7,7 @@ import { type Constraint, formatConstraint, matches } from "../../shared/model/c
 import { type Dimension, DIMENSIONS, fits, type Resources } from "../../shared/model/resources.ts";
 import { type JobImage, platformOf } from "../../shared/model/image.ts";
 import { type JobSpec, PUBLISHES_NOTHING } from "../../shared/model/job.ts";
-import type { Drain } from "../../shared/model/node.ts";
+import { type Drain, taskMaxOf } from "../../shared/model/node.ts";
 import type { NodeView } from "./node.ts";
 
 /** What a job needs of a node, worked out once for each plan. */
@@ -109,17 +109,17 @@ export const FILTERS: readonly Filter[] = [
   {
     name: "size",
     isLasting: true,
-    remedy: "Ask for less, or give the node more (--cpu, --memory, --disk, --gpu)",
+    remedy: "Ask for less, or give the node more (--cpu, --memory, --disk, --gpu; --max-task-… for one task)",
     rejects({ resources }, { node }) {
-      if (fits(resources, node.facts.capacity)) return undefined;
-      return DIMENSIONS.filter((dimension) => resources[dimension] > node.facts.capacity[dimension])
-        .map((dimension) =>
-          `job requires more ${NAMES[dimension]} (${
-            amount(dimension, resources)
-          }) than the maximum available (${amount(dimension, node.facts.capacity)})${
-            dimension === "gpuCount" ? because(node.facts.absent.GPU) : ""
-          }`
-        ).join(", ");
+      const most = taskMaxOf(node.facts);
+      if (fits(resources, most)) return undefined;
+      return DIMENSIONS.filter((dimension) => resources[dimension] > most[dimension])
+        .map((dimension) => {
+          const isBound = most[dimension] < node.facts.capacity[dimension];
+          return `job requires more ${FIELDS[dimension]} (${amount(dimension, resources)}) than ${
+            isBound ? "one task may have there" : "the maximum available"
+          } (${amount(dimension, most)})${dimension === "gpuCount" ? because(node.facts.absent.GPU) : ""}`;
+        }).join(", ");
     },
   },
   {
@@ -156,7 +156,8 @@ export function takesNothingNew({ kind, reason }: Drain): string {
   return `${kind === "drain" ? "is being drained" : "takes nothing new"}${reason ? ` (${reason})` : ""}`;
 }
 
-const NAMES: Record<Dimension, string> = {
+/** Fields of a job spec's `Resources`. */
+export const FIELDS: Record<Dimension, string> = {
   cpuMillis: "CPU",
   memoryBytes: "Memory",
   diskBytes: "Disk",

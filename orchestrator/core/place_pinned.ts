@@ -15,7 +15,7 @@ export interface PlacePinnedInput {
   /** The first free number of a partition: those that are new are numbered as they find their place. */
   readonly nextPartition: number;
   /** More are not placed, whatever room there is. */
-  readonly placementsMax: number;
+  readonly placementsMax?: number;
   readonly nodesKnown: number;
   readonly find: (id: NodeId) => NodeView | undefined;
 }
@@ -47,7 +47,7 @@ export function matching(
 
 /** Places what fits on its node. Cost: one look at each slot's node. */
 export function placePinned(
-  { need, slots, nextPartition, placementsMax, nodesKnown, find }: PlacePinnedInput,
+  { need, slots, nextPartition, placementsMax = Infinity, nodesKnown, find }: PlacePinnedInput,
 ): PlacePinnedResult {
   let next = nextPartition;
   const placements: Placement[] = [];

@@ -25,6 +25,7 @@ import { explainJob } from "./explain.ts";
 import { KeepContents } from "./keep_contents.ts";
 import { drainNode, DrainNodes, endDrain } from "./drain.ts";
 import { loseNode } from "./lose_node.ts";
+import { deleteNamespace, setNamespace } from "./namespaces.ts";
 import { Observe } from "./observe.ts";
 import { planSubmission } from "./plan.ts";
 import { prune } from "./prune.ts";
@@ -207,6 +208,10 @@ function openDesk(
       new Promise((resolve) =>
         resolve(endDrain({ store, deadlines, nudgeTurn: nudgeSchedule }, queries.getNode(id).facts.id))
       ),
+    setNamespace: (name, change) =>
+      new Promise((resolve) => resolve(setNamespace({ store, nudgeTurn: nudgeSchedule }, name, change))),
+    deleteNamespace: (name) =>
+      new Promise((resolve) => resolve(deleteNamespace({ store, nudgeTurn: nudgeSchedule }, name))),
     explain: (id, query) => explainJob({ store, deadlines, busy }, { id, query }),
     changed: (id, { signal, onlyEnd = false }) =>
       new Promise((resolve) => {

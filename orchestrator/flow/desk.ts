@@ -4,6 +4,8 @@ import type { JobSpec } from "../../shared/model/job.ts";
 import type { PruneRequest } from "../../shared/wire/messages.ts";
 import type { Queries } from "../store/queries.ts";
 import type { Node } from "../../shared/model/node.ts";
+import type { Namespace } from "../../shared/model/namespace.ts";
+import type { NamespaceChange } from "./namespaces.ts";
 import type { DrainWish } from "./drain.ts";
 import type { ExplainQuery, JobExplanation } from "./explain.ts";
 import type { SubmissionPlan } from "./plan.ts";
@@ -70,6 +72,10 @@ export interface Desk {
   drain(id: string, wish: DrainWish): Promise<Node>;
   /** It takes work again. `not_found`, `ambiguous`. */
   endDrain(id: string): Promise<Node>;
+  /** `invalid`, `exhausted`. */
+  setNamespace(name: string, change: NamespaceChange): Promise<Namespace>;
+  /** `not_found`. */
+  deleteNamespace(name: string): Promise<void>;
   /** Why it waits, or where it was put. The job must be there. */
   explain(id: JobId, query: ExplainQuery): Promise<JobExplanation>;
   /** Makes room on this node: ended jobs here, and what its agent holds. `unavailable` when that does not answer. */

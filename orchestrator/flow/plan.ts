@@ -16,6 +16,7 @@ import { needOf } from "../core/filters.ts";
 import type { NodeView } from "../core/node.ts";
 import { place, type Placement, type PlaceResult, type Slot } from "../core/place.ts";
 import { placePinned } from "../core/place_pinned.ts";
+import { quotaRoom } from "../core/quota.ts";
 import type { Refusal } from "../core/refusal.ts";
 import { hashOfSpec, type JobRow } from "../store/jobs.ts";
 import type { Store } from "../store/store.ts";
@@ -24,7 +25,7 @@ import type { Submission } from "./desk.ts";
 import { nameOf, type NodeExplanation, tallyNodes } from "./explain.ts";
 import type { KeepContents } from "./keep_contents.ts";
 import { begin, type Takeover, takeOver } from "./takeover.ts";
-import { findSameName } from "./versions.ts";
+import { demandNamespace, findSameName } from "./versions.ts";
 
 /** What planning looks at. */
 export interface PlanOptions {
@@ -88,7 +89,7 @@ export async function planSubmission(
   if (refusal !== undefined) throw refusal;
   await keepContents.demand({ spec, contents });
   const same = findSameName(store, spec, hashOfSpec(spec));
-  const job = admitted(spec, { same, isForced, nowMs: store.nowMs() });
+  const job = admitted(store, spec, { same, isForced });
   if (job === undefined) {
     const { version } = same!.job;
     return {
@@ -117,15 +118,14 @@ export async function planSubmission(
 
 /** Undefined: nothing would change. */
 function admitted(
+  store: Store,
   spec: JobSpec,
-  { same, isForced, nowMs }: {
-    same: JobRow & { isSameSpec: boolean } | undefined;
-    isForced: boolean;
-    nowMs: number;
-  },
+  { same, isForced }: { same: JobRow & { isSameSpec: boolean } | undefined; isForced: boolean },
 ): Job | undefined {
   try {
-    return admit({ spec, id: NO_ID, nowMs, sameName: same, isForced });
+    const job = admit({ spec, id: NO_ID, nowMs: store.nowMs(), sameName: same, isForced });
+    demandNamespace(store, spec, same?.job);
+    return job;
   } catch (error) {
     if (error instanceof AppError && error.code === "no_changes") return undefined;
     throw error;
@@ -158,10 +158,20 @@ async function placeAll(
   let first: Refusal | undefined;
   let triedCount = 0;
   // One that may go anywhere and finds no place speaks for all that come after it.
+  const quota = quotaRoom(store.namespaces.find(namespace), {
+    held: store.projection.accounts.heldBy(namespace),
+    need: spec.task.resources,
+  });
   while (triedCount < slots.length && (first === undefined || isPinned(spec, slots))) {
     if (triedCount >= LIMITS.plannedMax) break;
+    if (places.length >= quota.count) {
+      first ??= quota.refusal;
+      triedCount = slots.length;
+      break;
+    }
     if (triedCount > 0) await pause(store.clock, 0);
-    const chunk = slots.slice(triedCount, triedCount + LIMITS.placementsPerPlan);
+    const chunkMax = Math.min(LIMITS.placementsPerPlan, quota.count - places.length);
+    const chunk = slots.slice(triedCount, triedCount + chunkMax);
     const nextPartition = firstFree + places.length;
     const { placements, refusal } = placesFor(job, { slots: chunk, nextPartition, views: nodes, sameJob });
     for (const placement of placements) {

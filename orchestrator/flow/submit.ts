@@ -11,7 +11,7 @@ import { hashOfSpec } from "../store/jobs.ts";
 import type { Store } from "../store/store.ts";
 import type { Submission, SubmissionAnswer } from "./desk.ts";
 import type { KeepContents } from "./keep_contents.ts";
-import { beginTimeouts, findSameName, writeVersion } from "./versions.ts";
+import { beginTimeouts, demandNamespace, findSameName, writeVersion } from "./versions.ts";
 
 interface Pending {
   readonly submission: Submission;
@@ -118,6 +118,7 @@ export class Submit {
     const nowMs = store.nowMs();
     const same = findSameName(store, spec, specHash);
     const job = admit({ spec, id: newJobId(store.ids), nowMs, sameName: same, isForced });
+    demandNamespace(store, spec, same?.job);
     const { row, evaluationId } = same === undefined ? this.#writeNew(job, specHash) : {
       row: same.row,
       evaluationId: writeVersion({ store, deadlines }, { row: same.row, job }, {

@@ -4,7 +4,8 @@ import type { Deadlines } from "../../shared/ledger/deadlines.ts";
 import type { Trigger } from "../../shared/model/evaluation.ts";
 import type { HistoryEvent } from "../../shared/model/history.ts";
 import type { EvaluationId, JobId } from "../../shared/model/ids.ts";
-import { isEndless, type Job, type JobSpec, UPDATE_DEFAULT } from "../../shared/model/job.ts";
+import { isEndless, type Job, JOB_TERMINAL, type JobSpec, UPDATE_DEFAULT } from "../../shared/model/job.ts";
+import { demandWithinBounds } from "../core/bounds.ts";
 import { jobRerun } from "../core/events.ts";
 import { hasSameTasks, nextVersion, step } from "../core/job.ts";
 import { hashOfSpec, type JobRow } from "../store/jobs.ts";
@@ -50,6 +51,17 @@ export function writeVersion(
   return store.evaluate({ row, job }, trigger) as EvaluationId;
 }
 
+/** What the namespace of a submission says to it. Errors: those of `demandWithinBounds`. */
+export function demandNamespace(store: Store, spec: JobSpec, known: Job | undefined): void {
+  demandWithinBounds(spec, {
+    namespace: store.namespaces.find(spec.namespace),
+    liveJobCount: () => {
+      const isCounted = known !== undefined && !JOB_TERMINAL.has(known.phase);
+      return store.namespaces.liveJobCount(spec.namespace) - Number(isCounted);
+    },
+  });
+}
+
 /** Version by version: many may be on their way out. What runs already makes the new version run. */
 function adopt({ jobs, executions }: Store, { row, job }: JobRow): void {
   const running = executions.liveOf(row).filter(({ desired }) => desired === "run");
@@ -73,7 +85,7 @@ export function beginTimeouts(deadlines: Deadlines, job: Job): void {
   beginWait(deadlines, job);
 }
 
-/** Runs an earlier version once more, as a new one. Errors: `not_found`, `conflict` while it has not begun. */
+/** Runs an earlier version once more, as a new one. Errors: `not_found`, `conflict` while it has not begun, and bounds. */
 export function rerunJob(
   options: VersionOptions & { nudgeTurn: () => void },
   { id, version, reason }: { id: JobId; version?: number; reason: string },
@@ -93,6 +105,7 @@ export function rerunJob(
       hint: `"skerry job versions ${id}" lists its versions`,
     });
   }
+  demandNamespace(store, spec, job);
   const next = nextVersion(job, spec, store.nowMs());
   const evaluationId = store.transaction(() =>
     writeVersion(options, { row, job: next }, {

@@ -17,6 +17,7 @@ import { checkOrigin, ownNames, refuseVersion } from "./guards.ts";
 import { historyRoutes } from "./history.ts";
 import { jobRoutes } from "./jobs.ts";
 import { logRoutes } from "./logs.ts";
+import { namespaceRoutes } from "./namespaces.ts";
 import { nodeActionRoutes } from "./node_actions.ts";
 import { nodeRoutes } from "./nodes.ts";
 import { openapiDocument } from "./openapi.ts";
@@ -74,6 +75,7 @@ export function createApp(options: AppOptions): App {
     ...logRoutes(door),
     ...nodeRoutes(door, answers),
     ...nodeActionRoutes(door, answers),
+    ...namespaceRoutes(door, answers),
     ...agentRoutes(door, answers),
     ...pruneRoutes(door, answers),
     ...authRoutes(door, answers),

@@ -50,7 +50,7 @@ export interface Route {
   readonly method: "get" | "put" | "post" | "delete";
   /** Below `/api/v1`, with `{name}` for parts. */
   readonly path: string;
-  readonly tag: "jobs" | "executions" | "nodes" | "agent" | "auth" | "document";
+  readonly tag: "jobs" | "executions" | "nodes" | "namespaces" | "agent" | "auth" | "document";
   readonly summary: string;
   /** More than the summary says, where there is more. */
   readonly description?: string;

@@ -130,9 +130,10 @@ async function submitJob(door: Door, answers: Answers, call: Call): Promise<Resp
 }
 
 /** The job of a request's body. Errors: `invalid`, `bad_request`. */
-export function readJob(body: Record<string, unknown>, { defaults }: Door): ParsedJob {
+export function readJob(body: Record<string, unknown>, { defaults, desk }: Door): ParsedJob {
   const job = fieldOf(body, "Job");
-  if (job !== undefined && job !== null) return parseJob(job, { defaults });
+  const amountsOf = (namespace: string) => desk.queries.defaultsOf(namespace);
+  if (job !== undefined && job !== null) return parseJob(job, { defaults, amountsOf });
   throw new AppError(
     "bad_request",
     'Cannot read the request: the body must have a field "Job" with the job',

@@ -288,6 +288,48 @@ export const NodeActionBody = z.object({
 });
 /** What became of it. */
 export const NodeActed = z.strictObject({ Success: z.literal(true), Node });
+/** Bounds: absent is none. */
+const Bounds = z.strictObject({
+  CPU: z.number().optional(),
+  Memory: z.number().optional(),
+  Disk: z.number().optional(),
+  GPU: z.number().optional(),
+});
+/** A namespace, and what it holds now. */
+export const Namespace = z.strictObject({
+  Name: z.string(),
+  Weight: z.number().describe(
+    "Beside others of the same priority it gets so many times what one with weight 1 gets",
+  ),
+  Defaults: Bounds.describe("What a task gets that does not ask"),
+  Maxima: Bounds.describe("The most that one task may ask for"),
+  Quota: Bounds.describe("The most that all its live executions hold together"),
+  MaxJobs: z.number().optional().describe("The most jobs that have not ended"),
+  Held: Amounts,
+  Share: z.number().describe("The largest part of all nodes that it holds in one dimension"),
+  Jobs: z.number().describe("Jobs that have not ended"),
+  ModifiedAt: Time.optional().describe("Absent: nobody has set it up"),
+});
+/** Namespaces. */
+export const Namespaces = page(Namespace);
+/** One namespace. */
+export const NamespaceAnswer = z.strictObject({ Namespace });
+/** It has no bounds any more. */
+export const NamespaceDeleted = z.strictObject({ Success: z.literal(true) });
+const BoundsBody = z.object({
+  CPU: z.union([z.string(), z.number(), z.null()]).optional(),
+  Memory: z.union([z.string(), z.number(), z.null()]).optional(),
+  Disk: z.union([z.string(), z.number(), z.null()]).optional(),
+  GPU: z.union([z.string(), z.number(), z.null()]).optional(),
+}).optional();
+/** What to set. */
+export const NamespaceBody = z.object({
+  Weight: z.number().optional(),
+  Defaults: BoundsBody,
+  Maxima: BoundsBody,
+  Quota: BoundsBody,
+  MaxJobs: z.number().nullable().optional(),
+});
 /** One node. */
 export const NodeAnswer = z.strictObject({ Node });
 

@@ -3,7 +3,7 @@ import type { Execution, ExecutionPhase } from "../../shared/model/execution.ts"
 import type { HistoryItem } from "../../shared/model/history.ts";
 import type { Gpu } from "../../shared/model/gpu.ts";
 import type { ImageFound } from "../../shared/model/image.ts";
-import type { Drain, Node } from "../../shared/model/node.ts";
+import { type Drain, type Node, taskMaxOf } from "../../shared/model/node.ts";
 import { NO_RESOURCES, type Resources, subtract } from "../../shared/model/resources.ts";
 import { formatPort, formatTyped, toNanos } from "../../shared/spec/format_job.ts";
 import { BACALHAU_VERSION } from "../../shared/version.ts";
@@ -191,7 +191,7 @@ export function formatNodeInfo({ facts, load }: Node, { about }: { about: About 
       },
       QueueCapacity: formatAmounts(load?.queued ?? NO_RESOURCES),
       AvailableCapacity: formatAmounts(subtract(facts.capacity, used)),
-      MaxJobRequirements: formatAmounts(facts.capacity),
+      MaxJobRequirements: formatAmounts(taskMaxOf(facts)),
       RunningExecutions: load?.runningCount ?? 0,
       EnqueuedExecutions: load?.queuedCount ?? 0,
       address: "",

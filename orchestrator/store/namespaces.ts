@@ -10,6 +10,11 @@ CREATE TABLE namespaces (name TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT, WITH
 CREATE INDEX jobs_live ON jobs (namespace) WHERE phase IN ('pending', 'queued', 'running');
 `;
 
+/** Nobody has set it up. */
+export const unbounded = (name: string): Namespace => ({
+  ...{ name, weight: 1, defaults: {}, maxima: {}, quota: {}, createdAtMs: 0, modifiedAtMs: 0 },
+});
+
 /** Reads and writes namespaces. */
 export class Namespaces {
   readonly #database: Database;

@@ -4,6 +4,8 @@ import type { Execution } from "../../shared/model/execution.ts";
 import type { HistoryItem } from "../../shared/model/history.ts";
 import type { ExecutionId, JobId } from "../../shared/model/ids.ts";
 import type { Job, JobPhase } from "../../shared/model/job.ts";
+import type { Amounts, Namespace } from "../../shared/model/namespace.ts";
+import type { Resources } from "../../shared/model/resources.ts";
 import type { Node } from "../../shared/model/node.ts";
 
 /** A page of a list. `next` is the cursor of the following page; absent on the last. */
@@ -64,6 +66,19 @@ export interface HistoryQuery extends PageQuery {
   readonly afterSeq?: number;
 }
 
+/** A namespace with what is known of it now. */
+export interface NamespaceView {
+  readonly namespace: Namespace;
+  /** False: nobody has; it has weight 1 and no bounds. */
+  readonly isSetUp: boolean;
+  /** Sum over its live executions. */
+  readonly held: Resources;
+  /** The dominant share of all nodes together, not by its weight. */
+  readonly share: number;
+  /** Jobs that have not ended. */
+  readonly liveJobCount: number;
+}
+
 /** Reading, for HTTP and the page. Nothing here writes. */
 export interface Queries {
   /** By name in the namespace, then by id, then by id prefix. Throws `not_found` and `ambiguous`. */
@@ -84,4 +99,10 @@ export interface Queries {
   listNodes(): readonly Node[];
   /** By id, id prefix or name label. Throws `not_found` and `ambiguous`. */
   getNode(id: string): Node;
+  /** Those that are set up, have jobs that have not ended, or hold something; sorted by name. */
+  listNamespaces(): readonly NamespaceView[];
+  /** Throws `not_found` where nobody set it up and nothing is in it. */
+  getNamespace(name: string): NamespaceView;
+  /** What a task gets there that does not ask. */
+  defaultsOf(namespace: string): Amounts;
 }

@@ -7,6 +7,8 @@ import type { Execution } from "../../shared/model/execution.ts";
 import type { ExecutionId, JobId } from "../../shared/model/ids.ts";
 import { type Job, JOB_TERMINAL } from "../../shared/model/job.ts";
 import type { Node } from "../../shared/model/node.ts";
+import { dominantShare } from "../../shared/model/resources.ts";
+import { unbounded } from "./namespaces.ts";
 import { type Load, NO_LOAD } from "./executions.ts";
 import { jobAt, type JobRow } from "./jobs.ts";
 import type {
@@ -14,6 +16,7 @@ import type {
   HistoryQuery,
   JobQuery,
   LatestQuery,
+  NamespaceView,
   Page,
   Queries,
   ResultQuery,
@@ -50,6 +53,17 @@ export function openQueries(store: Store): Queries {
       const loads = store.executions.loads();
       return store.projection.nodes.map(({ node }) => withLoad(node, loads.get(node.facts.id)));
     },
+    listNamespaces: () => listNamespaces(store),
+    getNamespace(name) {
+      const found = listNamespaces(store).find(({ namespace }) => namespace.name === name);
+      if (found === undefined) {
+        throw new AppError("not_found", `namespace not found: ${name}`, {
+          hint: 'List those that are set up or in use with "skerry namespace list"',
+        });
+      }
+      return found;
+    },
+    defaultsOf: (namespace) => store.namespaces.find(namespace)?.defaults ?? {},
     getNode(id) {
       const node = getNode(store, id);
       return withLoad(node, store.executions.loads().get(node.facts.id));
@@ -287,4 +301,24 @@ function decodeCursor(cursor: string): [number, number] {
     );
   }
   return [Number(match[1]), Number(match[2])];
+}
+
+function listNamespaces({ namespaces, projection: { accounts } }: Store): readonly NamespaceView[] {
+  const counts = namespaces.liveJobCounts();
+  const names = new Set([
+    ...namespaces.all().map(({ name }) => name),
+    ...counts.keys(),
+    ...accounts.namespaces,
+  ]);
+  return [...names].sort().map((name) => {
+    const known = namespaces.find(name);
+    const held = accounts.heldBy(name);
+    return {
+      namespace: known ?? unbounded(name),
+      isSetUp: known !== undefined,
+      held,
+      share: dominantShare(held, accounts.total),
+      liveJobCount: counts.get(name) ?? 0,
+    };
+  });
 }

@@ -15,6 +15,8 @@ export const NodeFacts = z.object({
   networks: z.array(z.string()).optional(),
   /** What executions may use altogether. */
   capacity: Resources,
+  /** The most that one task gets, where that is less than all of it. */
+  taskMax: Resources.partial().optional(),
   /** What may wait in the agent's queue beyond that. */
   queueCapacity: Resources,
   version: z.string(),
@@ -41,6 +43,16 @@ export const NodeLoad = z.object({
   refuses: z.string().optional(),
 });
 export type NodeLoad = Readonly<z.infer<typeof NodeLoad>>;
+
+/** The most that one task may ask for on a node, in every dimension. */
+export function taskMaxOf({ capacity, taskMax = {} }: Pick<NodeFacts, "capacity" | "taskMax">): Resources {
+  return {
+    cpuMillis: Math.min(capacity.cpuMillis, taskMax.cpuMillis ?? Infinity),
+    memoryBytes: Math.min(capacity.memoryBytes, taskMax.memoryBytes ?? Infinity),
+    diskBytes: Math.min(capacity.diskBytes, taskMax.diskBytes ?? Infinity),
+    gpuCount: Math.min(capacity.gpuCount, taskMax.gpuCount ?? Infinity),
+  };
+}
 
 /** Why a node gets nothing new, and how long what is there may go on. */
 export const Drain = z.object({

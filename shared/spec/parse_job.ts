@@ -48,6 +48,8 @@ export const STOP_GRACE_DEFAULT_MS = 10_000;
 /** What the reader brings. */
 export interface ParseJobOptions {
   readonly defaults?: JobDefaults;
+  /** What tasks of a namespace get in place of the default amounts. */
+  readonly amountsOf?: (namespace: string) => Partial<Resources>;
   /** Where a path stands in the text that the value was read from: `line 4, column 9`. */
   readonly locate?: (path: Path) => string | undefined;
 }
@@ -77,8 +79,13 @@ function subjectOf(value: unknown): string {
   return typeof name === "string" && name.trim() !== "" ? `job ${quote(name)}` : "the job";
 }
 
+/** An amount that is set to undefined is none. */
+function withAmounts(defaults: JobDefaults, amounts: Partial<Resources> = {}): JobDefaults {
+  return { ...defaults, resources: { ...defaults.resources, ...amounts } };
+}
+
 function read(value: unknown, options: ParseJobOptions & { problems: Problems }): ParsedJob | undefined {
-  const { problems, defaults = JOB_DEFAULTS } = options;
+  const { problems, amountsOf } = options;
   const warnings: string[] = [];
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     problems.add([], "must be an object with fields like Name and Tasks", value);
@@ -90,10 +97,12 @@ function read(value: unknown, options: ParseJobOptions & { problems: Problems })
   const type = typeOf(written, problems);
   const { meta, ...extras } = readExtras(written, { type, warnings, problems });
   const contents = new Contents();
+  const namespace = written.Namespace?.trim() || "default";
+  const defaults = withAmounts(options.defaults ?? JOB_DEFAULTS, amountsOf?.(namespace));
   const task = parseTask(written.Tasks[0]!, { problems, contents, defaults, warnings });
   const spec: JobSpec = {
     name: written.Name || nameFrom(written.ID),
-    namespace: written.Namespace?.trim() || "default",
+    namespace,
     type,
     priority: written.Priority || defaults.priority,
     count: isPerNode(type) ? 0 : written.Count ?? 1,
