@@ -190,7 +190,7 @@ export function describeNamespace(wire: Wire, { paint }: Parameters<typeof print
       ["Jobs", jobsOf(wire)],
       ["Holds", `${amounts(recordAt(wire, "Held")) || "nothing"} (${shareOf(wire)} of all nodes)`],
       ["Quota", bounds(recordAt(wire, "Quota"))],
-      ["Max per task", bounds(recordAt(wire, "Maxima"))],
+      ["Task max", bounds(recordAt(wire, "Maxima"))],
       ["Defaults", bounds(recordAt(wire, "Defaults"))],
     ],
     paint,

@@ -117,7 +117,7 @@ function leftAlone(last: OpenExecution, nodes: readonly NodeId[]): OpenExecution
   if (last.phase === "refused" && blame(last) !== "busy") return last;
   if (nodes.includes(last.nodeId)) return undefined;
   const message = `its node has gone${last.message === undefined ? "" : `, after: ${last.message}`}`;
-  return { ...last, code: "node_lost", message };
+  return { ...last, code: "node_lost", message, moving: undefined };
 }
 
 function failure(final: OpenExecution, attempts: readonly OpenExecution[]): JobOutcome {

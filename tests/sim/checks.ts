@@ -10,7 +10,7 @@ import type { SqlValue } from "../../shared/ledger/database.ts";
 import { type Execution, EXECUTION_TERMINAL, isLive } from "../../shared/model/execution.ts";
 import { isEndless, isPerNode, type Job, JOB_TERMINAL } from "../../shared/model/job.ts";
 import type { RunOrder } from "../../shared/model/order.ts";
-import { DIMENSIONS, fits } from "../../shared/model/resources.ts";
+import { DIMENSIONS, fits, NO_RESOURCES } from "../../shared/model/resources.ts";
 import { NOTHING_PLACED } from "../../orchestrator/core/node.ts";
 import { blame } from "../../orchestrator/core/retry.ts";
 import type { SimNode } from "./sim_node.ts";
@@ -124,6 +124,7 @@ export class Checks {
     if (phase === "lost") this.everLost.add(id);
     // Just placed.
     if (execution.revision === 1) {
+      this.#checkQuota(execution.namespace);
       const drain = this.#home!.store.projection.find(execution.nodeId)?.node.drain;
       this.that(
         drain === undefined,
@@ -152,6 +153,26 @@ export class Checks {
     }
     this.that(execution.createdAtMs > 0 && execution.modifiedAtMs > 0, "every state has an age", () => id);
     if (end === undefined) this.#checkPartition(jobRow, execution);
+  }
+
+  /** Whenever something is placed; what was given up may have come back beyond it. */
+  #checkQuota(name: string): void {
+    const { store } = this.#home!;
+    const quota = store.namespaces.find(name)?.quota;
+    if (quota === undefined) return;
+    const held = store.database.all(
+      "SELECT body FROM executions WHERE phase IN ('placed', 'queued', 'preparing', 'running', 'publishing')",
+    ).map(({ body }) => decodeBody(body) as Execution)
+      .filter(({ namespace, id }) => namespace === name && !this.everLost.has(id));
+    for (const dimension of DIMENSIONS) {
+      const sum = held.reduce((total, { resources }) => total + resources[dimension], 0);
+      const asks = held.at(-1)?.resources[dimension] ?? 0;
+      this.that(
+        quota[dimension] === undefined || asks === 0 || sum <= quota[dimension],
+        "no quota is exceeded",
+        () => `${name} holds ${sum} of ${quota[dimension]} ${dimension}`,
+      );
+    }
   }
 
   #checkPartition(jobRow: number, { id, partition, phase, jobVersion }: Execution): void {
@@ -287,6 +308,15 @@ export class Checks {
   #checkProjection(): void {
     const { store } = this.#home!;
     const sums = store.executions.placed();
+    const held = store.executions.heldByNamespace();
+    for (const name of new Set([...held.keys(), ...store.projection.accounts.namespaces])) {
+      this.that(
+        JSON.stringify(store.projection.accounts.heldBy(name)) ===
+          JSON.stringify(held.get(name) ?? NO_RESOURCES),
+        "the home's accounts are the sum of its rows",
+        () => `${name}: ${JSON.stringify(store.projection.accounts.heldBy(name))}`,
+      );
+    }
     for (const { node, allocated, waitingCount } of store.projection.nodes) {
       const sum = sums.get(node.facts.id) ?? NOTHING_PLACED;
       this.that(

@@ -6,7 +6,7 @@ import { GOOD_LINK, type LinkFaults, type Network } from "./network.ts";
 import type { SimHome } from "./sim_home.ts";
 import type { SimNode } from "./sim_node.ts";
 import type { Timeline } from "./timeline.ts";
-import type { Users } from "./workload.ts";
+import { drawNamespace, NAMESPACES, type Users } from "./workload.ts";
 
 export interface FaultsOptions {
   readonly timeline: Timeline;
@@ -130,6 +130,12 @@ export class Faults {
         strike: () => this.#drain(node()),
       },
       {
+        name: "another quota",
+        ratio: 0.3,
+        everyMs: [20_000, 10 * MINUTE_MS],
+        strike: () => this.#setUp(dice.pick(NAMESPACES)),
+      },
+      {
         name: "crash at a start",
         ratio: 0.4,
         everyMs: [1_000, 2 * MINUTE_MS],
@@ -140,22 +146,34 @@ export class Faults {
 
   /** By its operator, who may think better of it, or forget it. */
   #drain(node: SimNode): void {
-    const { timeline, dice, home } = this.#options;
+    const { timeline, dice } = this.#options;
     const deadlineMs = dice.pick([0, undefined, dice.spread(100, 20 * MINUTE_MS)]);
     const kind = dice.chance(0.2) ? "cordon" : "drain";
     const forMs = dice.spread(1_000, 40 * MINUTE_MS);
     const isForgotten = dice.chance(0.3);
-    const ask = (what: string, call: (desk: Desk) => Promise<unknown>) => {
-      const desk = home.program?.desk;
-      if (desk === undefined) return;
-      call(desk).then(
-        () => timeline.trace(`operator: ${node.id} ${what}`),
-        (error) =>
-          timeline.trace(`operator: ${node.id} ${error instanceof AppError ? error.code : "no answer"}`),
-      );
-    };
-    ask(`${kind} ${deadlineMs}`, (desk) => desk.drain(node.id, { kind, deadlineMs, reason: "upkeep" }));
-    if (!isForgotten) timeline.at(forMs, () => ask("takes work again", (desk) => desk.endDrain(node.id)));
+    this.#ask(
+      `${node.id} ${kind} ${deadlineMs}`,
+      (desk) => desk.drain(node.id, { kind, deadlineMs, reason: "upkeep" }),
+    );
+    if (!isForgotten) {
+      timeline.at(forMs, () => this.#ask(`${node.id} takes work again`, (desk) => desk.endDrain(node.id)));
+    }
+  }
+
+  #setUp(name: string): void {
+    const change = drawNamespace(this.#options.dice);
+    this.#ask(`namespace ${name} ${JSON.stringify(change)}`, (desk) => desk.setNamespace(name, change));
+  }
+
+  /** An operator's wish; nobody insists. */
+  #ask(what: string, call: (desk: Desk) => Promise<unknown>): void {
+    const { timeline, home } = this.#options;
+    const desk = home.program?.desk;
+    if (desk === undefined) return;
+    call(desk).then(
+      () => timeline.trace(`operator: ${what}`),
+      (error) => timeline.trace(`operator: ${what}: ${error instanceof AppError ? error.code : "no answer"}`),
+    );
   }
 
   #cut(node: SimNode): void {

@@ -8,6 +8,7 @@ import { isPerNode, type Job, JOB_TERMINAL, type RetryPolicy } from "../../share
 import type { NodeId } from "../../shared/model/ids.ts";
 import { fits } from "../../shared/model/resources.ts";
 import { blame } from "../../orchestrator/core/retry.ts";
+import { quotaRoom } from "../../orchestrator/core/quota.ts";
 import { needOf, rejection } from "../../orchestrator/core/filters.ts";
 import { having, planOf } from "../../orchestrator/flow/look.ts";
 import type { ComposedOrchestrator } from "../../orchestrator/flow/compose.ts";
@@ -100,6 +101,15 @@ function falseWait({ store }: ComposedOrchestrator, row: number, job: Job): stri
   // It has been on a node that is drained, and waits for it.
   const isDrained = store.projection.nodes.some(({ node }) => node.drain !== undefined);
   if (isPerNode(job.spec.type) && isDrained) return undefined;
+  // It asks for more than its namespace may hold in all: that was lowered since.
+  const { namespace } = job.spec;
+  const quota = quotaRoom(store.namespaces.find(namespace), {
+    held: store.projection.accounts.heldBy(namespace),
+    need: job.spec.task.resources,
+  });
+  if (quota.count === 0) {
+    return job.message === quota.refusal!.message ? undefined : `${told}, its quota has no room`;
+  }
   const need = needOf(job.spec);
   for (const view of store.projection.nodes) {
     if (rejection(need, view) !== undefined) continue;

@@ -4,6 +4,7 @@ import type { JobId } from "../../shared/model/ids.ts";
 import { AppError } from "../../shared/errors.ts";
 import { HEALTH_DEFAULT } from "../../shared/model/policy.ts";
 import { aSpec, aTask } from "../support/builders.ts";
+import type { NamespaceChange } from "../../orchestrator/flow/namespaces.ts";
 import type { Dice } from "./dice.ts";
 import { Crash } from "./life.ts";
 import type { SimHome } from "./sim_home.ts";
@@ -38,6 +39,21 @@ function nameFor(dice: Dice, type: JobType): string {
     : "";
 }
 
+/** Beside `default`. */
+export const NAMESPACES = ["a", "b"] as const;
+
+/** How an operator sets a namespace up. */
+export function drawNamespace(dice: Dice): NamespaceChange {
+  return {
+    weight: dice.pick([0.5, 1, 1, 3]),
+    ...(dice.chance(0.5) && {
+      quota: { cpuMillis: dice.whole(5, 40) * 100, ...(dice.chance(0.3) && { memoryBytes: 1024 * MIB }) },
+    }),
+    ...(dice.chance(0.2) && { maxima: { cpuMillis: dice.whole(5, 20) * 100 } }),
+    jobsMax: dice.chance(0.15) ? dice.whole(1, 6) : undefined,
+  };
+}
+
 /** A job of any kind. */
 export function drawSpec(
   dice: Dice,
@@ -68,6 +84,7 @@ export function drawSpec(
   const type = dice.chance(0.2) ? dice.pick(["ops", "service", "daemon"] as const) : "batch";
   const spec = aSpec({
     type,
+    namespace: dice.chance(0.4) ? dice.pick(NAMESPACES) : "default",
     name: nameFor(dice, type),
     update: {
       maxParallel: dice.pick([1, 1, 2, 5]),

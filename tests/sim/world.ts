@@ -11,7 +11,7 @@ import { Network } from "./network.ts";
 import { SimHome } from "./sim_home.ts";
 import { SimNode } from "./sim_node.ts";
 import { Timeline } from "./timeline.ts";
-import { drawSpec, Users, type Wish } from "./workload.ts";
+import { drawNamespace, drawSpec, NAMESPACES, Users, type Wish } from "./workload.ts";
 
 export interface RunOptions {
   readonly seed: number;
@@ -67,6 +67,13 @@ export async function runSeed({ seed, bug, onLine }: RunOptions): Promise<RunRep
     const faults = new Faults({ timeline, network, home, nodes, users, dice: dice.fork(), isLong });
     planWork({ timeline, users, dice: dice.fork(), nodeCount, isLong, durationMs: faultsMs });
     home.start();
+    if (dice.chance(0.5)) {
+      for (const name of NAMESPACES) {
+        const change = drawNamespace(dice);
+        timeline.trace(`operator: namespace ${name} ${JSON.stringify(change)}`);
+        home.program!.desk.setNamespace(name, change).catch(() => {});
+      }
+    }
     for (const node of nodes) timeline.at(dice.whole(0, 2_000), () => node.start());
     faults.begin();
     let budget = EVENTS_MAX;
