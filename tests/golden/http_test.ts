@@ -227,6 +227,58 @@ Deno.test("a node is drained, kept from new work, and takes work again", async (
   equal((await node.ask("PUT", "/orchestrator/nodes/n-nothing", { body: { Action: "drain" } })).status, 404);
 });
 
+Deno.test("a namespace is set up, changed, bounds its jobs, and is deleted", async () => {
+  await using node = await startHttpNode();
+  const path = "/orchestrator/namespaces/team-a";
+  equal((await node.ask("GET", path)).status, 404);
+  const set = async (body: Record<string, unknown>) => {
+    const { status, json } = await node.ask("PUT", path, { body });
+    if (status !== 200) return `${status} ${json.Message}`;
+    shapes.NamespaceAnswer.parse(json);
+    return json.Namespace;
+  };
+  const bounds = {
+    Weight: 2,
+    Defaults: { CPU: "100m" },
+    Maxima: { CPU: 1 },
+    Quota: { GPU: 0, Memory: "1GB" },
+  };
+  const made = await set(bounds);
+  deepEqual([made.Weight, made.Defaults, made.Maxima, made.Quota], [
+    2,
+    { CPU: 0.1 },
+    { CPU: 1 },
+    { Memory: 1e9, GPU: 0 },
+  ]);
+  const id = await submit(node, scriptedJob(["hold"], { Namespace: "team-a" }));
+  const large = scriptedJob(["hold"], { Namespace: "team-a" });
+  const refused = await node.ask("PUT", "/orchestrator/jobs", {
+    body: {
+      Job: {
+        ...large,
+        Tasks: [{ ...(large.Tasks as Record<string, unknown>[])[0], Resources: { CPU: "2" } }],
+      },
+    },
+  });
+  deepEqual([refused.status, refused.json.Details.code], [400, "invalid"]);
+  await waitUntil("it runs", () => Promise.resolve(node.engine.running.length === 1));
+  const { json } = await node.ask("GET", "/orchestrator/namespaces");
+  shapes.Namespaces.parse(json);
+  const [{ Held, Jobs }] = json.Items;
+  deepEqual([json.Items.length, Held.CPU, Jobs], [1, 0.1, 1]);
+  deepEqual((await set({ quota: { memory: null }, MaxJobs: 1 })).Quota, { GPU: 0 });
+  const late = await node.ask("PUT", "/orchestrator/jobs", { body: { Job: large } });
+  deepEqual([late.status, late.json.Details.code], [429, "exhausted"]);
+  match(await set({ Weight: 0 }), /^400 .*Weight must be from 0.01 to 1000, current value is 0/);
+  match(await set({ Quota: { CPU: "many" } }), /^400 .*Quota.CPU must be an amount/);
+  match(await set({ Defaults: { CPU: 2 } }), /^400 .*a default must be at most the maximum/);
+  deepEqual((await node.ask("DELETE", path)).json, { Success: true });
+  equal((await node.ask("DELETE", path)).status, 404);
+  equal((await node.ask("GET", path)).json.Namespace.ModifiedAt, undefined, "it is in use still");
+  node.engine.endAll();
+  await ended(node, id);
+});
+
 Deno.test("nodes and the agent tell of themselves, with the age of what they tell", async () => {
   await using node = await startHttpNode();
   const { json } = await waitUntil("the node has joined", async () => {
