@@ -22,17 +22,20 @@ export type Blame = "program" | "lost" | "busy";
 const BUSY: ReadonlySet<string> = new Set<ErrorCode>(["exhausted", "disk_full"]);
 
 /** Whether it ended because its home took it from its node, and not in a way of its own. */
-export const wasTaken = ({ phase, moving }: Ended): boolean =>
-  moving !== undefined && (phase === "stopped" || phase === "lost");
+export const wasTaken = ({ phase, code, moving }: Ended): boolean =>
+  moving !== undefined &&
+  (phase === "stopped" || phase === "lost" || (phase === "failed" && isPassing(code)));
+
+/** Whether a failure is one of the node, the link or the machine. */
+const isPassing = (code: string | undefined): boolean =>
+  code !== undefined && Object.hasOwn(ERRORS, code) && ERRORS[code as ErrorCode].isRetryable;
 
 /** Whose fault an unsuccessful end was. */
 export function blame({ phase, code, moving }: Ended): Blame {
-  if (wasTaken({ phase, moving })) return "busy";
+  if (wasTaken({ phase, code, moving })) return "busy";
   if (phase === "refused") return code !== undefined && BUSY.has(code) ? "busy" : "lost";
   if (phase === "lost") return "lost";
-  return code !== undefined && Object.hasOwn(ERRORS, code) && ERRORS[code as ErrorCode].isRetryable
-    ? "lost"
-    : "program";
+  return isPassing(code) ? "lost" : "program";
 }
 
 /**

@@ -27,6 +27,7 @@ Deno.test("each blame has its own number of attempts, and busy costs none", () =
   const moved = { phase: "stopped", code: "stopped", moving: "drain" } as const;
   assert.equal(mayRetry(moved, moved, moved, moved), true);
   assert.equal(mayRetry({ ...moved, phase: "failed", code: "program_failed" }, program), false);
+  assert.equal(mayRetry({ ...moved, phase: "failed", code: "interrupted" }, lost, lost), true);
   assert.equal(finalAttempt([moved], { attempts: 1, lostAttempts: 0 }), moved, "it may have begun");
   assert.equal(mayRetry(busy, busy, busy, busy), true);
   assert.equal(finalAttempt([program], { attempts: 0, lostAttempts: 2 }), program);
