@@ -4,7 +4,7 @@
  */
 import type { Explanation } from "../../shared/model/execution.ts";
 import type { NodeId } from "../../shared/model/ids.ts";
-import { add, type Dimension, DIMENSIONS, type Resources, subtract } from "../../shared/model/resources.ts";
+import { add, DIMENSIONS, type Resources, subtract } from "../../shared/model/resources.ts";
 import { amount, FILTERS, type Need, NOUNS } from "./filters.ts";
 import { heldForOthers, isQueueFull, type NodeView } from "./node.ts";
 import { hasRoomAtAll } from "./rankers.ts";
