@@ -177,6 +177,7 @@ function tellJob(
   const some = store.executions.someOf(row, {
     jobVersion: job.version,
     limit: LIMITS.executionsExplainedMax,
+    hasCompleted: job.completedCount > 0,
   });
   const waiting = slots.length > 0 || againInMs !== undefined
     ? tellWaiting(options, { jobRow, slots, againInMs })

@@ -220,7 +220,7 @@ export class Executions {
   /** Some of each: live ones of any version, those of a version that ended last without a result, completed ones of it. */
   someOf(
     jobRow: number,
-    { jobVersion, limit }: { jobVersion: number; limit: number },
+    { jobVersion, limit, hasCompleted = true }: { jobVersion: number; limit: number; hasCompleted?: boolean },
   ): Record<"live" | "unsuccessful" | "completed", readonly Execution[]> {
     const read = (sql: string, ...values: number[]) =>
       this.#database.all(
@@ -237,7 +237,8 @@ export class Executions {
         jobRow,
         jobVersion,
       ),
-      completed: read(
+      // Where there is none, all would be looked through.
+      completed: !hasCompleted ? [] : read(
         `executions_job ${ofVersion} AND phase = 'completed' ORDER BY partition, attempt`,
         jobRow,
         jobVersion,
