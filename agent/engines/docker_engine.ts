@@ -14,16 +14,17 @@ import { compareVersions, DockerClient, DockerRefusal, isConflict, isMissing } f
 import { containerName, containerOf, LABELS } from "./docker_container.ts";
 import { Daemon } from "./docker_daemon.ts";
 import { goneExit, isGpuFailure, startFailure } from "./docker_exit.ts";
-import { GpuDevices, type GpuWay, gpuWayOf, NO_GPU_WAY } from "./docker_gpus.ts";
+import { GpuSupply } from "./docker_gpu_supply.ts";
 import { withHint } from "./docker_hints.ts";
 import { HttpNetworks, PROXY_ENV } from "./docker_http.ts";
-import { ensureImage, type Image, OWN_PLATFORM } from "./docker_images.ts";
+import { ensureImage, startedWith, wrongPlatform } from "./docker_images.ts";
 import { type DockerParams, parseDockerParams } from "./docker_params.ts";
 import { type ContainerNetwork, type DockerPolicy, grantBy, type Granted } from "./docker_policy.ts";
 import { DockerPulls } from "./docker_pulls.ts";
 import { type HeldTask, heldTask, nothingKnown, readRecord, writeRecord } from "./docker_record.ts";
 import { makeResultFolders } from "./docker_results.ts";
 import type { ShutdownSigns } from "./machine_shutdown.ts";
+import { refuseSocket } from "./docker_socket.ts";
 import { Watch } from "./docker_watch.ts";
 import { execIn } from "./docker_exec.ts";
 import { reachPort } from "./docker_reach.ts";
@@ -55,9 +56,6 @@ export interface DockerEngineOptions {
   /** Where the machine tells of its shutdown; the usual places unless given. */
   readonly shutdownSigns?: Partial<ShutdownSigns>;
 }
-
-/** Where GPUs could not be given, they are tried again after so long: the cause may be gone. */
-const TRY_AGAIN_MS = 600_000;
 
 const Created = z.object({ Id: z.string() });
 const Listed = z.array(z.object({
@@ -97,18 +95,14 @@ class DockerEngine implements Engine {
   /** Networks that cannot be had on this machine, and why. */
   #absent: Readonly<Partial<Record<ContainerNetwork, string>>> = {};
 
-  readonly #gpus: GpuDevices;
-  /** How the daemon gives devices to containers, once it is known that it does. */
-  #gpuWay: GpuWay | undefined;
-  /** When it could not, although it looked as if. */
-  #gpuFailedAtMs: number | undefined;
+  readonly #gpus: GpuSupply;
 
   constructor(options: DockerEngineOptions) {
     this.#options = options;
-    this.#gpus = new GpuDevices(options.gpus ?? []);
     this.#pulls = new DockerPulls(options.pullsPath);
     this.#client = new DockerClient(options.socketPath);
     this.#daemon = new Daemon(this.#client, this.#closing.signal);
+    this.#gpus = new GpuSupply(this.#daemon, options.gpus ?? []);
     const { nodeId, log, policy, resolve = resolveBySystem } = options;
     this.#http = new HttpNetworks(this.#daemon, {
       ...{ nodeId, log },
@@ -155,34 +149,12 @@ class DockerEngine implements Engine {
         platforms: [platformOf(`${Os}/${Arch}`)],
         networks: this.#options.policy.networks.filter((name) => this.#absent[name] === undefined),
         absentNetworks: this.#absent,
-        ...await this.#probeGpus(),
+        ...await this.#gpus.probe(),
       };
     } catch (error) {
       const { message, hint = "" } = asAppError(error, "unavailable");
       return { isAvailable: false, reason: message, hint };
     }
-  }
-
-  async #probeGpus(): Promise<{ gpus?: readonly Gpu[]; absentGpus?: string }> {
-    const { gpus = [] } = this.#options;
-    if (gpus.length === 0) return {};
-    return await this.#findGpuWay() === undefined ? { absentGpus: NO_GPU_WAY } : { gpus };
-  }
-
-  /** Asked for until there is one; one that did not work is tried again after a while. */
-  async #findGpuWay(): Promise<GpuWay | undefined> {
-    if (this.#gpuFailedAtMs !== undefined && Date.now() - this.#gpuFailedAtMs < TRY_AGAIN_MS) {
-      return undefined;
-    }
-    if (this.#gpuWay === undefined) {
-      this.#daemon.forgetInfo();
-      const { Runtimes, CDISpecDirs } = await this.#daemon.info();
-      this.#gpuWay = await gpuWayOf({
-        runtimes: Object.keys(Runtimes ?? {}),
-        cdiFolders: CDISpecDirs ?? [],
-      });
-    }
-    return this.#gpuWay;
   }
 
   refuses({ params, network }: Pick<EngineTask, "params" | "network">): Failure | undefined {
@@ -213,8 +185,8 @@ class DockerEngine implements Engine {
     } catch (error) {
       this.#held.delete(held.executionId);
       this.#http.close(held.executionId);
-      this.#gpus.release(held.executionId);
-      if (isGpuFailure(error)) [this.#gpuWay, this.#gpuFailedAtMs] = [undefined, Date.now()];
+      this.#gpus.devices.release(held.executionId);
+      if (isGpuFailure(error)) this.#gpus.onRefused();
       throw error;
     }
   }
@@ -244,7 +216,7 @@ class DockerEngine implements Engine {
   async list(runs: ReadonlyMap<string, EngineRun>): Promise<readonly EngineHeld[]> {
     const started = [...runs].filter(([id, run]) => {
       const record = readRecord(run);
-      this.#gpus.hold(id, record?.gpus ?? []);
+      this.#gpus.devices.hold(id, record?.gpus ?? []);
       return record !== undefined;
     });
     if (started.length === 0 && !await this.#client.isThere()) return [];
@@ -271,9 +243,9 @@ class DockerEngine implements Engine {
 
   /** Its devices are free once it is gone. */
   async #removeStray(containerId: string, gpus: string | undefined): Promise<void> {
-    this.#gpus.hold(containerId, gpus?.split(",") ?? []);
+    this.#gpus.devices.hold(containerId, gpus?.split(",") ?? []);
     await this.#daemon.remove(containerId);
-    this.#gpus.release(containerId);
+    this.#gpus.devices.release(containerId);
   }
 
   /** The daemon is away: what was started counts as running until the daemon tells otherwise. */
@@ -330,7 +302,7 @@ class DockerEngine implements Engine {
     const held = this.#held.get(executionId);
     if (held !== undefined && held.exit === undefined) return;
     // From here on its record is not read any more; its container has ended.
-    this.#gpus.release(executionId);
+    this.#gpus.devices.release(executionId);
     if (held === undefined) return;
     this.#held.delete(executionId);
     if (held.containerId !== undefined) this.#inBackground(this.#daemon.remove(held.containerId));
@@ -379,7 +351,9 @@ class DockerEngine implements Engine {
       onImage: options.onImage ?? (() => {}),
       onPulled: (id, images) => this.#pulls.note(id, images),
     });
-    const gpus = await this.#giveGpus(held, { count: task.gpuCount ?? 0, signal: options.signal });
+    await refuseSocket(this.#options.socketPath, task.inputs);
+    const gpus = await this.#gpus.give(held.executionId, task.gpuCount ?? 0, options.signal);
+    held.task = { ...held.task, gpus: gpus?.uuids };
     this.#pulls.use(image.id);
     await writeRecord(held.task);
     const name = containerName(task.executionId, task.run);
@@ -413,26 +387,6 @@ class DockerEngine implements Engine {
     } finally {
       if (sandbox !== undefined) this.#inBackground(this.#http.release(sandbox));
     }
-  }
-
-  /** Devices for the task, in its record before its container is made; undefined on a machine that has none. */
-  async #giveGpus(
-    held: Held,
-    { count, signal }: { count: number; signal: AbortSignal | undefined },
-  ): Promise<{ uuids: readonly string[]; way: GpuWay } | undefined> {
-    const hasGpus = (this.#options.gpus ?? []).length > 0;
-    if (!hasGpus && count === 0) return undefined;
-    const way = hasGpus ? await this.#findGpuWay() : undefined;
-    if (count === 0) return { uuids: [], way: way ?? "nvidia" };
-    if (way === undefined) {
-      throw new AppError(
-        "refused",
-        `this node has no GPUs for containers${hasGpus ? `: ${NO_GPU_WAY}` : ""}`,
-      );
-    }
-    const uuids = await this.#gpus.take(held.executionId, count, signal);
-    held.task = { ...held.task, gpus: uuids };
-    return { uuids, way };
   }
 
   /** Starts a container that was made; false when the task was stopped meanwhile. */
@@ -549,21 +503,5 @@ class DockerEngine implements Engine {
   }
 }
 
-/** For the history: what ran, and whether it can be had again. */
-function startedWith({ digest, id }: Image): string {
-  const started = `Started a container of the image ${digest ?? id}`;
-  if (digest !== undefined) return started;
-  return `${started}: no registry has it under this name, so another attempt runs whatever its node has`;
-}
-
-/** The platform that the task names is not this one's. */
-function wrongPlatform({ platform, image }: DockerParams): Failure | undefined {
-  if (platform === undefined || platform === OWN_PLATFORM) return undefined;
-  return {
-    code: "platform_mismatch",
-    message: `this node runs containers of ${OWN_PLATFORM}, the task asks for "${image}" of ${platform}`,
-    hint: "Leave Platform out, or run the job where there are nodes of that platform",
-  };
-}
 /** Containers of before runs were counted are of the first. */
 const runOf = (labels: Readonly<Record<string, string>>): number => Number(labels[LABELS.run] ?? 0);

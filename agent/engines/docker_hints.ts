@@ -8,6 +8,7 @@ import type { EngineExit } from "./engine.ts";
 export interface Clues {
   /** The end of what it printed on both streams. */
   readonly output: string;
+  readonly exitCode: number;
   readonly network: ContainerNetwork | undefined;
   /** By its proxy, most often first. */
   readonly denied: readonly DeniedName[];
@@ -42,7 +43,26 @@ const HINTS: readonly ((clues: Clues) => string | undefined)[] = [
       ? "The container has no network: ask for --network bridge, or for --network http with --domain for each name that it needs (Network in the job)"
       : undefined,
   ({ protection, allowed, output }) => protection && hintOfProtection(output, protection, allowed),
+  ({ exitCode }) => EXIT_HINTS[exitCode],
 ];
+
+/** Exit codes that mean the same everywhere: of shells, and 128 and the number of the signal that ended a program. */
+const EXIT_HINTS: Readonly<Record<number, string>> = {
+  126:
+    "A program was found that cannot be run: see its file mode, and whether it is for this machine's architecture",
+  127: "A program was not found: see its name, the PATH, and whether the image has it",
+  129: "It was ended by SIGHUP, as when a terminal is closed",
+  130: "It was ended by SIGINT",
+  132:
+    "It was ended by SIGILL: it uses instructions that this machine's processor does not have, or is damaged",
+  134: "It was ended by SIGABRT: it gave up by itself, and says why in its output",
+  135: "It was ended by SIGBUS: often a mapped file that was cut, or /dev/shm that is full",
+  136: "It was ended by SIGFPE: a division by zero, or the like",
+  137: "A program in it was killed (SIGKILL): often for want of memory, so give the task more",
+  139: "It was ended by SIGSEGV: a fault of the program, or of a library that does not fit it",
+  141: "It was ended by SIGPIPE: it wrote to what nobody reads any more",
+  143: "It was ended by SIGTERM, and not by Skerry",
+};
 
 /** The sentence that helps most, if any. */
 export function hintFrom(clues: Clues): string | undefined {
@@ -55,11 +75,11 @@ export function hintFrom(clues: Clues): string | undefined {
 /** The end of a container that failed by its own doing, with a hint where there is one. */
 export async function withHint(
   exit: EngineExit,
-  { folder, ...clues }: Omit<Clues, "output"> & { folder: string },
+  { folder, ...clues }: Omit<Clues, "output" | "exitCode"> & { folder: string },
 ): Promise<EngineExit> {
   if (exit.kind !== "exited" || exit.exitCode === 0) return exit;
   const output = `${await tailOf(`${folder}/stdout`)}\n${await tailOf(`${folder}/stderr`)}`;
-  const hint = hintFrom({ ...clues, output });
+  const hint = hintFrom({ ...clues, output, exitCode: exit.exitCode });
   return hint === undefined ? exit : { ...exit, hint };
 }
 

@@ -8,7 +8,7 @@ const denied = (changes: Partial<DeniedName> = {}): DeniedName => ({
   ...changes,
 });
 const hint = (clues: Partial<Clues>) =>
-  hintFrom({ output: "", network: "none", denied: [], allowed: POLICY_DEFAULT, ...clues }) ?? "";
+  hintFrom({ output: "", exitCode: 1, network: "none", denied: [], allowed: POLICY_DEFAULT, ...clues }) ?? "";
 
 Deno.test("a task without a network is told of the options, in whatever words its program complains", () => {
   const complaints = [
@@ -56,4 +56,12 @@ Deno.test("only an end with another exit code than 0 gets a hint, from the end o
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
+});
+
+Deno.test("an exit code that says how it ended is told in words, where nothing else is known", () => {
+  assertMatch(hint({ exitCode: 139 }), /SIGSEGV/);
+  assertMatch(hint({ exitCode: 127 }), /not found/);
+  assertMatch(hint({ exitCode: 137 }), /memory/);
+  assertEquals(hint({ exitCode: 3 }), "");
+  assertMatch(hint({ exitCode: 127, output: "wget: bad address 'example.org'" }), /--network/);
 });

@@ -4,7 +4,8 @@ import { AppError } from "../../shared/errors.ts";
 import { type ImageFound, platformOf } from "../../shared/model/image.ts";
 import { type DockerClient, DockerRefusal, isMissing } from "./docker_client.ts";
 import { registryAuth } from "./docker_auth.ts";
-import type { PullPolicy } from "./docker_params.ts";
+import type { Failure } from "../core/outcome.ts";
+import type { DockerParams, PullPolicy } from "./docker_params.ts";
 import { type ImagesHere, imagesHere } from "./docker_pulls.ts";
 
 const Inspected = z.object({
@@ -246,8 +247,27 @@ function refusedPull(name: string, message: string): AppError {
     });
   }
   return new AppError("image_missing", `Cannot pull the image "${name}": ${message}`, {
-    hint: /denied|unauthorized|authentication/i.test(message)
+    hint: /denied|unauthorized|authentication|credentials|forbidden/i.test(message)
       ? "See whether the name is right; a private image needs docker login as the agent's user on the node"
       : "See whether name and tag are right",
   });
+}
+
+/** For the history: what ran, and whether it can be had again. */
+export function startedWith({ digest, id }: Image): string {
+  const started = `Started a container of the image ${digest ?? id}`;
+  if (digest !== undefined) return started;
+  return `${started}: no registry has it under this name, so another attempt runs whatever its node has`;
+}
+
+/** The platform that the task names is not this one's. */
+export function wrongPlatform(
+  { platform, image }: Pick<DockerParams, "platform" | "image">,
+): Failure | undefined {
+  if (platform === undefined || platform === OWN_PLATFORM) return undefined;
+  return {
+    code: "platform_mismatch",
+    message: `this node runs containers of ${OWN_PLATFORM}, the task asks for "${image}" of ${platform}`,
+    hint: "Leave Platform out, or run the job where there are nodes of that platform",
+  };
 }

@@ -86,7 +86,7 @@ function hintOfReadOnly(
     new RegExp(`${RegExp.escape(target)}(?![\\w.-])`).test(line)
   );
   if (input !== undefined) {
-    return `"${input}" is an input, and read-only: write to a result folder (--output NAME:PATH), or ask for the input with :rw (ReadWrite) where the node's owner allows it`;
+    return `"${input}" is an input, and read-only: write to a result folder (--output NAME:PATH), or ask for the input with opt=rw=true (ReadWrite) where the node's owner allows it`;
   }
   if (/\/(?:proc|sys)\//.test(line)) {
     return "Settings of the kernel are read-only in containers, and no option changes that: set them on the node";

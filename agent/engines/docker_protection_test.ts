@@ -66,7 +66,10 @@ Deno.test("what cannot be written to says where to write instead", () => {
     hint(nginx, STRICT, CLOSED),
     /--output.*this node's owner allows no other profile \(docker_profile\)/,
   );
-  assertMatch(hint("OSError: [Errno 30] Read-only file system: '/inputs/a/x'", STRICT), /is an input.*:rw/);
+  assertMatch(
+    hint("OSError: [Errno 30] Read-only file system: '/inputs/a/x'", STRICT),
+    /is an input.*opt=rw=true/,
+  );
   assertMatch(hint("touch: /inputs/ab: Read-only file system", STRICT), /profile strict/);
   const kernel = "sh: can't create /proc/sys/kernel/panic: Read-only file system";
   assertMatch(hint(kernel), /Settings of the kernel/);

@@ -178,3 +178,31 @@ Deno.test("with Init a shell that waits ends at the first signal, and what it le
     assertEquals(performance.now() - begunMs < 10_000, true);
   });
 });
+
+Deno.test("a private image takes what docker login has left, also to tell its platforms", async () => {
+  await withRegistry(async ({ registry, engine, folder }) => {
+    await registry.push("private:1", { platforms: [OWN_PLATFORM] });
+    await registry.push("private:2", { platforms: [FOREIGN] });
+    registry.credentials = "anna:secret";
+    const image = registry.nameOf("private:1");
+    await rejects(run(engine, folder, { image }), { code: "image_missing", hint: /docker login/ });
+    const before = Deno.env.get("DOCKER_CONFIG");
+    const auths = { [`127.0.0.1:${registry.port}`]: { auth: btoa(registry.credentials) } };
+    await Deno.writeTextFile(`${folder.path}/config.json`, JSON.stringify({ auths }));
+    Deno.env.set("DOCKER_CONFIG", folder.path);
+    try {
+      const { told } = await run(engine, folder, { image });
+      assertEquals(told.join("\n").includes("secret"), false);
+      await rejects(
+        run(engine, folder, { image: registry.nameOf("private:2") }),
+        (error: { found: ImageFound[] }) => {
+          assertEquals(error.found[0]?.platforms, [FOREIGN]);
+          return true;
+        },
+      );
+    } finally {
+      if (before === undefined) Deno.env.delete("DOCKER_CONFIG");
+      else Deno.env.set("DOCKER_CONFIG", before);
+    }
+  });
+});

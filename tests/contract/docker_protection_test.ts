@@ -1,5 +1,5 @@
 /** Failures that the protections of the engine `docker` cause: what real programs say of them leads to the option that helps. */
-import { deepStrictEqual as assertEquals, match as assertMatch } from "node:assert";
+import { deepStrictEqual as assertEquals, match as assertMatch, rejects } from "node:assert";
 import { openDockerEngine } from "../../agent/engines/docker_engine.ts";
 import { POLICY_DEFAULT } from "../../agent/engines/docker_policy.ts";
 import { BUSYBOX, DockerDaemon } from "../support/docker_daemon.ts";
@@ -60,6 +60,37 @@ Deno.test("what hardening kept from working is told with the option that lets it
     for (const User of ["0", "65534", "1000:7"]) {
       const exit = await run("echo a > /tmp/a && echo b > /run/b", { Profile: "strict", User });
       assertEquals(exit, { kind: "exited", exitCode: 0 }, User);
+    }
+  } finally {
+    await engine.close();
+  }
+});
+
+Deno.test("no input shows the engine's socket, not by its folder and not by a link", async () => {
+  await using daemon = await DockerDaemon.start();
+  await using folder = await TaskFolder.make();
+  const engine = openDockerEngine({ socketPath: daemon.socketPath, nodeId: "n-socket", policy: NONE });
+  await Deno.symlink(daemon.folder, `${folder.path}/link`);
+  try {
+    for (
+      const hostPath of [
+        daemon.socketPath,
+        daemon.folder,
+        `${folder.path}/link`,
+        `${folder.path}/link/docker.sock`,
+        "/",
+      ]
+    ) {
+      const task = {
+        ...await folder.task("", { executionId: `e-${crypto.randomUUID()}` }),
+        params: { Image: BUSYBOX, Entrypoint: ["true"] },
+        inputs: [{ hostPath, target: "/inputs", isReadOnly: true }],
+      };
+      await rejects(
+        engine.start(task),
+        { code: "refused", message: /socket, as "\/inputs" would/ },
+        hostPath,
+      );
     }
   } finally {
     await engine.close();

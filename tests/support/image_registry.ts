@@ -16,6 +16,8 @@ export class ImageRegistry implements AsyncDisposable {
   /** `repository:tag` → digest of a manifest. */
   readonly #tags = new Map<string, string>();
   #server: Deno.HttpServer<Deno.NetAddr>;
+  /** `USER:PASSWORD` that everybody must give; undefined: nobody need. */
+  credentials: string | undefined;
   readonly port: number;
   /** Manifests that were asked for, in order. */
   readonly asked: string[] = [];
@@ -79,8 +81,19 @@ export class ImageRegistry implements AsyncDisposable {
     return Deno.serve({ hostname: "127.0.0.1", port, onListen() {} }, (request) => this.#answer(request));
   }
 
-  #answer({ url, method }: Request): Response {
+  #answer(request: Request): Response {
+    const { url, method } = request;
     const { pathname } = new URL(url);
+    if (
+      this.credentials !== undefined &&
+      request.headers.get("authorization") !== `Basic ${btoa(this.credentials)}`
+    ) {
+      const errors = [{ code: "UNAUTHORIZED", message: "authentication required" }];
+      return Response.json({ errors }, {
+        status: 401,
+        headers: { "www-authenticate": 'Basic realm="tests"' },
+      });
+    }
     if (pathname === "/v2/") return Response.json({});
     const [, repository = "", kind, reference = ""] =
       /^\/v2\/(.+)\/(manifests|blobs)\/([^/]+)$/.exec(pathname) ?? [];
