@@ -1,7 +1,7 @@
 /** What a container's failure may come from, told by its last output and by what was turned away: hints that name the option. */
 import type { ContainerNetwork } from "./docker_policy.ts";
 import type { DeniedName } from "./docker_http.ts";
-import { type Allowance, hintOfProtection, type Protection } from "./docker_protection.ts";
+import { type Allowance, hintOfBound, hintOfProtection, type Protection } from "./docker_protection.ts";
 import type { EngineExit } from "./engine.ts";
 
 /** What is known of a container that has ended. */
@@ -43,6 +43,7 @@ const HINTS: readonly ((clues: Clues) => string | undefined)[] = [
       ? "The container has no network: ask for --network bridge, or for --network http with --domain for each name that it needs (Network in the job)"
       : undefined,
   ({ protection, allowed, output }) => protection && hintOfProtection(output, protection, allowed),
+  ({ protection, output }) => protection && hintOfBound(output, protection),
   ({ exitCode }) => EXIT_HINTS[exitCode],
 ];
 

@@ -116,3 +116,27 @@ const looser = ({ profile }: Allowance): readonly string[] =>
     : ["ask for --profile default (Profile)"];
 
 const orElse = (ways: readonly string[]): string => ways.join(", or ");
+
+const NO_SPACE = /no space left on device|\bENOSPC\b|disk quota exceeded|\bEDQUOT\b/i;
+const NO_PROCESS =
+  /(?:can't|cannot|unable to|failed to) (?:fork|start (?:a )?new (?:thread|process)|create (?:a )?(?:new )?(?:native )?thread)|fork: .*(?:resource temporarily unavailable|retry)|pthread_create.*(?:failed|unavailable|EAGAIN)|newosproc/i;
+const NO_MEMORY = /cannot allocate memory|\bENOMEM\b|out of memory|OutOfMemoryError|MemoryError|bad_alloc/i;
+
+/** One sentence about the bound that the program has met last, if there is one. */
+export function hintOfBound(output: string, { profile }: Pick<Protection, "profile">): string | undefined {
+  const line = output.split("\n").findLast((line) =>
+    [NO_SPACE, NO_PROCESS, NO_MEMORY].some((words) => words.test(line))
+  );
+  if (line === undefined) return undefined;
+  if (NO_PROCESS.test(line)) {
+    return "A container may have 1,024 processes and threads: let the program use fewer";
+  }
+  if (NO_MEMORY.test(line)) {
+    return "The task has the memory that it asked for: give it more with --memory (Resources)";
+  }
+  if (/\/dev\/shm/.test(line)) return "/dev/shm holds 64 MiB: let the program keep its data elsewhere";
+  if (profile === "strict" && /[\s'"`:(]\/(?:tmp|run)\b/.test(line)) {
+    return "With the profile strict /tmp and /run hold 64 MiB each, in memory: write to a result folder (--output NAME:PATH)";
+  }
+  return "The node's disk is full, or the task's share of it: give the task more with --disk (Resources), or make room on the node";
+}

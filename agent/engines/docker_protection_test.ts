@@ -1,6 +1,6 @@
 import { deepStrictEqual as assertEquals, match as assertMatch } from "node:assert";
 import { DEFAULT_CAPABILITIES } from "./docker_policy.ts";
-import { hintOfProtection, type Protection } from "./docker_protection.ts";
+import { hintOfBound, hintOfProtection, type Protection } from "./docker_protection.ts";
 
 const ORDINARY: Protection = { profile: "default", capabilities: DEFAULT_CAPABILITIES, readOnlyTargets: [] };
 const STRICT: Protection = { profile: "strict", capabilities: [], readOnlyTargets: ["/inputs/a"] };
@@ -87,4 +87,27 @@ Deno.test("setuid programs, and everything else that is denied, have a hint of t
   for (const output of ["", "No such file or directory", "segmentation fault", "exit 1"]) {
     assertEquals(hint(output), "");
   }
+});
+
+Deno.test("a bound that was met is named, with the option where there is one", () => {
+  const bound = (output: string, profile: "default" | "strict" = "default") =>
+    hintOfBound(output, { profile }) ?? "";
+  const full = "dd: error writing '/tmp/f': No space left on device";
+  assertMatch(bound(full), /--disk/);
+  assertMatch(bound(full, "strict"), /\/tmp and \/run hold 64 MiB/);
+  assertMatch(bound("OSError: [Errno 28] No space left on device: '/outputs/x'", "strict"), /--disk/);
+  assertMatch(
+    bound("ERROR: could not resize shared memory segment /dev/shm/x: No space left on device"),
+    /\/dev\/shm/,
+  );
+  const forks = [
+    "sh: can't fork: Resource temporarily unavailable",
+    "bash: fork: retry: Resource temporarily unavailable",
+    "RuntimeError: can't start new thread",
+    "java.lang.OutOfMemoryError: unable to create native thread",
+    "pthread_create failed: Resource temporarily unavailable",
+  ];
+  for (const output of forks) assertMatch(bound(output), /1,024 processes/, output);
+  assertMatch(bound("mmap: Cannot allocate memory"), /--memory/);
+  assertEquals(bound("No such file or directory"), "");
 });

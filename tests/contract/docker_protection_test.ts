@@ -26,6 +26,12 @@ const CASES: readonly { script: string; params?: object; hint: RegExp; helps?: o
     helps: { Profile: "default" },
   },
   {
+    script: "dd if=/dev/zero of=/tmp/f bs=1M count=65",
+    params: { Profile: "strict" },
+    hint: /hold 64 MiB each/,
+  },
+  { script: "dd if=/dev/zero of=/dev/shm/f bs=1M count=65", hint: /\/dev\/shm holds 64 MiB/ },
+  {
     script: "touch /tmp/a && chown 1 /tmp/a",
     params: { Profile: "strict" },
     hint: /CHOWN: ask for --profile default/,
@@ -44,6 +50,8 @@ Deno.test("what hardening kept from working is told with the option that lets it
       ...await folder.task("", { executionId: `e-${crypto.randomUUID()}` }),
       params: { Image: BUSYBOX, Entrypoint: ["/bin/sh", "-c", script], ...params },
       inputs: [{ hostPath: `${folder.path}/in`, target: "/inputs", isReadOnly: true }],
+      // What is written to /tmp and /dev/shm counts as memory.
+      memoryBytes: 256 * 1024 * 1024,
     };
     await engine.start(task);
     return await engine.wait(task.executionId);
