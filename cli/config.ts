@@ -52,6 +52,7 @@ export interface ServeConfig {
   readonly retention: { readonly keptMs: number; readonly countMax: number };
   readonly leftRetention: { readonly keptMs: number; readonly bytesMax?: number };
   /** Absent: this node runs no containers. */
+  readonly stopGraceMsMax: number;
   readonly dockerSocket: string | undefined;
   readonly docker: {
     readonly profile: SettingValue<"docker_profile">;
@@ -172,6 +173,7 @@ export async function resolveServe(settings: Settings): Promise<ServeConfig> {
       keptMs: await settings.need("keep_results"),
       bytesMax: await settings.get("keep_results_max"),
     },
+    stopGraceMsMax: await settings.need("stop_grace_max"),
     dockerSocket: await settings.get("docker_socket"),
     docker: {
       profile: await settings.need("docker_profile"),

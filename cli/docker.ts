@@ -1,6 +1,6 @@
 /** `skerry docker run` */
 import { type Call, defineCommand, type Noun } from "./command.ts";
-import { list, text, toggle } from "./flags.ts";
+import { duration, list, text, toggle } from "./flags.ts";
 import { JOB_FLAGS, jobOf, withoutEmpty } from "./job_flags.ts";
 import { FORMAT_FLAGS } from "./output.ts";
 import { parsePort } from "./port_grammar.ts";
@@ -30,6 +30,14 @@ const FLAGS = {
       "NAME=TARGET, NAME=PORT:TARGET or NAME=ADDRESS:PORT:TARGET: a port of the node that leads to the container's",
   }),
   pull: text({ placeholder: "POLICY", summary: "When the image is fetched: missing, always or never" }),
+  stopSignal: text({
+    placeholder: "SIGNAL",
+    summary: "What asks the program to end, such as SIGINT (default: what the image says, else SIGTERM)",
+  }),
+  stopGrace: duration({
+    placeholder: "DURATION",
+    summary: "Between that signal and the kill (default: 10s)",
+  }),
   ...RUN_FLAGS,
   ...FORMAT_FLAGS,
 };
@@ -90,6 +98,10 @@ async function run(call: Call<typeof FLAGS>): Promise<number> {
     engine: { Type: "docker", Params: params },
     inputs: [],
     ports: flags.port.map((text) => parsePort(text, { isHostNetwork })),
+    more: {
+      StopSignal: flags.stopSignal,
+      StopGrace: flags.stopGrace === undefined ? undefined : `${flags.stopGrace}ms`,
+    },
   });
   return await runJob(call, { wire, parsed: await checkJob(wire), output: flags.format });
 }

@@ -6,6 +6,7 @@ import { columns as historyColumns } from "./job_history.ts";
 import { tintState } from "./job_list.ts";
 import { JOB_OPERAND } from "./job_operand.ts";
 import { fetchLastOutput, lastLines, type LastOutput } from "./last_output.ts";
+import { livesColumns } from "./lives_columns.ts";
 import { exitLines } from "./outcome.ts";
 import { formatFacts, isData, OUTPUT_FLAGS, printData } from "./output.ts";
 import {
@@ -193,6 +194,7 @@ function partitions(
         tint: ({ id }, text) => bad.has(id) ? paint.bad(text) : text,
         isNumber: true,
       },
+      ...livesColumns(sorted, paint),
       { title: "NODE", cell: ({ nodeId }) => short(nodeId) },
       ...current.some(({ ports }) => ports.length > 0)
         ? [{ title: "PORTS", cell: ({ ports }: ExecutionView) => ports.join(", ") || "-" }]

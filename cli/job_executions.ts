@@ -5,6 +5,7 @@ import { text, whole } from "./flags.ts";
 import { JOB_OPERAND } from "./job_operand.ts";
 import { tintState } from "./job_list.ts";
 import { OUTPUT_FLAGS, printList } from "./output.ts";
+import { livesColumns } from "./lives_columns.ts";
 import { fetchExecutions } from "./partitions.ts";
 import type { ExecutionView } from "./wire.ts";
 import { age, moment, plural, short } from "./words.ts";
@@ -60,10 +61,11 @@ export const EXECUTIONS = defineCommand({
           tint: ({ exitCode }, text) => exitCode ? paint.bad(text) : text,
           isNumber: true,
         },
+        ...livesColumns(shown, paint),
         ...shown.some(({ ports }) => ports.length > 0)
           ? [{ title: "PORTS", cell: ({ ports }: ExecutionView) => ports.join(", ") || "-" }]
           : [],
-        { title: "MESSAGE", cell: ({ message }) => message },
+        { title: "MESSAGE", cell: ({ message, lastExit }) => message || lastExit && `before: ${lastExit}` },
       ],
     });
     const hidden = rows.length - shown.length;

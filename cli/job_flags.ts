@@ -63,11 +63,13 @@ type Flags = Call<typeof JOB_FLAGS>["flags"];
 /** The job as it is sent. `inputs` come beside those of the flags. */
 export async function jobOf(
   flags: Flags,
-  { settings, engine, inputs, ports = [] }: {
+  { settings, engine, inputs, ports = [], more }: {
     settings: Settings;
     engine: unknown;
     inputs: readonly WireInput[];
     ports?: readonly WirePort[];
+    /** Further fields of the job. */
+    more?: Readonly<Record<string, unknown>>;
   },
 ): Promise<Record<string, unknown>> {
   const type = flags.type ?? (flags.target === "all" ? "ops" : "batch");
@@ -79,6 +81,7 @@ export async function jobOf(
     Priority: flags.priority,
     Labels: flags.labels.length ? parsePairs(flags.labels, "--labels") : undefined,
     Constraints: flags.constraints === undefined ? undefined : await constraintsOf(flags.constraints),
+    ...more,
     Tasks: [taskOf(flags, { inputs: [...flags.input.map(parseInput), ...inputs], engine, ports })],
   });
 }

@@ -98,6 +98,7 @@ async function startNode(
     allowPaths: config.allowPaths,
     envAllowed: config.allowEnv,
     retention: config.leftRetention,
+    stopGraceMsMax: config.stopGraceMsMax,
     ports: config.ports,
     ...(config.dockerSocket !== undefined &&
       { docker: { socketPath: config.dockerSocket, policy: config.docker } }),

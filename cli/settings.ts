@@ -220,6 +220,12 @@ export const SETTINGS = {
       text === "none" ? undefined : orMust(parseBytes, "an amount such as 20GiB, or none")(text)
     ),
   }),
+  stop_grace_max: setting({
+    summary: "No task has longer than this between the signal to stop and the kill, whatever its job says",
+    placeholder: "DURATION",
+    initial: () => formatDuration(LIMITS.stopGraceMsMax),
+    read: last(parseSpan),
+  }),
   docker_socket: setting({
     summary: "Socket of the Docker Engine that runs containers; none: this node runs no containers",
     placeholder: "PATH",

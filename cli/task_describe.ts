@@ -34,10 +34,25 @@ export function taskRows(job: JobView): readonly [title: string, value: string][
     ["Spread", itemsOf(job.wire, "Spread").map(String).join(", ")],
     ["Retry", inline(recordAt(job.wire, "Retry"))],
     ["Success", itemsOf(job.wire, "SuccessExitCodes").map(String).join(", ")],
+    ["Restart", inline(recordAt(job.wire, "Restart"))],
+    ["On agent restart", textAt(job.wire, "OnAgentRestart") ?? ""],
+    ["Health", health(recordAt(job.wire, "Health"))],
+    ["Stop signal", textAt(job.wire, "StopSignal") ?? ""],
     ["Stop grace", textAt(job.wire, "StopGrace") ?? ""],
     ["Meta", pairs({ ...recordAt(job.wire, "Meta"), ...recordAt(task, "Meta") })],
   ];
   return rows.filter(([, value]) => value !== "").map(([title, value]) => [title, harmless(value)]);
+}
+
+/** What is asked, then how often and how long. */
+function health({ HTTP, Exec, ...rest }: Wire): string {
+  const http = asRecord(HTTP);
+  const command = asRecord(Exec).Command;
+  return lines([
+    http.Port === undefined ? "" : `GET ${http.Path} on port ${http.Port}`,
+    command === undefined ? "" : words(command),
+    inline(rest),
+  ]);
 }
 
 const lines = (texts: readonly string[]): string => texts.filter((text) => text !== "").join("\n");

@@ -55,6 +55,12 @@ export interface ExecutionView {
   readonly image: string;
   /** `http 127.0.0.1:8080 → 80` for each port that its node has given it. */
   readonly ports: readonly string[];
+  /** `healthy`, `unhealthy`, `unknown`; empty where nobody watches. */
+  readonly health: string;
+  /** How often its node started it again in place. */
+  readonly restarts: number;
+  /** How the run before ended; empty when there was none. */
+  readonly lastExit: string;
   readonly previousId: string;
   readonly nextId: string;
   readonly createdAtMs: number;
@@ -192,11 +198,12 @@ export function formatPort(value: unknown): string {
 /** From an item of `Executions`. */
 export function readExecution(value: unknown): ExecutionView {
   const observed = recordAt(value, "ComputeState");
+  const details = recordAt(observed, "Details");
   const desired = recordAt(value, "DesiredState");
   const output = recordAt(value, "RunOutput");
   const image = recordAt(value, "Image");
   // Skerry tells its own phase beside Bacalhau's coarser number.
-  const state = textAt(recordAt(observed, "Details"), "Phase") ?? stateOf(observed, EXECUTION_STATES);
+  const state = textAt(details, "Phase") ?? stateOf(observed, EXECUTION_STATES);
   return {
     id: textAt(value, "ID") ?? "",
     jobId: textAt(value, "JobID") ?? "",
@@ -205,13 +212,16 @@ export function readExecution(value: unknown): ExecutionView {
     state,
     desired: stateOf(desired, DESIRED_STATES),
     message: textAt(observed, "Message") || textAt(desired, "Message") || "",
-    hint: textAt(recordAt(observed, "Details"), "Hint") ?? "",
+    hint: textAt(details, "Hint") ?? "",
     exitCode: exitCodeOf(output, state),
     stdout: textAt(output, "Stdout") ?? "",
     stderr: textAt(output, "stderr") ?? textAt(output, "Stderr") ?? "",
     isTruncated: output.StdoutTruncated === true || output.StderrTruncated === true,
     image: textAt(image, "Digest") ?? textAt(image, "ID") ?? "",
     ports: itemsOf(asRecord(value), "Ports").map(formatPort),
+    health: textAt(details, "Health") ?? "",
+    restarts: Number(textAt(details, "Restarts") ?? 0),
+    lastExit: textAt(details, "LastExit") ?? "",
     previousId: textAt(value, "PreviousExecution") ?? "",
     nextId: textAt(value, "NextExecution") ?? "",
     createdAtMs: msAt(value, "CreateTime"),

@@ -56,6 +56,8 @@ export const LIMITS = {
   retryAttemptsMax: 100,
   /** Pauses between attempts, and how long a new version may come no further. Beyond: refused. */
   retryDelayMsMax: 86_400_000,
+  /** The interval in which starts in place are counted. Beyond: refused. */
+  restartIntervalMsMax: 30 * 86_400_000,
   /** Cores, bytes and devices of one task, and time-outs of ten years: above any machine, below where sums lose digits. */
   cpuMillisMax: 100_000_000,
   memoryBytesMax: 1024 ** 5,

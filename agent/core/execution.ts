@@ -80,7 +80,7 @@ export type ExecutionState = Queued | Preparing | Running | Restarting | Publish
 export type ExecutionEvent =
   /** There is room for it. */
   | { readonly type: "granted" }
-  /** A sentence for the user about what is being prepared. */
+  /** A sentence for the user about what is being prepared: told of the first run only. */
   | { readonly type: "progressed"; readonly message: string }
   | ({ readonly type: "started" } & Beginning)
   /** With circumstances: one that its node may try again by itself. */
@@ -206,6 +206,7 @@ function whilePreparing(state: Preparing, event: ExecutionEvent): Step {
   const { stopping, past } = state;
   switch (event.type) {
     case "progressed":
+      if (past !== undefined) return stay(state);
       return { next: state, effects: [tell({ topic: "Preparing Environment", message: event.message })] };
     case "started": {
       const stop: Effect[] = stopping === undefined ? [] : [{ type: "stop", graceMs: stopping.graceMs }];

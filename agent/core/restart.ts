@@ -56,15 +56,11 @@ export const restartPolicyOf = ({ restart, jobType }: Pick<RunOrder, "restart" |
   restart ?? defaultRestart(jobType);
 
 /**
- * Whether an end is one that a start in place may mend. A task without an end should run, whatever ended it; for others a
- * loss is their home's to judge, and so is everything that must not run twice.
+ * Whether an end is one that a start in place may mend. A task without an end should run, whatever ended it; for others a loss
+ * is their home's to judge.
  */
-export function isCrash(
-  outcome: Outcome,
-  { jobType, runsOnce }: Pick<RunOrder, "jobType" | "runsOnce">,
-): boolean {
-  if (outcome.kind !== "failed") return false;
-  return isEndless(jobType) || (!runsOnce && !ERRORS[outcome.code].isRetryable);
+export function isCrash(outcome: Outcome, { jobType }: Pick<RunOrder, "jobType">): boolean {
+  return outcome.kind === "failed" && (isEndless(jobType) || !ERRORS[outcome.code].isRetryable);
 }
 
 /**

@@ -87,13 +87,11 @@ Deno.test("only services and daemons are started again in place by default, daem
 
 Deno.test("isCrash() tells what a start in place may mend", () => {
   const failed = (code: "program_failed" | "interrupted") => ({ kind: "failed", code, message: "" }) as const;
-  const [batch, once] = [{ jobType: "batch" }, { jobType: "batch", runsOnce: true }] as const;
-  const service = { jobType: "service", runsOnce: true } as const;
+  const [batch, service] = [{ jobType: "batch" }, { jobType: "service" }] as const;
   assert.equal(isCrash({ kind: "completed" }, batch), false);
   assert.deepEqual([isCrash(failed("program_failed"), batch), isCrash(failed("interrupted"), batch)], [
     true,
     false,
   ]);
-  assert.equal(isCrash(failed("program_failed"), once), false);
   assert.equal(isCrash(failed("interrupted"), service), true);
 });

@@ -112,12 +112,12 @@ export class WatchHealth {
 
   /** Why it does not pass; undefined when it does, or is not asked for. */
   async #checkHttp(
-    { id }: Live,
+    live: Live,
     { http, timeoutMs }: HealthCheck,
     engine: Engine | undefined,
   ): Promise<string | undefined> {
     if (http === undefined) return undefined;
-    const at = await engine?.reach?.(id, http.port);
+    const at = await reach(live, http.port, engine);
     if (at === undefined) {
       return `This machine cannot reach port ${http.port} of the task: it has no such network`;
     }
@@ -149,6 +149,18 @@ export class WatchHealth {
     return `${what} ended with exit code ${ended.exitCode}${said === "" ? "" : `: ${said}`}`;
   }
 }
+
+/** A port that has a name is one of the machine. */
+async function reach({ id, ports }: Live, port: number | string, engine: Engine | undefined) {
+  if (typeof port === "number") return await engine?.reach?.(id, port);
+  const given = ports?.find(({ name }) => name === port);
+  if (given === undefined) return undefined;
+  const { hostAddress, hostPort } = given;
+  return { host: UNSPECIFIED.has(hostAddress) ? "127.0.0.1" : hostAddress, port: hostPort };
+}
+
+/** Any address of the machine. */
+const UNSPECIFIED: ReadonlySet<string> = new Set(["", "0.0.0.0", "::"]);
 
 function failed(message: string): CheckResult {
   const isLong = message.length > MESSAGE_CHARS_MAX;

@@ -38,7 +38,11 @@ export const HealthCheck = z.object({
   /** Unhealthy after so many failed checks in a row. */
   retries: z.number().int().positive(),
   /** GET; passes with a status from 200 to 399. */
-  http: z.object({ port: z.number().int(), path: z.string() }).optional(),
+  http: z.object({
+    /** Of the container, or the name of one that the job has given. */
+    port: z.union([z.number().int(), z.string()]),
+    path: z.string(),
+  }).optional(),
   /** In the container, not by a shell; passes with exit code 0. */
   exec: z.object({ command: z.array(z.string()) }).optional(),
 });

@@ -3,6 +3,7 @@ import type { Job, JobPhase, JobSpec, Rollout, Task, Typed } from "../model/job.
 import type { PortWish } from "../model/port.ts";
 import type { Resources } from "../model/resources.ts";
 import { STOP_GRACE_DEFAULT_MS } from "./parse_job.ts";
+import { formatNodePolicies } from "./node_policies.ts";
 import { formatPolicies } from "./policies.ts";
 import { formatBytes, formatCpu, formatDuration } from "./units.ts";
 
@@ -87,6 +88,7 @@ function formatExtras(spec: JobSpec): Record<string, unknown> {
   const { successExitCodes, stopGraceMs, spread } = spec;
   return {
     ...formatPolicies(spec),
+    ...formatNodePolicies(spec),
     ...(successExitCodes && { SuccessExitCodes: successExitCodes }),
     ...(stopGraceMs !== STOP_GRACE_DEFAULT_MS && { StopGrace: formatDuration(stopGraceMs) }),
     ...(spread.length > 0 && { Spread: spread }),

@@ -20,6 +20,8 @@ const WRITTEN = {
     On: [75, "memory_exceeded"],
     Node: "other",
   },
+  Restart: { Attempts: 3, Interval: "1h", Delay: "2s", MaxDelay: "30s", Mode: "delay" },
+  OnAgentRestart: "fail",
   SuccessExitCodes: [0, 3],
   StopGrace: "1500ms",
   Spread: ["rack"],

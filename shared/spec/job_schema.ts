@@ -1,11 +1,12 @@
 /**
- * A job spec as users write it: Bacalhau's names, plus `Retry`, `Update`, `SuccessExitCodes`, `StopGrace` and `Spread`. The shapes
- * only say what a field may hold; what fields mean together is in `job_rules.ts`.
+ * A job spec as users write it: Bacalhau's names, plus some of Skerry's own from `Retry` on. The shapes only
+ * say what a field may hold; what fields mean together is in `job_rules.ts`.
  */
 import { z } from "zod";
 import { ERRORS } from "../errors.ts";
 import { LIMITS } from "../limits.ts";
 import { Operator } from "../model/constraint.ts";
+import { StopSignal as StopSignalName } from "../model/policy.ts";
 import { parseBytes, parseCpu, parseDuration } from "./units.ts";
 import { whyNoJobName, whyNoLine, whyNoName, whyNoPath, whyNoText } from "./texts.ts";
 
@@ -78,6 +79,8 @@ const pause = amount(parseSeconds, {
   max: LIMITS.retryDelayMsMax,
 });
 
+const PORT = "must be a port from 1 to 65535, or the name of one in Network.Ports";
+
 const EXIT_OR_ERROR = 'must be an exit code, or an error code such as "program_failed"';
 const ExitOrError = z.union([z.number(), z.string()], { error: EXIT_OR_ERROR }).refine(
   (one) =>
@@ -103,6 +106,60 @@ export const Update = z.object({
     must: 'must be more than 0 and at most one day, in seconds or like "10m"',
     max: LIMITS.retryDelayMsMax,
   }).optional(),
+});
+
+/** Starts in place of a task that crashed. */
+export const Restart = z.object({
+  Attempts: wholeNumber(0, LIMITS.retryAttemptsMax).optional(),
+  Interval: amount((text) => parseSeconds(text) || undefined, {
+    must: 'must be more than 0 and at most 30 days, in seconds or like "10m"',
+    max: LIMITS.restartIntervalMsMax,
+  }).optional(),
+  Delay: pause.optional(),
+  MaxDelay: pause.optional(),
+  Mode: word(["fail", "delay"]).optional(),
+});
+
+/** What becomes of an execution that the agent finds at its start. */
+export const OnAgentRestart = word(["reattach", "restart", "fail"]);
+
+/** With or without `SIG`, in any casing. */
+export const StopSignal = z.string().transform((written, context) => {
+  const name = `SIG${written.trim().toUpperCase().replace(/^SIG/, "")}`;
+  const found = StopSignalName.options.find((one) => one === name);
+  if (found) return found;
+  context.addIssue({ code: "custom", message: `must be one of ${StopSignalName.options.join(", ")}` });
+  return z.NEVER;
+});
+
+/** More than 0, such as how often or how long a check is. */
+const span = (leastMs: number, mostMs: number, must: string) =>
+  amount((text) => {
+    const parsedMs = parseSeconds(text);
+    return parsedMs !== undefined && parsedMs >= leastMs ? parsedMs : undefined;
+  }, { must, max: mostMs });
+
+/** How it is found out whether a task does its work. */
+export const Health = z.object({
+  MinHealthyTime: pause.optional(),
+  StartPeriod: pause.optional(),
+  Interval: span(
+    1_000,
+    LIMITS.retryDelayMsMax,
+    'must be from one second to one day, in seconds or like "10s"',
+  )
+    .optional(),
+  Timeout: span(1, LIMITS.stopGraceMsMax, 'must be more than 0 and at most one hour, in seconds or like "5s"')
+    .optional(),
+  Retries: wholeNumber(1, LIMITS.retryAttemptsMax).optional(),
+  HTTP: z.object({
+    Port: z.union([z.number(), Name], { error: PORT }).refine(
+      (port) => typeof port === "string" || (Number.isInteger(port) && port >= 1 && port <= 65_535),
+      PORT,
+    ),
+    Path: Line.optional(),
+  }).optional(),
+  Exec: z.object({ Command: z.array(Text).min(1).max(LIMITS.inputsMax) }).optional(),
 });
 
 /** Exit codes that count as success. */
@@ -228,6 +285,10 @@ export const Job = z.object({
   }),
   Retry: Retry.optional(),
   Update: Update.optional(),
+  Restart: Restart.optional(),
+  OnAgentRestart: OnAgentRestart.optional(),
+  StopSignal: StopSignal.optional(),
+  Health: Health.optional(),
   SuccessExitCodes: SuccessExitCodes.optional(),
   StopGrace: StopGrace.optional(),
   Spread: Spread.optional(),

@@ -8,14 +8,19 @@ import { readFields } from "./fields.ts";
 import { isReadable } from "./guard.ts";
 import { checkJob, checkKeys } from "./job_rules.ts";
 import {
+  Health,
   Job as WrittenJobSchema,
+  OnAgentRestart,
+  Restart,
   Retry,
   Spread,
   StopGrace,
+  StopSignal,
   SuccessExitCodes,
   Update,
   type WrittenJob,
 } from "./job_schema.ts";
+import { checkNodePolicies, type NodePolicies, readNodePolicies } from "./node_policies.ts";
 import { parseTask } from "./parse_task.ts";
 import { readRetry, readUpdate } from "./policies.ts";
 import { type Path, Problems, quote } from "./problems.ts";
@@ -120,6 +125,7 @@ function read(value: unknown, options: ParseJobOptions & { problems: Problems })
   checkKeys(spec.labels, ["Labels"], problems);
   checkJob(spec, problems);
   checkLife(spec, written, problems);
+  checkNodePolicies(spec, problems);
   checkSize(spec, problems);
   return { spec, contents: contents.byDigest, warnings };
 }
@@ -204,12 +210,21 @@ function checkLife({ type, task }: JobSpec, { Count: count }: WrittenJob, proble
 const EXTRAS = {
   Retry: { key: "skerry/retry", schema: Retry, example: '{"attempts":2}' },
   Update: { key: "skerry/update", schema: Update, example: '{"maxParallel":2}' },
+  Restart: { key: "skerry/restart", schema: Restart, example: '{"attempts":5}' },
+  OnAgentRestart: { key: "skerry/onAgentRestart", schema: OnAgentRestart, example: '"restart"' },
+  StopSignal: { key: "skerry/stopSignal", schema: StopSignal, example: '"SIGINT"' },
+  Health: { key: "skerry/health", schema: Health, example: '{"exec":{"command":["check"]}}' },
   SuccessExitCodes: { key: "skerry/successExitCodes", schema: SuccessExitCodes, example: "[0,3]" },
   StopGrace: { key: "skerry/stopGrace", schema: StopGrace, example: '"10s"' },
   Spread: { key: "skerry/spread", schema: Spread, example: '["rack"]' },
 } as const;
 
-type Extras = Pick<JobSpec, "retry" | "update" | "successExitCodes" | "stopGraceMs" | "spread" | "meta">;
+/** Words and durations need no quotes there. */
+const UNQUOTED: ReadonlySet<string> = new Set(["StopGrace", "StopSignal", "OnAgentRestart"]);
+
+type Extras =
+  & Pick<JobSpec, "retry" | "update" | "successExitCodes" | "stopGraceMs" | "spread" | "meta">
+  & NodePolicies;
 
 function readExtras(
   written: WrittenJob,
@@ -235,7 +250,10 @@ function readExtras(
   if (fields.Update && !update) {
     problems.add(["Update"], "must be given for jobs of type service and daemon only", type);
   }
-  const codes = fields.SuccessExitCodes ?? (fields.Retry && [0]);
+  const policies = readNodePolicies(fields, type);
+  const isRunAgain = fields.Retry !== undefined ||
+    (!isEndless(type) && (policies.restart?.attempts ?? 0) > 0);
+  const codes = fields.SuccessExitCodes ?? (isRunAgain ? [0] : undefined);
   return {
     meta,
     retry: readRetry(fields.Retry),
@@ -243,6 +261,7 @@ function readExtras(
     ...(codes && { successExitCodes: [...new Set(codes)].sort((a, b) => a - b) }),
     spread: [...new Set(fields.Spread ?? [])],
     stopGraceMs: fields.StopGrace ?? STOP_GRACE_DEFAULT_MS,
+    ...policies,
   };
 }
 
@@ -263,8 +282,7 @@ function readExtra(
   try {
     value = JSON.parse(text);
   } catch {
-    // A duration needs no quotes.
-    if (field !== "StopGrace") return problems.add(path, `must be JSON like ${extra.example}`, text);
+    if (!UNQUOTED.has(field)) return problems.add(path, `must be JSON like ${extra.example}`, text);
   }
   if (isReadable(value, problems)) fields[field] = readFields(extra.schema, value, { path, problems });
 }

@@ -2,6 +2,7 @@ import { deepEqual, equal, match, ok } from "node:assert/strict";
 import { AppError } from "../errors.ts";
 import { LIMITS } from "../limits.ts";
 import { digestOf } from "./content.ts";
+import { formatSpec } from "./format_job.ts";
 import { parseJob } from "./parse_job.ts";
 
 const MODULE = { Source: { Type: "inline", Params: { URL: "data:;base64,AGFzbQ==" } }, Target: "/main.wasm" };
@@ -334,6 +335,28 @@ const REFUSED: readonly (readonly [what: string, value: unknown, why: RegExp])[]
     /Retry\.On\[0\] must be an exit code, or an error code/,
   ],
   ["a node to retry on", job({ Retry: { Node: "n-1" } }), /Retry\.Node must be one of any, other, same/],
+  ["a signal", job({ StopSignal: "SIGFOO" }), /StopSignal must be one of SIGTERM, SIGINT/],
+  [
+    "a signal for a module",
+    job({ StopSignal: "SIGINT" }),
+    /StopSignal must not be given for the engine wasm: a module has no signals/,
+  ],
+  [
+    "a check in a module",
+    job({ Health: { Exec: { Command: ["true"] } } }),
+    /Health\.Exec must not be given for the engine wasm/,
+  ],
+  ["a check that never ends", job({ Health: { Interval: 0 } }), /Health\.Interval must be from one second/],
+  [
+    "pauses that contradict each other",
+    job({ Restart: { Delay: "2m", MaxDelay: "1m" } }),
+    /Restart\.MaxDelay must not be shorter than Delay/,
+  ],
+  [
+    "a restart of what must not run twice",
+    job({ Retry: { LostAttempts: 0 }, OnAgentRestart: "restart" }),
+    /OnAgentRestart must not be "restart" where Retry\.LostAttempts is 0/,
+  ],
   [
     "an update of what ends",
     job({ Update: { MaxParallel: 2 } }),
@@ -574,4 +597,59 @@ Deno.test("parseJob() accepts what Bacalhau's own client sends for a wasm job", 
     ModifyTime: 0,
   });
   deepEqual(warnings, []);
+});
+
+Deno.test("what a node does by itself is read, complete, and written as it was", () => {
+  const docker = { Engine: { Type: "docker", Params: { Image: "web" } } };
+  const network = { Type: "Bridge", Ports: [{ Name: "web", Target: 80 }] };
+  const { spec } = parseJob(job({
+    Type: "daemon",
+    Restart: { Delay: "2m" },
+    OnAgentRestart: "Restart",
+    StopSignal: "quit",
+    Health: { HTTP: { Port: "web" }, Exec: { Command: ["check", "-q"] }, Retries: 2 },
+  }, { ...docker, Network: network }));
+  deepEqual(spec.restart, {
+    attempts: 10,
+    intervalMs: 600_000,
+    delayMs: 120_000,
+    maxDelayMs: 120_000,
+    mode: "delay",
+  });
+  deepEqual([spec.onAgentRestart, spec.stopSignal], ["restart", "SIGQUIT"]);
+  deepEqual(spec.health, {
+    minHealthyMs: 10_000,
+    startPeriodMs: 0,
+    intervalMs: 10_000,
+    timeoutMs: 5_000,
+    retries: 2,
+    http: { port: "web", path: "/" },
+    exec: { command: ["check", "-q"] },
+  });
+  deepEqual(parseJob(formatSpec(spec)).spec, spec);
+  deepEqual(parseJob(job({ Restart: { Attempts: 2 } })).spec.successExitCodes, [0]);
+});
+
+Deno.test("a check by HTTP needs a network that can be reached, and a port that is there", () => {
+  const docker = { Engine: { Type: "docker", Params: { Image: "web" } } };
+  const why = (network: unknown, http: unknown) => {
+    try {
+      parseJob(job({ Type: "service", Health: { HTTP: http } }, { ...docker, Network: network }));
+    } catch (error) {
+      return (error as Error).message;
+    }
+  };
+  match(
+    why({ Type: "None" }, { Port: 80 }) ?? "",
+    /Health\.HTTP must not be given with the network None/,
+  );
+  match(
+    why({ Type: "Bridge" }, { Port: "web" }) ?? "",
+    /Health\.HTTP\.Port must be a port, or the name/,
+  );
+  match(
+    why({ Type: "Bridge" }, { Port: 80, Path: "x" }) ?? "",
+    /Health\.HTTP\.Path must begin with \//,
+  );
+  equal(why({ Type: "Bridge" }, { Port: 80, Path: "/healthz" }), undefined);
 });

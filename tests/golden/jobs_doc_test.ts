@@ -6,6 +6,8 @@ import { DELAY } from "../../orchestrator/core/backoff.ts";
 import { LIMITS } from "../../shared/limits.ts";
 import { Operator } from "../../shared/model/constraint.ts";
 import { JobType, UPDATE_DEFAULT } from "../../shared/model/job.ts";
+import { HEALTH_DEFAULT, StopSignal } from "../../shared/model/policy.ts";
+import { defaultRestart } from "../../shared/model/restart_default.ts";
 import { KNOWN_TYPES } from "../../shared/spec/adapters.ts";
 import { fieldPaths } from "../../shared/spec/fields.ts";
 import { InlineParams, Job, LocalParams, WasmParams } from "../../shared/spec/job_schema.ts";
@@ -65,6 +67,18 @@ Deno.test("docs/jobs.md names bounds, defaults and words as they are", () => {
     ["Constraints[].Values", number(LIMITS.constraintValuesMax)],
     ["Spread", number(LIMITS.spreadMax)],
     ["StopGrace", `\`${formatDuration(STOP_GRACE_DEFAULT_MS)}\``],
+    ["Restart.Attempts", `${defaultRestart("service").attempts} for`],
+    ["Restart.Attempts", number(LIMITS.retryAttemptsMax)],
+    ["Restart.Interval", `\`${formatDuration(defaultRestart("service").intervalMs)}\``],
+    ["Restart.Interval", `\`${formatDuration(defaultRestart("batch").intervalMs)}\``],
+    ["Restart.Delay", `\`${formatDuration(defaultRestart("service").delayMs)}\``],
+    ["Restart.MaxDelay", `\`${formatDuration(defaultRestart("service").maxDelayMs)}\``],
+    ["Restart.Mode", `\`${defaultRestart("daemon").mode}\` for \`daemon\``],
+    ["Health.MinHealthyTime", `\`${formatDuration(HEALTH_DEFAULT.minHealthyMs)}\``],
+    ["Health.Interval", `\`${formatDuration(HEALTH_DEFAULT.intervalMs)}\``],
+    ["Health.Timeout", `\`${formatDuration(HEALTH_DEFAULT.timeoutMs)}\``],
+    ["Health.Retries", `| ${HEALTH_DEFAULT.retries} `],
+    ...StopSignal.options.map((name): [string, string] => ["StopSignal", `\`${name}\``]),
     ["Retry.Attempts", `| ${RETRY_DEFAULT.attempts} `],
     ["Retry.Attempts", number(LIMITS.retryAttemptsMax)],
     ["Retry.LostAttempts", `| ${RETRY_DEFAULT.lostAttempts} `],
@@ -111,14 +125,19 @@ Deno.test("the Meta keys of docs/jobs.md are read", () => {
   const keys = [
     ...section("## Retry, exit codes, stopping").matchAll(/^\| `(skerry\/\w+)` +\| `\w+` +\| `([^`]+)`/gm),
   ];
-  assert.equal(keys.length, 5);
+  assert.equal(keys.length, 9);
   const example = /^```yaml\n([\s\S]*?)^```$/m.exec(TEXT)![1]!.replace(/^Retry.*\n/m, "");
   const job = readJobText(example).value as Record<string, unknown>;
   const task = (job.Tasks as Record<string, unknown>[])[0];
   const Meta = Object.fromEntries(keys.map(([, key, value]) => [key, value]));
-  const { spec } = parseJob({ ...job, Type: "service", Tasks: [{ ...task, Timeouts: {} }], Meta });
+  const Engine = { Type: "docker", Params: { Image: "busybox" } };
+  const { spec } = parseJob({ ...job, Type: "service", Tasks: [{ ...task, Engine, Timeouts: {} }], Meta });
   assert.deepEqual(
     [spec.retry.attempts, spec.update?.maxParallel, spec.successExitCodes, spec.stopGraceMs, spec.spread],
     [2, 2, [0, 3], 30_000, ["rack"]],
+  );
+  assert.deepEqual(
+    [spec.restart?.attempts, spec.onAgentRestart, spec.stopSignal, spec.health?.intervalMs],
+    [5, "restart", "SIGINT", 5_000],
   );
 });

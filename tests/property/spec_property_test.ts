@@ -104,6 +104,26 @@ const goodJob = fc.record({
   Count: fc.nat(1000),
   Labels: texts,
   Meta: texts,
+  Restart: fc.option(
+    fc.record({
+      Attempts: fc.nat(100),
+      Interval: fc.integer({ min: 1, max: 86_400 }),
+      Delay: fc.nat(60),
+      Mode: fc.constantFrom("fail", "delay"),
+    }, { requiredKeys: [] }),
+    { nil: undefined },
+  ),
+  OnAgentRestart: fc.option(fc.constantFrom("reattach", "fail"), { nil: undefined }),
+  Health: fc.option(
+    fc.record({
+      MinHealthyTime: fc.nat(86_400),
+      StartPeriod: fc.nat(86_400),
+      Interval: fc.integer({ min: 1, max: 86_400 }),
+      Timeout: fc.integer({ min: 1, max: 3_600 }),
+      Retries: fc.integer({ min: 1, max: 100 }),
+    }, { requiredKeys: [] }),
+    { nil: undefined },
+  ),
   Retry: fc.option(
     fc.record({
       Attempts: fc.nat(100),
