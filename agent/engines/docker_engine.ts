@@ -40,6 +40,9 @@ import type {
   StartOptions,
 } from "./engine.ts";
 
+/** Containers that are brought home side by side: after a reboot all of them have ended. */
+const ADOPT_PARALLEL = 16;
+
 /** How the engine is opened. */
 export interface DockerEngineOptions {
   readonly socketPath: string;
@@ -174,7 +177,6 @@ class DockerEngine implements Engine {
     if (known !== undefined && known.exit === undefined) {
       throw new AppError("conflict", "Cannot start the task again: its run before has not ended");
     }
-    if (known?.containerId !== undefined) this.#inBackground(this.#daemon.remove(known.containerId));
     const params = parseDockerParams(task.params);
     const granted = grantBy(this.#options.policy, { params, network: task.network }, this.#absent);
     if ("code" in granted) throw new AppError(granted.code, granted.message, { hint: granted.hint });
@@ -188,6 +190,9 @@ class DockerEngine implements Engine {
       this.#gpus.devices.release(held.executionId);
       if (isGpuFailure(error)) this.#gpus.onRefused();
       throw error;
+    } finally {
+      // Only now: after a reboot every container has one before it, and the new ones are what is waited for.
+      if (known?.containerId !== undefined) this.#inBackground(this.#daemon.remove(known.containerId));
     }
   }
 
@@ -227,7 +232,7 @@ class DockerEngine implements Engine {
       if (!(error instanceof AppError) || error.code !== "unavailable") throw error;
       return await this.#adoptUnseen(runs, started);
     }
-    const found: EngineHeld[] = [];
+    const mine: { executionId: string; run: EngineRun; isRunning: boolean }[] = [];
     for (const { Id, State, Labels } of listed) {
       const executionId = Labels[LABELS.execution] ?? "";
       const run = runs.get(executionId);
@@ -235,8 +240,13 @@ class DockerEngine implements Engine {
       const isStray = run === undefined || run.run !== runOf(Labels) || LABELS.sandbox in Labels;
       if (isStray) this.#inBackground(this.#removeStray(Id, Labels[LABELS.gpus]));
       else if (State !== "created") {
-        found.push(await this.#adopt(executionId, { run, isRunning: State === "running" }));
+        mine.push({ executionId, run, isRunning: State === "running" });
       }
+    }
+    const found: EngineHeld[] = [];
+    for (let at = 0; at < mine.length; at += ADOPT_PARALLEL) {
+      const some = mine.slice(at, at + ADOPT_PARALLEL);
+      found.push(...await Promise.all(some.map((it) => this.#adopt(it.executionId, it))));
     }
     return found;
   }
