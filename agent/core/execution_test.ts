@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { type ExecutionEvent, type ExecutionState, holdsAllocation, step } from "./execution.ts";
+import { step } from "./execution.ts";
+import { type ExecutionEvent, type ExecutionState } from "./execution_state.ts";
 import { SAMPLE_EVENTS, SAMPLE_STATES } from "./lifecycle.ts";
 
 const after = (...events: ExecutionEvent[]): ExecutionState =>
@@ -53,9 +54,4 @@ Deno.test("step() answers events that no longer matter with the same state", () 
     const ended = SAMPLE_STATES.ended!;
     assert.deepEqual(step(ended, each), { next: ended, effects: [] });
   }
-});
-
-Deno.test("holdsAllocation() is true between the grant and the end", () => {
-  const holding = Object.values(SAMPLE_STATES).filter(holdsAllocation).map(({ phase }) => phase);
-  assert.deepEqual([...new Set(holding)], ["preparing", "running", "restarting", "publishing"]);
 });

@@ -1,6 +1,7 @@
 /** The agent's part of docs/lifecycle.md: every state with every event, as `step` answers it. */
 import type { RunOutput } from "../../shared/model/result.ts";
-import { type ExecutionEvent, type ExecutionState, step } from "./execution.ts";
+import { step } from "./execution.ts";
+import { type ExecutionEvent, type ExecutionState } from "./execution_state.ts";
 import type { Outcome, Stopping } from "./outcome.ts";
 import type { Circumstances, Past } from "./restart.ts";
 

@@ -2,7 +2,7 @@
 import { isEndless } from "../../shared/model/job.ts";
 import type { RunOrder } from "../../shared/model/order.ts";
 import type { RunOutput } from "../../shared/model/result.ts";
-import type { ExecutionEvent, ExecutionState } from "./execution.ts";
+import type { ExecutionEvent, ExecutionState } from "./execution_state.ts";
 import { type Exit, type Failure, outcomeOf } from "./outcome.ts";
 import { type Circumstances, isCrash } from "./restart.ts";
 

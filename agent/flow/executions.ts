@@ -21,14 +21,14 @@ import { add, NO_RESOURCES, type Resources, subtract } from "../../shared/model/
 import type { RunOrder } from "../../shared/model/order.ts";
 import type { PeerId } from "../../shared/wire/messages.ts";
 import { Allocations, compareWaiting, grant, type Waiting } from "../core/capacity.ts";
+import { step } from "../core/execution.ts";
 import {
   type Effect,
   type ExecutionEvent,
   type ExecutionState,
   holdsAllocation,
   runOf,
-  step,
-} from "../core/execution.ts";
+} from "../core/execution_state.ts";
 import type { Failure } from "../core/outcome.ts";
 import type { Journal } from "../store/journal.ts";
 import { happenedMessage, reportMark, reportMessage, toReport } from "./report.ts";

@@ -7,7 +7,7 @@ import type { HistoryEvent } from "../../shared/model/history.ts";
 import type { Port } from "../../shared/model/port.ts";
 import type { Report } from "../../shared/model/report.ts";
 import type { ExecutionHappened } from "../../shared/wire/messages.ts";
-import { type ExecutionState, type Health, type Restarting, runOf } from "../core/execution.ts";
+import { type ExecutionState, type Health, type Restarting, runOf } from "../core/execution_state.ts";
 import { type Failure, formatSeconds } from "../core/outcome.ts";
 
 /** The phase as homes know it: the kind of the outcome once it has ended; what waits for its next run is being prepared. */

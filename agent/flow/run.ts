@@ -15,7 +15,7 @@ import {
   type ExecutionState,
   type Restarting,
   runOf,
-} from "../core/execution.ts";
+} from "../core/execution_state.ts";
 import { type Exit, type Failure, NO_EXIT_CODE, outcomeOf } from "../core/outcome.ts";
 import { isCrash } from "../core/restart.ts";
 import { healthCheckOf } from "../core/health.ts";

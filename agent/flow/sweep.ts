@@ -10,7 +10,7 @@ import type { Task } from "../../shared/model/job.ts";
 import { digestOf } from "../../shared/spec/content.ts";
 import { parseDataUrl } from "../../shared/spec/data_url.ts";
 import type { Stage } from "../../shared/supervise.ts";
-import { type ExecutionEvent, runOf } from "../core/execution.ts";
+import { type ExecutionEvent, runOf } from "../core/execution_state.ts";
 import type { ContentStore } from "../host/host.ts";
 import type { Journal } from "../store/journal.ts";
 import type { DiskWatch } from "./disk_watch.ts";

@@ -3,7 +3,7 @@ import { type Clock, pause } from "../../shared/clock.ts";
 import { asAppError } from "../../shared/errors.ts";
 import type { ExecutionId } from "../../shared/model/ids.ts";
 import type { HealthCheck } from "../../shared/model/policy.ts";
-import { type ExecutionEvent, type Running, runOf } from "../core/execution.ts";
+import { type ExecutionEvent, type Running, runOf } from "../core/execution_state.ts";
 import {
   beginHealth,
   type CheckResult,

@@ -15,7 +15,7 @@ import { NO_RESOURCES } from "../../shared/model/resources.ts";
 import { PublishedResult, RunOutput } from "../../shared/model/result.ts";
 import { Order, type RunOrder } from "../../shared/model/order.ts";
 import type { PeerId } from "../../shared/wire/messages.ts";
-import type { ExecutionState } from "../core/execution.ts";
+import type { ExecutionState } from "../core/execution_state.ts";
 
 const Failure = {
   code: z.custom<ErrorCode>((value) => typeof value === "string"),

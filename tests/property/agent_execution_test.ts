@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { type ExecutionState, holdsAllocation, step } from "../../agent/core/execution.ts";
+import { step } from "../../agent/core/execution.ts";
+import { type ExecutionState, holdsAllocation } from "../../agent/core/execution_state.ts";
 import { SAMPLE_EVENTS, SAMPLE_STATES } from "../../agent/core/lifecycle.ts";
 
 const events = fc.array(fc.constantFrom(...Object.values(SAMPLE_EVENTS)), { maxLength: 40 });

@@ -2,7 +2,7 @@
  * What must stay true while faults run (architecture, section 8): looked at after every commit of the home and of the
  * agents, and whenever an engine starts a task.
  */
-import { type ExecutionState, holdsAllocation, runOf } from "../../agent/core/execution.ts";
+import { type ExecutionState, holdsAllocation, runOf } from "../../agent/core/execution_state.ts";
 import type { EngineTask } from "../../agent/engines/engine.ts";
 import type { ComposedOrchestrator } from "../../orchestrator/flow/compose.ts";
 import { decodeBody } from "../../shared/ledger/body.ts";
