@@ -20,7 +20,7 @@ type Ended = Pick<
 
 /**
  * Milliseconds until the task of a job without an end may run again in the place of the one that ended last. At once after
- * its node was lost. A wall clock that jumps never makes a pause longer than it is.
+ * its node was lost. A wall clock that is set back ends a pause: nobody knows how long it has been.
  */
 export function restartInMs(ended: Ended, policy: RetryPolicy, nowMs: number): number {
   if (ended.phase === "lost" || wasTaken(ended)) return 0;
@@ -50,7 +50,8 @@ function pauseMs(
 
 function leftMs({ id, modifiedAtMs }: Ended, pauseMs: number, nowMs: number): number {
   const whole = Math.round(pauseMs * (1 + JITTER * (2 * fraction(id) - 1)));
-  return Math.min(whole, Math.max(0, modifiedAtMs + whole - nowMs));
+  const passedMs = nowMs - modifiedAtMs;
+  return passedMs < 0 ? 0 : Math.max(0, whole - passedMs);
 }
 
 /** Always the same of one id, in [0, 1). */

@@ -35,6 +35,8 @@ interface Draft {
   upCount: number;
   /** Places that are on their way. */
   downCount: number;
+  /** Places that have had nothing yet. */
+  emptyCount: number;
   againInMs?: number;
 }
 
@@ -42,7 +44,7 @@ interface Draft {
 export function keepUp(input: ReconcileInput): Plan {
   const { open, older, phase, update, isRolling } = input;
   if (JOB_TERMINAL.has(phase)) return stopAll([...open, ...older], STOP_MESSAGES[phase]!);
-  const draft: Draft = { slots: [], surplus: [], outdated: [], upCount: 0, downCount: 0 };
+  const draft: Draft = { slots: [], surplus: [], outdated: [], upCount: 0, downCount: 0, emptyCount: 0 };
   const attempts = byPartition(open);
   const left = new Set(older);
   const places = placesOf(input);
@@ -53,7 +55,7 @@ export function keepUp(input: ReconcileInput): Plan {
     for (const one of before) left.delete(one);
     keepPlace(input, draft, { place, own, before });
   }
-  const { slots, surplus, outdated, upCount, downCount, againInMs } = draft;
+  const { slots, surplus, outdated, upCount, downCount, emptyCount, againInMs } = draft;
   const elsewhere = [...surplus, ...[...attempts.values()].flat(), ...left];
   const failure = isRolling ? failureOf(open) : undefined;
   // A version that will not do goes no further.
@@ -68,7 +70,7 @@ export function keepUp(input: ReconcileInput): Plan {
     ...(isRolling && {
       rollout: {
         upCount,
-        isGood: downCount === 0 && outdated.length === 0,
+        isGood: downCount === 0 && emptyCount === 0 && outdated.length === 0,
         ...(failure !== undefined && { failure }),
       },
     }),
@@ -82,12 +84,12 @@ function placesOf({ type, count, nodes, open, nextPartition }: ReconcileInput): 
   return nodes.map((nodeId) => ({ nodeId, partition: partitions.get(nodeId) ?? next++ }));
 }
 
-const isAt = (place: Place, one: OpenExecution): boolean =>
+const isAt = (place: Place, one: Pick<OpenExecution, "partition" | "nodeId">): boolean =>
   place.nodeId === undefined ? one.partition === place.partition : one.nodeId === place.nodeId;
 
 /** What one place needs. */
 function keepPlace(
-  { away, retry, nowMs }: ReconcileInput,
+  { away, retry, vacated, nowMs }: ReconcileInput,
   draft: Draft,
   { place, own, before }: { place: Place; own: readonly OpenExecution[]; before: readonly OpenExecution[] },
 ): void {
@@ -105,7 +107,10 @@ function keepPlace(
   const running = before.filter(({ desired }) => desired === "run");
   if (isAway && running.length > 0) draft.surplus.push(...running);
   else if (running.length > 0) draft.outdated.push(...running);
-  else if (!isAway) draft.downCount++;
+  // A place that has been empty all along is not down because of the change: it may wait for room that the change frees.
+  else if (!isAway && (before.length > 0 || own.length > 0 || vacated.some((one) => isAt(place, one)))) {
+    draft.downCount++;
+  } else if (!isAway) draft.emptyCount++;
   if (before.length > 0) return;
   const last = own.at(-1);
   const inMs = last === undefined ? 0 : restartInMs(last, retry, nowMs);

@@ -81,6 +81,7 @@ function inputOf(type: JobType, situation: Situation): ReconcileInput {
     nodes: isPerNode(type) ? [HERE, THERE] : [],
     beenOn: new Set(type === "ops" ? [HERE, THERE] : []),
     older: [],
+    vacated: [],
     away: new Set(),
     update: UPDATE_DEFAULT,
     isRolling: false,

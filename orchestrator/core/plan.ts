@@ -52,6 +52,8 @@ export interface ReconcileInput {
   readonly beenOn: ReadonlySet<NodeId>;
   /** Of jobs without an end: executions of earlier versions that may run. */
   readonly older: readonly OpenExecution[];
+  /** Of those: places that executions of earlier versions have left because they were asked to. */
+  readonly vacated: readonly { readonly partition: number; readonly nodeId: NodeId }[];
   /** Of those: nodes that are not connected. */
   readonly away: ReadonlySet<NodeId>;
   readonly update: UpdatePolicy;

@@ -5,7 +5,7 @@ import { needOf } from "../core/filters.ts";
 import type { NodeView } from "../core/node.ts";
 import { matching } from "../core/place_pinned.ts";
 import { reconcile } from "../core/reconcile.ts";
-import type { OpenExecution, Plan } from "../core/plan.ts";
+import type { OpenExecution, Plan, ReconcileInput } from "../core/plan.ts";
 import type { JobRow } from "../store/jobs.ts";
 import type { Store } from "../store/store.ts";
 
@@ -17,16 +17,19 @@ export interface Having {
   readonly beenOn: ReadonlySet<NodeId>;
   /** Of jobs without an end: what may run of earlier versions. */
   readonly older: readonly OpenExecution[];
+  /** Of those: places that earlier versions have left. */
+  readonly vacated: ReconcileInput["vacated"];
 }
 
 /** A version that has no execution yet. */
-export const NOTHING_YET: Having = { open: [], nextPartition: 0, beenOn: new Set(), older: [] };
+export const NOTHING_YET: Having = { open: [], nextPartition: 0, beenOn: new Set(), older: [], vacated: [] };
 
 /** What the job's latest version has. */
 export function having({ executions }: Store, { row, job }: JobRow): Having {
   const { spec: { type }, version } = job;
   return {
     ...isEndless(type) ? executions.latestOf(row, version) : executions.openOf(row, version),
+    vacated: isEndless(type) && version > 1 ? executions.vacatedOf(row, version) : [],
     older: isEndless(type) && version > 1 ? executions.olderOf(row, version) : [],
     beenOn: type === "ops" ? executions.nodesOf(row, version) : NOTHING_YET.beenOn,
   };

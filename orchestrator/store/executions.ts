@@ -174,6 +174,16 @@ export class Executions {
     ).map(toOpen);
   }
 
+  /** Where executions of earlier versions have stopped because they were asked to. */
+  vacatedOf(jobRow: number, jobVersion: number): readonly { partition: number; nodeId: NodeId }[] {
+    return this.#database.all(
+      `SELECT DISTINCT partition, node_id FROM executions INDEXED BY executions_failed
+       WHERE job_row = ? AND job_version < ? AND ${FAILED} AND phase = 'stopped' AND desired = 'stop'`,
+      jobRow,
+      jobVersion,
+    ).map(({ partition, node_id }) => ({ partition: Number(partition), nodeId: node_id as NodeId }));
+  }
+
   /** Makes executions of an earlier version executions of a later one. */
   adopt(executions: readonly Execution[], jobVersion: number): void {
     for (const execution of executions) {

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { bacalhauClient } from "../../scripts/setup.ts";
 import { BUSYBOX, DockerDaemon } from "../support/docker_daemon.ts";
 import { type NodeProcess, startNodeProcess } from "../support/node_process.ts";
+import { waitUntil } from "../support/wait_until.ts";
 import { printing, wasmOf } from "../support/wasm_modules.ts";
 
 interface Ran {
@@ -131,6 +132,21 @@ Deno.test("an unmodified Bacalhau command line works against a node", async (t) 
     );
     const { Job } = JSON.parse(await client.ok("job", "describe", endless, "--output", "json"));
     assert.equal(Job.State.StateType, "Stopped");
+  });
+  await t.step("jobs of every type", async () => {
+    assert.match(await client.ok("wasm", "run", "--target", "all", "hello.wasm"), /Completed successfully/);
+    for (const type of ["service", "daemon"]) {
+      const job = LOOPING_JOB(await endlessModule()).replace("type: batch", `type: ${type}`);
+      assert.ok(job.includes(`type: ${type}`));
+      await Deno.writeTextFile(`${client.folder}/${type}.yaml`, job);
+      const id = idOf(await client.ok("job", "run", `${type}.yaml`, "--id-only", "--wait=false"));
+      await waitUntil("it runs", async () => {
+        const { Job } = JSON.parse(await client.ok("job", "describe", id, "--output", "json"));
+        assert.equal(Job.Type, type);
+        return Job.State.StateType === "Running";
+      });
+      await client.ok("job", "stop", id);
+    }
   });
   await t.step("a job that no node could run fails with the reasons", async () => {
     const out = await client.run("wasm", "run", "hello.wasm", "--cpu", "4000");

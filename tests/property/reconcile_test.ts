@@ -23,6 +23,7 @@ function inputOf({ count, retry, phase, executions }: State): ReconcileInput {
     nodes: [],
     beenOn: new Set(),
     older: [],
+    vacated: [],
     away: new Set(),
     update: UPDATE_DEFAULT,
     isRolling: false,

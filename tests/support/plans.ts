@@ -8,6 +8,7 @@ export const input = (change: Partial<ReconcileInput> = {}): ReconcileInput => (
   nodes: [],
   beenOn: new Set(),
   older: [],
+  vacated: [],
   away: new Set(),
   update: UPDATE_DEFAULT,
   isRolling: false,
