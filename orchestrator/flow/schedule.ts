@@ -11,7 +11,7 @@ import { turnMax } from "../core/fair.ts";
 import { needOf } from "../core/filters.ts";
 import { type JobEvent, step as stepJob } from "../core/job.ts";
 import { OLDER_VERSION } from "../core/keep_up.ts";
-import { place, type Slot } from "../core/place.ts";
+import { place, type Placement, type Slot } from "../core/place.ts";
 import { placePinned } from "../core/place_pinned.ts";
 import type { OpenExecution, Plan } from "../core/plan.ts";
 import { type QuotaRoom, quotaRoom } from "../core/quota.ts";
@@ -135,6 +135,7 @@ export class Schedule {
       sameJob: countByNode(open),
     });
     this.#enact.place(jobRow, placements);
+    if (hasReplaced(jobRow, placements)) return placements.length;
     const isAtWork = placements.length > 0 || hasLive(open);
     if (refusal !== undefined) this.#refuse(one, { key, refusal, isAtWork });
     else if (bounded.length === plan.slots.length) this.#rest(one, new Set());
@@ -175,6 +176,7 @@ export class Schedule {
       find: (id) => projection.find(id),
     });
     const after = this.#enact.place(jobRow, placements);
+    if (hasReplaced(after, placements)) return placements.length;
     const isBeyond = beyondCount > 0;
     const why = isBeyond ? quota.refusal : refusal;
     if (why !== undefined) {
@@ -270,6 +272,10 @@ const NO_NODE_YET: Refusal = {
 };
 
 const hasLive = (open: readonly OpenExecution[]): boolean => open.some(({ phase }) => isLive(phase));
+
+/** What was lost of a job without an end has successors: it is due, so that the next look tells the lost ones to stop. */
+const hasReplaced = ({ job }: JobRow, placements: readonly Placement[]): boolean =>
+  isEndless(job.spec.type) && placements.some(({ slot }) => slot.previousId !== undefined);
 
 function countByNode(open: readonly OpenExecution[]): ReadonlyMap<NodeId, number> {
   const counts = new Map<NodeId, number>();
