@@ -32,7 +32,7 @@ Deno.test("ops, service and daemon, from submission to stop", async (t) => {
   };
   const runningOf = async (name: string): Promise<string[]> => {
     const { stdout } = await run("job", "executions", name, "-o", "json");
-    const items = JSON.parse(stdout).Items as { ID: string; ComputeState: { Details: { Phase: string } } }[];
+    const items = JSON.parse(stdout) as { ID: string; ComputeState: { Details: { Phase: string } } }[];
     return items.filter(({ ComputeState }) => ComputeState.Details.Phase === "running").map(({ ID }) => ID)
       .sort();
   };
