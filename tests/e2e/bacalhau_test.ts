@@ -136,7 +136,10 @@ Deno.test("an unmodified Bacalhau command line works against a node", async (t) 
   await t.step("jobs of every type", async () => {
     assert.match(await client.ok("wasm", "run", "--target", "all", "hello.wasm"), /Completed successfully/);
     for (const type of ["service", "daemon"]) {
-      const job = LOOPING_JOB(await endlessModule()).replace("type: batch", `type: ${type}`);
+      const job = LOOPING_JOB(await endlessModule()).replace("type: batch", `type: ${type}`).replace(
+        "name: looping",
+        `name: ${type}`,
+      );
       assert.ok(job.includes(`type: ${type}`));
       await Deno.writeTextFile(`${client.folder}/${type}.yaml`, job);
       const id = idOf(await client.ok("job", "run", `${type}.yaml`, "--id-only", "--wait=false"));
