@@ -6,6 +6,7 @@ import assert from "node:assert/strict";
 import { seededRandom } from "../../shared/random.ts";
 import { checkJob, submitSome } from "../support/acknowledged.ts";
 import { startNodeProcess } from "../support/node_process.ts";
+import { family, killAll } from "../support/processes.ts";
 import { wasmOf } from "../support/wasm_modules.ts";
 
 const KILLS = Number(Deno.env.get("SKERRY_KILLS") ?? 100);
@@ -44,18 +45,6 @@ function jobOf(module: string, count: number): Record<string, unknown> {
   };
 }
 
-/** The whole process tree of the node. */
-function family(pid: number): number[] {
-  try {
-    const children = [...Deno.readDirSync(`/proc/${pid}/task`)].flatMap(({ name }) =>
-      Deno.readTextFileSync(`/proc/${pid}/task/${name}/children`).split(" ").filter(Boolean).map(Number)
-    );
-    return [pid, ...children.flatMap(family)];
-  } catch {
-    return []; // it has just ended
-  }
-}
-
 Deno.test(`${KILLS} times kill -9 at random points loses nothing and accepts nothing twice`, async () => {
   console.log(`seed ${SEED}: SKERRY_KILLS=${KILLS} SKERRY_KILL_SEED=${SEED} deno task test e2e`);
   const random = seededRandom(SEED);
@@ -72,7 +61,7 @@ Deno.test(`${KILLS} times kill -9 at random points loses nothing and accepts not
     const isMachine = random() < 0.25;
     if (isMachine) {
       machineDeaths++;
-      for (const pid of family(node.pid).slice(1)) Deno.kill(pid, "SIGKILL");
+      killAll(family(node.pid).slice(1));
     }
     await node.end("SIGKILL");
     await submitting;

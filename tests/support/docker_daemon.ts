@@ -2,6 +2,7 @@
 import { DockerClient } from "../../agent/engines/docker_client.ts";
 import { dockerEngine } from "../../scripts/setup.ts";
 import { busyboxLayer } from "./busybox_layer.ts";
+import { family, killAll, withArgument } from "./processes.ts";
 import { waitUntil } from "./wait_until.ts";
 
 /** Name of an image with busybox and nothing else. */
@@ -9,6 +10,8 @@ export const BUSYBOX = "busybox:test";
 
 /** How the daemon runs. */
 export interface DaemonOptions {
+  /** Where its folder is made; the usual place for such unless given. */
+  readonly folderIn?: string;
   readonly isLiveRestored?: boolean;
   /** It has a bridge, with which containers have the network `bridge`, and the host their ports. */
   readonly hasBridge?: boolean;
@@ -38,7 +41,10 @@ export class DockerDaemon implements AsyncDisposable {
   /** A daemon with the image `BUSYBOX`. */
   static async start(options: DaemonOptions = {}): Promise<DockerDaemon> {
     await dockerEngine();
-    const daemon = new DockerDaemon(await Deno.makeTempDir({ prefix: "skerry-docker-" }), options);
+    const daemon = new DockerDaemon(
+      await Deno.makeTempDir({ prefix: "skerry-docker-", dir: options.folderIn }),
+      options,
+    );
     try {
       await daemon.#makeBridge();
       await daemon.begin();
@@ -117,6 +123,35 @@ export class DockerDaemon implements AsyncDisposable {
   /** The daemon is killed; containers run on until it is started again. */
   async kill(): Promise<void> {
     await this.#end("SIGKILL");
+  }
+
+  /**
+   * What the loss of power leaves of it: its processes and those in its containers are gone, nothing is mounted any more, and
+   * what it keeps in /run elsewhere is empty. `begin` starts it again.
+   */
+  async cutPower(): Promise<void> {
+    const daemons = [this.#process, this.#containerd];
+    [this.#process, this.#containerd] = [undefined, undefined];
+    // Those that would tell of the others' end go first.
+    for (const daemon of daemons) daemon?.kill("SIGKILL");
+    for (let left = withArgument(this.folder); left.length > 0; left = withArgument(this.folder)) {
+      killAll([...left, ...left.flatMap(family)]);
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+    for (const daemon of daemons) await daemon?.status;
+    await this.#unmount();
+    for (const name of ["exec", "containerd-state", "containerd.sock", "docker.sock", "pid"]) {
+      await Deno.remove(`${this.folder}/${name}`, { recursive: true }).catch(() => {});
+    }
+    await this.#removeControlGroups();
+  }
+
+  /** The kernel's groups of containers whose runtime was not there to remove them. */
+  async #removeControlGroups(): Promise<void> {
+    for await (const { name: id } of Deno.readDir(`${this.folder}/data/containers`)) {
+      const args = ["/sys/fs/cgroup", "-depth", "-type", "d", "-name", id, "-exec", "rmdir", "{}", ";"];
+      await new Deno.Command("find", { args, stdout: "null", stderr: "null" }).output();
+    }
   }
 
   async #end(signal: Deno.Signal): Promise<void> {

@@ -14,6 +14,8 @@ export interface NodeOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** The executable to test instead of the source. */
   readonly executable?: string;
+  /** What stands before the command, such as another program that runs it. */
+  readonly before?: readonly string[];
 }
 
 /** The command that runs Skerry from the source, or the given executable. */
@@ -70,8 +72,8 @@ export async function startNodeProcess(options: NodeOptions = {}): Promise<NodeP
   const isOwnFolder = options.dataDir === undefined;
   const dataDir = options.dataDir ?? await Deno.makeTempDir({ prefix: "skerry-node-" });
   const args = ["serve", "--data-dir", dataDir, "--listen", "127.0.0.1:0", ...options.flags ?? []];
-  const [command, all] = skerryCommand(options.executable, args);
-  const child = new Deno.Command(command, {
+  const [command, ...all] = [...options.before ?? [], ...skerryCommand(options.executable, args).flat()];
+  const child = new Deno.Command(command!, {
     args: all,
     env: { NO_COLOR: "1", ...options.env },
     stdin: "null",
