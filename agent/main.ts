@@ -13,6 +13,7 @@ import type { PortPolicy } from "./core/ports.ts";
 import { openDockerEngine } from "./engines/docker_engine.ts";
 import type { DockerPolicy } from "./engines/docker_policy.ts";
 import type { Engine } from "./engines/engine.ts";
+import { Answers, OfferedEngines, type Offers } from "./engines/offers.ts";
 import { openWasmEngine } from "./engines/wasm_engine.ts";
 import { wasmChildCommand } from "./engines/wasm_protocol.ts";
 import { composeAgent, type StageName } from "./flow/compose.ts";
@@ -31,9 +32,6 @@ import { localInput } from "./inputs/local.ts";
 import { localPublisher } from "./publishers/local.ts";
 import { Journal } from "./store/journal.ts";
 import { AGENT_APPLICATION_ID, AGENT_MIGRATIONS } from "./store/migrations.ts";
-
-/** How often engines are asked whether they can be used. */
-const PROBE_MS = 15_000;
 
 /** What an agent is made of. */
 export interface AgentOptions {
@@ -102,7 +100,13 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
         ...{ nodeId, log, gpus: found.gpus },
         pullsPath: `${dataDir}/pulled_images.json`,
       });
-    let offered = await probe(engines);
+    const journal = new Journal(database);
+    const offers = new OfferedEngines(engines, {
+      clock,
+      answers: journal.findMeta("engines", Answers) ?? {},
+      remember: (answers) => database.transaction(() => journal.putMeta("engines", answers)),
+    });
+    const offered = await offers.ask();
     for (const { type, reason, hint, isNotSetUp } of offered.absent) {
       log[isNotSetUp ? "debug" : "warn"](`The engine "${type}" is not available: ${reason}`, { hint });
     }
@@ -114,7 +118,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     }
     machine.keepReserve();
     const factsOf = (
-      { usable, platforms, networks, absent, absentNetworks, gpus, absentGpus = found.reason }: Probed,
+      { usable, platforms, networks, absent, absentNetworks, gpus, absentGpus = found.reason }: Offers,
     ) =>
       nodeFacts(nodeId, machine, options.settings ?? {}, {
         engines: usable,
@@ -156,20 +160,17 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       running.set(stage.name, supervise(stage, { log, onBug: options.onBug }));
     }
     // Engines come and go: a daemon that is started after the agent, or upgraded, is offered once it answers.
-    const probing = setInterval(async () => {
-      const now = await probe(engines);
-      if (JSON.stringify(now) === JSON.stringify(offered)) return;
-      offered = now;
+    offers.watch((now) => {
       log.info("The engines that this node offers have changed", { engines: now.usable.join(", ") });
       program.setFacts(factsOf(now));
-    }, PROBE_MS);
+    });
     return {
       nodeId,
       peer: program.peer,
       facts: program.facts,
       load: program.load,
       async close() {
-        clearInterval(probing);
+        offers.close();
         await Promise.all([...running.values()].map((stage) => stage.close()));
         program.close();
         await Promise.all(engines.map((engine) => engine.close()));
@@ -242,47 +243,4 @@ function tellGpus({ gpus, reason, unknown }: GpusFound, log: Log): void {
   if (gpus.length > 0) {
     log.info("Found GPUs", { gpus: gpus.map(({ index, name }) => `${index}: ${name}`).join(", ") });
   }
-}
-
-interface Probed {
-  readonly usable: readonly string[];
-  /** Devices that tasks can be given, and why those that are there cannot be. */
-  readonly gpus: readonly Gpu[];
-  readonly absentGpus?: string;
-  readonly platforms: readonly string[];
-  /** Of containers, where there are any. */
-  readonly networks?: readonly string[];
-  /** `network NAME` → why it cannot be had. */
-  readonly absentNetworks: Readonly<Record<string, string>>;
-  readonly absent: readonly {
-    readonly type: string;
-    readonly reason: string;
-    readonly hint: string;
-    readonly isNotSetUp: boolean;
-  }[];
-}
-
-/** Which engines can be used now, and why the others cannot. */
-async function probe(engines: readonly Engine[]): Promise<Probed> {
-  const answers = await Promise.all(
-    engines.map(async (engine) => ({ type: engine.type, ...await engine.probe() })),
-  );
-  const withNetworks = answers.find((answer) => answer.isAvailable && answer.networks !== undefined);
-  const { networks, absentNetworks = {} } = withNetworks?.isAvailable ? withNetworks : {};
-  return {
-    networks,
-    absentNetworks: Object.fromEntries(
-      Object.entries(absentNetworks).map(([name, why]) => [`network ${name}`, why]),
-    ),
-    usable: answers.flatMap((answer) => answer.isAvailable ? [answer.type] : []),
-    gpus: answers.flatMap((answer) => answer.isAvailable ? answer.gpus ?? [] : []),
-    absentGpus: answers.flatMap((answer) => answer.isAvailable ? answer.absentGpus ?? [] : [])[0],
-    platforms: answers.flatMap((answer) => answer.isAvailable ? answer.platforms ?? [] : []),
-    absent: answers.flatMap((answer) =>
-      answer.isAvailable ? [] : [{
-        ...{ type: answer.type, reason: answer.reason, hint: answer.hint },
-        isNotSetUp: answer.isNotSetUp === true,
-      }]
-    ),
-  };
 }

@@ -7,7 +7,7 @@ import { ContainerState } from "./docker_exit.ts";
 
 /** Pauses while the daemon cannot be reached. */
 const AWAY_PAUSE_MS = 200;
-const AWAY_PAUSE_MAX_MS = 5_000;
+const AWAY_PAUSE_MAX_MS = 1_000;
 
 const Inspected = z.object({
   Id: z.string(),
@@ -86,14 +86,18 @@ export class Daemon {
       status.get("Project Quota") === "true";
   }
 
-  /** Tries again while the daemon is away, until the engine is closed. */
-  async retry<Result>(work: () => Promise<Result>): Promise<Result> {
+  /** Tries again while the daemon is away: until the engine is closed, the time is over, or `isFinal` says so. */
+  async retry<Result>(
+    work: () => Promise<Result>,
+    { withinMs = Infinity, isFinal = () => false }: { withinMs?: number; isFinal?: () => boolean } = {},
+  ): Promise<Result> {
+    const untilMs = systemClock.uptimeMs() + withinMs;
     for (let pauseMs = AWAY_PAUSE_MS;; pauseMs = Math.min(pauseMs * 2, AWAY_PAUSE_MAX_MS)) {
       try {
         return await work();
       } catch (error) {
         const isAway = error instanceof AppError && error.code === "unavailable";
-        if (!isAway || this.closing.aborted) throw error;
+        if (!isAway || this.closing.aborted || isFinal() || systemClock.uptimeMs() >= untilMs) throw error;
         await pause(systemClock, pauseMs, this.closing);
       }
     }

@@ -40,6 +40,8 @@ import type {
   StartOptions,
 } from "./engine.ts";
 
+/** A start waits so long for a daemon that is away: most likely it is being restarted. */
+const START_PATIENCE_MS = 15_000;
 /** Containers that are brought home side by side: after a reboot all of them have ended. */
 const ADOPT_PARALLEL = 16;
 
@@ -76,6 +78,8 @@ interface Held {
   containerId?: string;
   exit?: EngineExit;
   isStopping: boolean;
+  /** Its program may have begun. */
+  isStartSent: boolean;
   /** A command in it that took too long. */
   hungExecId?: string;
 }
@@ -124,6 +128,7 @@ class DockerEngine implements Engine {
         reason: `There is no Docker Engine at "${this.#options.socketPath}"`,
         hint: "Install and start one, or say with --docker-socket where it is.",
         isNotSetUp: true,
+        isAway: true,
       };
     }
     try {
@@ -156,7 +161,7 @@ class DockerEngine implements Engine {
       };
     } catch (error) {
       const { message, hint = "" } = asAppError(error, "unavailable");
-      return { isAvailable: false, reason: message, hint };
+      return { isAvailable: false, reason: message, hint, isAway: true };
     }
   }
 
@@ -181,7 +186,10 @@ class DockerEngine implements Engine {
     const granted = grantBy(this.#options.policy, { params, network: task.network }, this.#absent);
     if ("code" in granted) throw new AppError(granted.code, granted.message, { hint: granted.hint });
     const held = this.#hold(task.executionId, heldTask(task, granted));
-    held.started = this.#startIn(held, { task, params, granted, options });
+    held.started = this.#daemon.retry(() => this.#startIn(held, { task, params, granted, options }), {
+      withinMs: START_PATIENCE_MS,
+      isFinal: () => held.isStartSent || held.isStopping || options.signal?.aborted === true,
+    });
     try {
       await held.started;
     } catch (error) {
@@ -338,6 +346,7 @@ class DockerEngine implements Engine {
       exited,
       started: Promise.resolve(),
       isStopping: false,
+      isStartSent: false,
     };
     this.#held.set(executionId, held);
     return held;
@@ -418,7 +427,10 @@ class DockerEngine implements Engine {
         areVolumes: granted.profile === "strict",
       });
       signal?.throwIfAborted();
-      if (!held.isStopping) await this.#client.call("POST", `/containers/${id}/start`);
+      if (!held.isStopping) {
+        held.isStartSent = true;
+        await this.#client.call("POST", `/containers/${id}/start`);
+      }
     } catch (error) {
       await this.#daemon.remove(id);
       throw error instanceof DockerRefusal ? startFailure(error, params) : error;

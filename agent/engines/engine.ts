@@ -119,6 +119,8 @@ export type EngineProbe =
     readonly hint: string;
     /** It was never set up here: nothing that the node's owner needs to be warned of. */
     readonly isNotSetUp?: boolean;
+    /** It does not answer, and may again by itself: what it has offered before still stands. */
+    readonly isAway?: boolean;
   };
 
 /** What fetched images take, what of it may go, what went, and why the rest stays. */

@@ -135,6 +135,13 @@ export const FILTERS: readonly Filter[] = [
     rejects: (_, { node }) => node.connection === "connected" ? undefined : "is not connected",
   },
   {
+    name: "engine_away",
+    isLasting: false,
+    remedy: "It is used again as soon as it answers: see on the node whether it runs",
+    rejects: ({ engine }, { node: { facts } }) =>
+      facts.absent[engine] && `cannot use its engine ${engine} at the moment: ${facts.absent[engine]}`,
+  },
+  {
     name: "ports",
     isLasting: false,
     remedy: "Leave Static out, so that each node chooses a port, or add a node where the port is free",

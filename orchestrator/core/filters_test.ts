@@ -74,6 +74,11 @@ const CASES: readonly { filter: string; spec?: JobSpec; view?: NodeView; reason:
     reason: "is not connected",
   },
   {
+    filter: "engine_away",
+    view: aView({ absent: { wasm: "it is being restarted" } }),
+    reason: "cannot use its engine wasm at the moment: it is being restarted",
+  },
+  {
     filter: "ports",
     spec: aSpec({
       task: aTask({

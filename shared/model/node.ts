@@ -26,7 +26,10 @@ export const NodeFacts = z.object({
   gpus: z.array(Gpu).optional(),
   /** `os/arch` of the containers that it runs; absent: not known, or it runs none. */
   platforms: z.array(z.string()).optional(),
-  /** Why an adapter is not offered: adapter → reason. Networks are called `network NAME`. */
+  /**
+   * Why an adapter is not offered: adapter → reason. Networks are called `network NAME`. One that is offered as well does not
+   * answer at the moment.
+   */
   absent: z.record(z.string(), z.string()),
 });
 export type NodeFacts = Readonly<z.infer<typeof NodeFacts>>;

@@ -136,6 +136,33 @@ Deno.test("an agent that starts before the daemon finds its containers once the 
   });
 });
 
+Deno.test("a start waits for a daemon that is being restarted", async () => {
+  await withDaemon({}, async (daemon, open, folder) => {
+    const engine = open();
+    assertEquals((await engine.probe()).isAvailable, true);
+    await daemon.stop();
+    const probe = await engine.probe();
+    assert(!probe.isAvailable && probe.isAway);
+    const task = await shell(folder, "echo begin; exit 3");
+    const started = engine.start(task);
+    await daemon.begin();
+    await started;
+    assertEquals(await engine.wait(task.executionId), { kind: "exited", exitCode: 3 });
+    assertEquals(await textOf(task), "begin\n");
+  });
+});
+
+Deno.test("a start that waits for the daemon ends when it is stopped", async () => {
+  await withDaemon({}, async (daemon, open, folder) => {
+    const engine = open();
+    await daemon.stop();
+    const task = await shell(folder, "echo begin");
+    const started = rejects(engine.start(task), /Cannot reach the Docker Engine/);
+    await engine.stop(task.executionId, { graceMs: 0 });
+    await started;
+  });
+});
+
 Deno.test("containers that nobody wants any more are removed, and those of others are left alone", async () => {
   await withDaemon({}, async (daemon, open, folder) => {
     const first = open();
