@@ -24,8 +24,15 @@ async function aService(change: Partial<JobSpec> = {}) {
     live().map(({ partition, jobVersion, desired }) => `p${partition} v${jobVersion} ${desired}`).sort();
   for (const { id } of live()) comeUp(id);
   home.plan();
+  /** What was told to stop has stopped. */
+  const makeWay = () => {
+    for (const { id } of live().filter(({ desired }) => desired === "stop")) {
+      home.report("stopped", id, { code: "stopped", message: "so" });
+    }
+    home.plan();
+  };
   const byVersion = (version: number) => live().filter(({ jobVersion }) => jobVersion === version);
-  return { ...home, live, comeUp, shown, byVersion, rollout: () => home.job().rollout! };
+  return { ...home, live, comeUp, shown, makeWay, byVersion, rollout: () => home.job().rollout! };
 }
 
 Deno.test("a new version takes over place by place, each once the one before is up", async () => {
@@ -33,17 +40,12 @@ Deno.test("a new version takes over place by place, each once the one before is 
   assert.deepEqual([it.rollout().state, it.rollout().goodVersion], ["good", 1]);
   await it.submit(withEnv("2"));
   assert.deepEqual(it.shown(), ["p0 v1 stop", "p1 v1 run"]);
-  it.report("stopped", it.live().find(({ desired }) => desired === "stop")!.id, {
-    code: "stopped",
-    message: "so",
-  });
-  it.plan();
+  it.makeWay();
   assert.deepEqual(it.shown(), ["p0 v2 run", "p1 v1 run"]);
   it.comeUp(it.byVersion(2)[0]!.id);
   it.plan();
   assert.deepEqual([it.shown(), it.rollout().upCount], [["p0 v2 run", "p1 v1 stop"], 1]);
-  it.report("stopped", it.byVersion(1)[0]!.id, { code: "stopped", message: "so" });
-  it.plan();
+  it.makeWay();
   for (const { id } of it.byVersion(2)) it.comeUp(id);
   it.plan();
   assert.deepEqual(it.shown(), ["p0 v2 run", "p1 v2 run"]);
@@ -53,11 +55,7 @@ Deno.test("a new version takes over place by place, each once the one before is 
 Deno.test("a version that fails is rolled back to the last good one, whose tasks run on", async () => {
   const it = await aService();
   await it.submit(withEnv("bad"));
-  it.report("stopped", it.live().find(({ desired }) => desired === "stop")!.id, {
-    code: "stopped",
-    message: "so",
-  });
-  it.plan();
+  it.makeWay();
   it.report("failed", it.byVersion(2)[0]!.id, { code: "program_failed", message: "no config" });
   it.plan();
   assert.deepEqual(it.shown(), ["p0 v3 run", "p1 v3 run"]);
@@ -72,11 +70,7 @@ Deno.test("a version that fails is rolled back to the last good one, whose tasks
 Deno.test("a version that comes no further is rolled back in time; one that only waits for room is not", async () => {
   const it = await aService();
   await it.submit(withEnv("hangs"));
-  it.report("stopped", it.live().find(({ desired }) => desired === "stop")!.id, {
-    code: "stopped",
-    message: "so",
-  });
-  it.plan();
+  it.makeWay();
   it.report("running", it.byVersion(2)[0]!.id, { health: { status: "unknown", forMs: 0 } });
   it.pass(59_000);
   it.plan();
@@ -94,11 +88,7 @@ Deno.test("a version that comes no further is rolled back in time; one that only
 Deno.test("without a version to go back to, or where that is not wanted, it stays and says so", async () => {
   const it = await aService({ update: { ...SERVICE.update, autoRollback: false } });
   await it.submit({ ...withEnv("bad"), update: { ...SERVICE.update, autoRollback: false } });
-  it.report("stopped", it.live().find(({ desired }) => desired === "stop")!.id, {
-    code: "stopped",
-    message: "so",
-  });
-  it.plan();
+  it.makeWay();
   it.report("failed", it.byVersion(2)[0]!.id, { code: "program_failed", message: "no config" });
   it.plan();
   assert.deepEqual([it.job().version, it.rollout().state], [2, "failed"]);
@@ -109,10 +99,7 @@ Deno.test("a version that no node could run stops nothing that runs", async () =
   const it = await aService();
   const nowhere = [{ key: "site", operator: "=" as const, values: ["moon"] }];
   await it.submit({ ...withEnv("2"), constraints: nowhere });
-  for (const { id } of it.live().filter(({ desired }) => desired === "stop")) {
-    it.report("stopped", id, { code: "stopped", message: "so" });
-  }
-  it.plan();
+  it.makeWay();
   assert.deepEqual([it.job().version, it.job().phase], [3, "running"]);
   assert.deepEqual(it.shown(), ["p0 v3 run", "p1 v3 run"]);
 });
