@@ -166,24 +166,24 @@ export class Schedule {
     const { projection } = this.#options.store;
     const { jobRow, plan, open, nextPartition } = one;
     const quota = this.#quotaRoom(jobRow.job);
-    const bounded = plan.slots.slice(0, placementsMax) as (Slot & { nodeId: NodeId })[];
     const { placements, refusal, waitsFor, beyondCount } = placePinned({
       need: needOf(jobRow.job.spec, jobRow.job.image),
-      slots: bounded,
+      slots: plan.slots as (Slot & { nodeId: NodeId })[],
       nextPartition,
-      placementsMax: quota.count,
+      placementsMax: Math.min(placementsMax, quota.count),
       nodesKnown: projection.nodes.length,
       find: (id) => projection.find(id),
     });
     const after = this.#enact.place(jobRow, placements);
     if (hasReplaced(after, placements)) return placements.length;
+    // More than one plan may place: it stays due, and is sure to have come further.
+    if (beyondCount > 0 && quota.count > placementsMax) return placements.length;
     const isBeyond = beyondCount > 0;
     const why = isBeyond ? quota.refusal : refusal;
     if (why !== undefined) {
       this.#showWaiting(after, { refusal: why, isAtWork: placements.length > 0 || hasLive(open) });
     }
-    if (isBeyond) this.#rest(one, new Set(waitsFor), jobRow.job.spec.namespace);
-    else if (bounded.length === plan.slots.length) this.#rest(one, new Set(waitsFor));
+    this.#rest(one, new Set(waitsFor), isBeyond ? jobRow.job.spec.namespace : undefined);
     return placements.length;
   }
 

@@ -1,4 +1,5 @@
 /** A home whose stages a test ticks, with one node that a test plays, and one job. */
+import assert from "node:assert/strict";
 import { Database } from "../../shared/ledger/database.ts";
 import { Deadlines } from "../../shared/ledger/deadlines.ts";
 import { NOTHING_APPLIED } from "../../shared/ledger/inbox.ts";
@@ -25,6 +26,9 @@ import { WatchNodes } from "../../orchestrator/flow/watch_nodes.ts";
 import { APPLICATION_ID, MIGRATIONS } from "../../orchestrator/store/migrations.ts";
 import { Store } from "../../orchestrator/store/store.ts";
 import { aSpec, someContents, someFacts } from "./builders.ts";
+
+/** Far more than any test has to plan. */
+const TICKS_MAX = 1_000;
 
 /** The node. */
 export const NODE = "n-0" as NodeId;
@@ -63,7 +67,7 @@ export async function aHome(change: Partial<JobSpec> = {}, facts: NodeFacts = so
     store.transaction(() => observe.apply(`${nodeId}/agent`, { seq: 1, ageMs: 0, kind, about, body }));
   const plan = () => {
     drainNodes.tick();
-    while (schedule.tick());
+    for (let count = 0; schedule.tick(); count++) assert(count < TICKS_MAX, "planning comes to no end");
     return orders.splice(0).map(({ body }) => body as { desired: string; executionId: ExecutionId });
   };
   const join = (body: NodeFacts) =>

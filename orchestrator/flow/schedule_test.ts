@@ -1,0 +1,34 @@
+import assert from "node:assert/strict";
+import { LIMITS } from "../../shared/limits.ts";
+import type { NodeId } from "../../shared/model/ids.ts";
+import { someFacts } from "../../tests/support/builders.ts";
+import { aHome } from "../../tests/support/home_fixture.ts";
+
+/** A home that knows far more nodes than one plan places on. */
+async function aFleet() {
+  const home = await aHome();
+  const ids = Array.from({ length: LIMITS.placementsPerPlan * 2 }, (_, at) => `n-fleet-${at}` as NodeId);
+  for (const id of ids) home.join(someFacts({ id }));
+  const setConnected = (id: NodeId, isConnected: boolean) => {
+    const { node } = home.store.projection.find(id)!;
+    home.store.projection.putNode({ ...node, connection: isConnected ? "connected" : "disconnected" });
+  };
+  return { ...home, ids, setConnected };
+}
+
+Deno.test("a daemon comes to rest while more nodes are away than one plan places on, and to those that are there", async () => {
+  const { ids, setConnected, submit, store } = await aFleet();
+  for (const id of ids.slice(0, -1)) setConnected(id, false);
+  const jobId = await submit({ name: "watch", type: "daemon" });
+  assert.equal(store.waiting.dueCount, 0);
+  const placed = store.executions.liveOf(store.jobs.find(jobId)!.row).map(({ nodeId }) => nodeId);
+  assert.ok(placed.includes(ids.at(-1)!), "nobody waits behind nodes that are away");
+});
+
+Deno.test("a daemon comes to all nodes, plan after plan", async () => {
+  const { ids, submit, store } = await aFleet();
+  const jobId = await submit({ name: "watch", type: "daemon" });
+  const live = store.executions.liveOf(store.jobs.find(jobId)!.row);
+  assert.equal(live.length, ids.length + 1);
+  assert.equal(new Set(live.map(({ partition }) => partition)).size, live.length);
+});
