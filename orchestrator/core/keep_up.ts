@@ -42,7 +42,7 @@ interface Draft {
 
 /** The branch of reconcile for types without an end. */
 export function keepUp(input: ReconcileInput): Plan {
-  const { open, older, phase, update, isRolling } = input;
+  const { open, older, phase, update, isRolling, isHalted } = input;
   if (JOB_TERMINAL.has(phase)) return stopAll([...open, ...older], STOP_MESSAGES[phase]!);
   const draft: Draft = { slots: [], surplus: [], outdated: [], upCount: 0, downCount: 0, emptyCount: 0 };
   const attempts = byPartition(open);
@@ -59,7 +59,7 @@ export function keepUp(input: ReconcileInput): Plan {
   const elsewhere = [...surplus, ...[...attempts.values()].flat(), ...left];
   const failure = isRolling ? failureOf(open) : undefined;
   // A version that will not do goes no further.
-  const room = failure === undefined ? Math.max(0, update.maxParallel - downCount) : 0;
+  const room = failure === undefined && !isHalted ? Math.max(0, update.maxParallel - downCount) : 0;
   return {
     slots,
     stops: [

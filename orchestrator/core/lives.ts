@@ -85,6 +85,7 @@ function inputOf(type: JobType, situation: Situation): ReconcileInput {
     away: new Set(),
     update: UPDATE_DEFAULT,
     isRolling: false,
+    isHalted: false,
     nowMs: 0,
     ...situation(type),
   };

@@ -59,6 +59,8 @@ export interface ReconcileInput {
   readonly update: UpdatePolicy;
   /** The version is on its way: not yet was all of it up at once. */
   readonly isRolling: boolean;
+  /** The version will not do, and no other has come in its place: it goes no further. */
+  readonly isHalted: boolean;
   /** Unix ms. */
   readonly nowMs: number;
 }

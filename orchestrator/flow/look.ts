@@ -52,6 +52,7 @@ export function planOf(
     nodes: nodesFor({ spec, image }, { nodes, beenOn: rest.beenOn }),
     away: isEndless(type) ? awayOf(nodes) : NOTHING_YET.beenOn,
     isRolling: rollout?.state === "rolling",
+    isHalted: rollout?.state === "failed",
   });
 }
 

@@ -95,6 +95,29 @@ Deno.test("without a version to go back to, or where that is not wanted, it stay
   assert.ok(it.shown().includes("p1 v1 run"), "what is left of the good version goes on");
 });
 
+Deno.test("a version that will not do goes no further, whatever becomes of what it has", async () => {
+  const stays = { ...SERVICE.update, autoRollback: false, maxParallel: 2 };
+  const it = await aService({ update: stays, count: 4 });
+  await it.submit({ ...withEnv("bad"), update: stays, count: 4 });
+  for (const { id } of it.live().filter(({ desired }) => desired === "stop")) {
+    it.report("stopped", id, { code: "stopped", message: "so" });
+  }
+  it.plan();
+  const [first, second] = it.byVersion(2);
+  it.report("failed", first!.id, { code: "program_failed", message: "no config" });
+  it.comeUp(second!.id);
+  it.plan();
+  assert.equal(it.rollout().state, "failed");
+  const rest = () => it.shown().filter((one) => one.includes(" v1 "));
+  assert.deepEqual(rest(), ["p2 v1 run", "p3 v1 run"]);
+  it.pass(10_000);
+  it.plan();
+  it.comeUp(it.byVersion(2).find(({ id }) => id !== second!.id)!.id);
+  it.report("failed", second!.id, { code: "program_failed", message: "no config" });
+  it.plan();
+  assert.deepEqual(rest(), ["p2 v1 run", "p3 v1 run"]);
+});
+
 Deno.test("a version that no node could run stops nothing that runs", async () => {
   const it = await aService();
   const nowhere = [{ key: "site", operator: "=" as const, values: ["moon"] }];

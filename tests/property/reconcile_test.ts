@@ -26,6 +26,7 @@ function inputOf({ count, retry, phase, executions }: State): ReconcileInput {
     vacated: [],
     away: new Set(),
     update: UPDATE_DEFAULT,
+    isHalted: false,
     isRolling: false,
     nowMs: 0,
     type: "batch",

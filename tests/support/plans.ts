@@ -12,6 +12,7 @@ export const input = (change: Partial<ReconcileInput> = {}): ReconcileInput => (
   away: new Set(),
   update: UPDATE_DEFAULT,
   isRolling: false,
+  isHalted: false,
   nowMs: 0,
   type: "batch",
   phase: "running",
