@@ -2,7 +2,7 @@
  * Jobs without an end: one live execution in every place, and none elsewhere. A new version takes over place by place: what
  * runs of an earlier one goes on until as many of the new one are up as the job's policy allows to be down.
  */
-import { isLive } from "../../shared/model/execution.ts";
+import { hasNotBegun, isLive } from "../../shared/model/execution.ts";
 import { JOB_TERMINAL } from "../../shared/model/job.ts";
 import {
   byPartition,
@@ -131,4 +131,13 @@ function failureOf(open: readonly OpenExecution[]): string | undefined {
       return `partition ${partition} was started ${restarts + 1} times and is not up`;
     }
   }
+}
+
+/** Whether a version that comes no further has nothing on its way but what waits for room: it is not at fault then. */
+export function onlyWaits(
+  { open, slots, away }: Pick<ReconcileInput, "open" | "away"> & Pick<Plan, "slots">,
+): boolean {
+  const there = open.filter(({ phase, nodeId }) => isLive(phase) && !away.has(nodeId));
+  if (there.some((one) => !hasNotBegun(one.phase) && !isUp(one))) return false;
+  return slots.length > 0 || there.some(({ phase }) => hasNotBegun(phase));
 }

@@ -7,7 +7,8 @@ import { hasNotBegun } from "../../shared/model/execution.ts";
 import { isEndless, type Job } from "../../shared/model/job.ts";
 import type { JobRow } from "../store/jobs.ts";
 import type { Store } from "../store/store.ts";
-import { nodesFor } from "./look.ts";
+import { onlyWaits } from "../core/keep_up.ts";
+import { awayOf, having, nodesFor, planOf } from "./look.ts";
 
 /**
  * Kinds of deadlines that a job may have: its time-outs, the end of a pause, and when a version must have
@@ -43,4 +44,13 @@ export function isWaiting(store: Store, { row, job }: JobRow): boolean {
     return isQueued || nextPartition === 0 || nodes.some((id) => !beenOn.has(id));
   }
   return isQueued || nextPartition < job.spec.count;
+}
+
+/** Whether what is missing of a version without an end has no place yet, or stands in a node's queue. */
+export function lacksRoom(store: Store, jobRow: JobRow): boolean {
+  if (jobRow.job.phase === "queued") return true;
+  const { nodes } = store.projection;
+  const has = having(store, jobRow);
+  const { slots } = planOf(jobRow.job, { ...has, nodes, nowMs: store.nowMs() });
+  return onlyWaits({ open: has.open, slots, away: awayOf(nodes) });
 }

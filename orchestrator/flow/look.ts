@@ -56,7 +56,8 @@ export function planOf(
   });
 }
 
-const awayOf = (nodes: readonly NodeView[]): ReadonlySet<NodeId> =>
+/** Nodes that are not connected. */
+export const awayOf = (nodes: readonly NodeView[]): ReadonlySet<NodeId> =>
   new Set(nodes.filter(({ node }) => node.connection !== "connected").map(({ node }) => node.facts.id));
 
 /** Nodes that a job with one execution for each node is for, in the order given; none for other types. */

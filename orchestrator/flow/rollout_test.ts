@@ -85,6 +85,22 @@ Deno.test("a version that comes no further is rolled back in time; one that only
   assert.deepEqual([waiting.job().phase, waiting.job().rollout?.state], ["queued", "rolling"]);
 });
 
+Deno.test("a larger count is not taken back while what it adds waits for room", async () => {
+  const it = await aService();
+  await it.submit({ ...withEnv("1"), count: 100 });
+  const placed = it.live().length;
+  assert.ok(placed > 2 && placed < 100);
+  for (const { id } of it.live()) it.comeUp(id);
+  it.plan();
+  it.pass(61_000);
+  it.plan();
+  assert.deepEqual([it.job().version, it.rollout().state, it.rollout().upCount], [2, "rolling", placed]);
+  it.report("running", it.live()[0]!.id, { health: { status: "unhealthy", forMs: 0 } });
+  it.plan();
+  it.pass(61_000);
+  assert.deepEqual([it.job().version, it.rollout().rolledBackFrom], [3, 2], "what has a place must come up");
+});
+
 Deno.test("without a version to go back to, or where that is not wanted, it stays and says so", async () => {
   const it = await aService({ update: { ...SERVICE.update, autoRollback: false } });
   await it.submit({ ...withEnv("bad"), update: { ...SERVICE.update, autoRollback: false } });

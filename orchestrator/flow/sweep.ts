@@ -11,7 +11,7 @@ import type { Store } from "../store/store.ts";
 import { drainIsOver } from "./drain.ts";
 import { loseNode } from "./lose_node.ts";
 import { failRollout } from "./rollout.ts";
-import { clearDeadlines, isWaiting } from "./job_deadlines.ts";
+import { clearDeadlines, isWaiting, lacksRoom } from "./job_deadlines.ts";
 
 /** What the sweep works on. */
 export interface SweepOptions {
@@ -74,7 +74,7 @@ export class Sweep {
     const { job } = found;
     if (job.rollout?.state !== "rolling") return;
     const { progressMs } = job.spec.update ?? UPDATE_DEFAULT;
-    if (job.phase === "queued") return deadlines.set(job.id, "progress", progressMs);
+    if (lacksRoom(store, found)) return deadlines.set(job.id, "progress", progressMs);
     failRollout(
       { store, deadlines },
       found,
