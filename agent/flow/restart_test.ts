@@ -271,6 +271,27 @@ Deno.test("an engine that cannot be asked says nothing of a task's health", () =
     assert.equal(agent.home.reportOf("e-1")?.health?.status, "unknown");
   }));
 
+Deno.test("a stop for health's sake that fails is not tried again on the run after", () =>
+  withAgent(async (agent) => {
+    const { AppError } = await import("../../shared/errors.ts");
+    agent.home.order(anOrder("e-1", { ...SERVICE, health: { ...PROBED, startPeriodMs: 1 } }));
+    await later(agent, 20);
+    agent.engine.exec = () => Promise.resolve({ exitCode: 2, output: "" });
+    const stop = agent.engine.stop.bind(agent.engine);
+    agent.engine.stop = () => {
+      // The daemon is away, and its container ends with it.
+      agent.engine.stop = stop;
+      agent.engine.end("e-1", CRASH);
+      return Promise.reject(new AppError("unavailable", "The daemon is away"));
+    };
+    for (let look = 0; look < 4 && agent.engine.stop !== stop; look++) await later(agent, 2_000);
+    agent.engine.exec = () => Promise.resolve({ exitCode: 0, output: "" });
+    await later(agent, 1_000);
+    await later(agent, 1_000);
+    assert.deepEqual([runs(agent), agent.engine.stopped], [[0, 1], []]);
+    assert.equal(agent.home.phaseOf("e-1"), "running");
+  }));
+
 Deno.test("an order to stop overtakes a restart for health's sake", () =>
   withAgent(async (agent) => {
     agent.engine.isDeaf = true;

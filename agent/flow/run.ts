@@ -266,6 +266,7 @@ export class Run {
 
   async #stop(live: Live, graceMs: number): Promise<void> {
     const engine = this.#engineOf(live);
+    const run = runOf(live.state);
     while (engine !== undefined && !this.#closing.signal.aborted) {
       try {
         return await engine.stop(live.id, { graceMs });
@@ -275,6 +276,9 @@ export class Run {
           error: asAppError(error),
         });
         await pause(this.#options.clock, STOP_PAUSE_MS, this.#closing.signal);
+        // It may have ended meanwhile, and the run after it is not to be stopped.
+        const { state } = live;
+        if (!("stopping" in state) || state.stopping === undefined || runOf(state) !== run) return;
       }
     }
   }
