@@ -158,7 +158,9 @@ export class Observe {
     if (!isLast || JOB_TERMINAL.has(counted.phase)) {
       this.#options.store.jobs.update(current);
       // The one that it replaced, or that replaced it, may still be at work; other types are over by their executions.
-      if (execution.attempt > 0 || wasLost || jobRow.job.spec.type !== "batch") this.#evaluate(current);
+      if (
+        execution.attempt > 0 || execution.nextId !== undefined || wasLost || jobRow.job.spec.type !== "batch"
+      ) this.#evaluate(current);
       return;
     }
     // Nothing is left to plan: the end needs no evaluation, unless executions of it are still at work.
