@@ -215,7 +215,8 @@ export class Observe {
       seenAtMs: nowMs,
     };
     store.nodes.put(node);
-    store.projection.putNode(node, store.executions.placedOn(nodeId));
+    // Of one that is known this is followed; to sum it up looks through everything that lives.
+    store.projection.putNode(node, known === undefined ? store.executions.placedOn(nodeId) : undefined);
     store.waiting.nodesChanged();
     this.#nudge();
   }
