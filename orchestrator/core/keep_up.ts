@@ -89,13 +89,15 @@ const isAt = (place: Place, one: Pick<OpenExecution, "partition" | "nodeId">): b
 
 /** What one place needs. */
 function keepPlace(
-  { away, retry, vacated, nowMs }: ReconcileInput,
+  { away, closed, retry, vacated, nowMs }: ReconcileInput,
   draft: Draft,
   { place, own, before }: { place: Place; own: readonly OpenExecution[]; before: readonly OpenExecution[] },
 ): void {
   const live = own.filter(({ phase }) => isLive(phase));
   // A node that is away holds nobody up: its place follows when it is back.
   const isAway = place.nodeId !== undefined && away.has(place.nodeId);
+  // So does one that takes nothing new; what runs there goes on, as nothing could come in its place.
+  const isClosed = place.nodeId !== undefined && closed.has(place.nodeId);
   if (live.length > 0) {
     // One that was given up has come back: the one that runs stays.
     const kept = live.find(({ phase }) => phase === "running") ?? live[0]!;
@@ -105,12 +107,15 @@ function keepPlace(
     return;
   }
   const running = before.filter(({ desired }) => desired === "run");
-  if (isAway && running.length > 0) draft.surplus.push(...running);
-  else if (running.length > 0) draft.outdated.push(...running);
-  // A place that has been empty all along is not down because of the change: it may wait for room that the change frees.
-  else if (!isAway && (before.length > 0 || own.length > 0 || vacated.some((one) => isAt(place, one)))) {
-    draft.downCount++;
-  } else if (!isAway) draft.emptyCount++;
+  if (running.length > 0) {
+    if (isAway) draft.surplus.push(...running);
+    else if (!isClosed) draft.outdated.push(...running);
+  } else if (!isAway && !isClosed) {
+    // A place that has been empty all along is not down because of the change: it may wait for room that the change frees.
+    const isDown = before.length > 0 || own.length > 0 || vacated.some((one) => isAt(place, one));
+    if (isDown) draft.downCount++;
+    else draft.emptyCount++;
+  }
   if (before.length > 0) return;
   const last = own.at(-1);
   const inMs = last === undefined ? 0 : restartInMs(last, retry, nowMs);

@@ -134,6 +134,18 @@ Deno.test("update: nodes that are away hold nobody up, and follow when they are 
   assert.deepEqual([rest.slots, rest.rollout], [[], { upCount: 1, isGood: true }]);
 });
 
+Deno.test("update: what runs on a node that takes nothing new runs on, holds nobody up, and follows later", () => {
+  const daemon = { type: "daemon" as const, count: 0, nodes, nextPartition: 2 };
+  const before = [older(0, { nodeId: nodes[0] }), older(1, { nodeId: nodes[1] })];
+  const closed = new Set([nodes[0]!]);
+  assert.deepEqual(rolling({ ...daemon, closed, older: before }).stops.map(({ id }) => id), ["old-1"]);
+  const open = [up(1, { nodeId: nodes[1] })];
+  const rest = rolling({ ...daemon, closed, open, older: before.slice(0, 1) });
+  assert.deepEqual([rest.slots, rest.stops, rest.rollout], [[], [], { upCount: 1, isGood: true }]);
+  const later = rolling({ ...daemon, open, older: before.slice(0, 1), isRolling: false });
+  assert.deepEqual(later.stops.map(({ id }) => id), ["old-0"]);
+});
+
 Deno.test("update: whatever ends in between, never is more than allowed taken down, nor a place taken twice", () => {
   const arbitrary = fc.record({
     count: fc.integer({ min: 1, max: 6 }),

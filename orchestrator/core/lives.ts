@@ -83,6 +83,7 @@ function inputOf(type: JobType, situation: Situation): ReconcileInput {
     older: [],
     vacated: [],
     away: new Set(),
+    closed: new Set(),
     update: UPDATE_DEFAULT,
     isRolling: false,
     isHalted: false,

@@ -56,6 +56,8 @@ export interface ReconcileInput {
   readonly vacated: readonly { readonly partition: number; readonly nodeId: NodeId }[];
   /** Of those: nodes that are not connected. */
   readonly away: ReadonlySet<NodeId>;
+  /** Of those: nodes that take nothing new. */
+  readonly closed: ReadonlySet<NodeId>;
   readonly update: UpdatePolicy;
   /** The version is on its way: not yet was all of it up at once. */
   readonly isRolling: boolean;

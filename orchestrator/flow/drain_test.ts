@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { NodeId } from "../../shared/model/ids.ts";
-import { someFacts } from "../../tests/support/builders.ts";
+import { aTask, someFacts } from "../../tests/support/builders.ts";
 import { aHome, NODE } from "../../tests/support/home_fixture.ts";
 
 const other = someFacts({ id: "n-1" as NodeId });
@@ -116,4 +116,18 @@ Deno.test("a drain is kept through a restart and a rebuild", async () => {
   assert.equal(home.node().drain?.kind, "drain");
   home.pass(HOUR_MS);
   assert.deepEqual(home.plan().map(({ desired }) => desired), ["stop"]);
+});
+
+Deno.test("a new version of a daemon leaves what runs on a cordoned node alone, and takes over there later", async () => {
+  const daemon = { name: "watch", type: "daemon" } as const;
+  const it = await aHome(daemon);
+  it.report("running", it.executionId, { health: { status: "healthy", forMs: 0 } });
+  it.plan();
+  it.drain({ kind: "cordon" });
+  await it.submit({ ...daemon, task: aTask({ env: { VERSION: "2" } }) });
+  const desired = () => it.store.executions.find(it.executionId)!.execution.desired;
+  assert.deepEqual([desired(), it.job().version], ["run", 2]);
+  it.endDrain();
+  it.plan();
+  assert.equal(desired(), "stop");
 });

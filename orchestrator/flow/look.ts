@@ -51,6 +51,7 @@ export function planOf(
     ...rest,
     nodes: nodesFor({ spec, image }, { nodes, beenOn: rest.beenOn }),
     away: isEndless(type) ? awayOf(nodes) : NOTHING_YET.beenOn,
+    closed: isEndless(type) ? closedOf(nodes) : NOTHING_YET.beenOn,
     isRolling: rollout?.state === "rolling",
     isHalted: rollout?.state === "failed",
   });
@@ -59,6 +60,9 @@ export function planOf(
 /** Nodes that are not connected. */
 export const awayOf = (nodes: readonly NodeView[]): ReadonlySet<NodeId> =>
   new Set(nodes.filter(({ node }) => node.connection !== "connected").map(({ node }) => node.facts.id));
+
+const closedOf = (nodes: readonly NodeView[]): ReadonlySet<NodeId> =>
+  new Set(nodes.filter(({ node }) => node.drain !== undefined).map(({ node }) => node.facts.id));
 
 /** Nodes that a job with one execution for each node is for, in the order given; none for other types. */
 export function nodesFor(

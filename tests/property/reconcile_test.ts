@@ -25,6 +25,7 @@ function inputOf({ count, retry, phase, executions }: State): ReconcileInput {
     older: [],
     vacated: [],
     away: new Set(),
+    closed: new Set(),
     update: UPDATE_DEFAULT,
     isHalted: false,
     isRolling: false,

@@ -10,6 +10,7 @@ export const input = (change: Partial<ReconcileInput> = {}): ReconcileInput => (
   older: [],
   vacated: [],
   away: new Set(),
+  closed: new Set(),
   update: UPDATE_DEFAULT,
   isRolling: false,
   isHalted: false,
