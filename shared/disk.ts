@@ -46,3 +46,19 @@ export function openDiskGuard(
 }
 
 const mib = (bytes: number): string => `${Math.floor(bytes / 1024 / 1024)} MiB`;
+
+/** Foreign errors of the file system, recognised once: `disk_full`, else `io`. `what` could not be done. */
+export function recogniseIo(cause: unknown, what: string): AppError {
+  if (cause instanceof AppError) return cause;
+  const text = cause instanceof Error ? cause.message : String(cause);
+  if (/ENOSPC|No space left|os error 28|EDQUOT|os error 122/.test(text)) {
+    return new AppError("disk_full", `${what}: the disk is full`, {
+      hint: "Free some space on the node",
+      cause,
+    });
+  }
+  return new AppError("io", `${what}: ${text}`, {
+    hint: "Check the folder's owner, its permissions and the mount",
+    cause,
+  });
+}

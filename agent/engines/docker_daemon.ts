@@ -17,6 +17,7 @@ const Inspected = z.object({
   Config: z.object({ Labels: z.record(z.string(), z.string()).nullish() }),
 });
 const Info = z.object({
+  DockerRootDir: z.string().optional(),
   LiveRestoreEnabled: z.boolean().optional(),
   Driver: z.string(),
   DriverStatus: z.array(z.array(z.string())).nullish(),

@@ -13,6 +13,7 @@ import { addressesOfMachine, type ProxyNetwork, resolveBySystem } from "./proxy_
 import { compareVersions, DockerClient, DockerRefusal, isConflict, isMissing } from "./docker_client.ts";
 import { containerName, containerOf, LABELS } from "./docker_container.ts";
 import { Daemon } from "./docker_daemon.ts";
+import { DockerDisk } from "./docker_disk.ts";
 import { goneExit, isGpuFailure, startFailure } from "./docker_exit.ts";
 import { GpuSupply } from "./docker_gpu_supply.ts";
 import { withHint } from "./docker_hints.ts";
@@ -98,6 +99,7 @@ class DockerEngine implements Engine {
   readonly #closing = new AbortController();
   readonly #daemon: Daemon;
   readonly #background = new Set<Promise<void>>();
+  readonly #disk: DockerDisk;
   readonly #http: HttpNetworks;
   /** Networks that cannot be had on this machine, and why. */
   #absent: Readonly<Partial<Record<ContainerNetwork, string>>> = {};
@@ -109,6 +111,7 @@ class DockerEngine implements Engine {
     this.#pulls = new DockerPulls(options.pullsPath);
     this.#client = new DockerClient(options.socketPath);
     this.#daemon = new Daemon(this.#client, this.#closing.signal);
+    this.#disk = new DockerDisk(this.#daemon);
     this.#gpus = new GpuSupply(this.#daemon, options.gpus ?? []);
     const { nodeId, log, policy, resolve = resolveBySystem } = options;
     this.#http = new HttpNetworks(this.#daemon, {
@@ -495,6 +498,7 @@ class DockerEngine implements Engine {
     const { task, containerId } = held;
     const watch = new Watch(this.#daemon, {
       id: containerId!,
+      disk: this.#disk,
       task,
       isWitnessed,
       isStopping: () => held.isStopping,

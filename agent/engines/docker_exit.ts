@@ -47,7 +47,14 @@ export async function isCutShort(
 /** How the task ended. */
 export function exitOf(
   { ExitCode, OOMKilled, Error: error }: ContainerState,
-  seen: { isStopping: boolean; isDiskExceeded: boolean; isCutShort: boolean; isShutdown?: boolean },
+  seen: {
+    isStopping: boolean;
+    isDiskExceeded: boolean;
+    isCutShort: boolean;
+    isShutdown?: boolean;
+    /** Of the Docker Engine, at some time while it ran. */
+    isDiskFull?: boolean;
+  },
 ): EngineExit {
   if (seen.isDiskExceeded) {
     return {
@@ -99,6 +106,15 @@ export function exitOf(
       code: "interrupted",
       message: "The container was killed (SIGKILL), not by Skerry and not for its own memory limit",
       hint: "Somebody killed it, or the machine ran out of memory: the system's log may say more",
+      exitCode: ExitCode,
+    };
+  }
+  if (seen.isDiskFull) {
+    return {
+      kind: "failed",
+      code: "disk_full",
+      message: "The Docker Engine's disk was full while the container ran: part of its output may be lost",
+      hint: "Free some space on the node's disk, and do not let it get full",
       exitCode: ExitCode,
     };
   }

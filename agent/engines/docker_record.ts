@@ -3,7 +3,7 @@
  * ended, is the daemon's to tell.
  */
 import { z } from "zod";
-import { AppError } from "../../shared/errors.ts";
+import { recogniseIo } from "../../shared/disk.ts";
 import { LIMITS } from "../../shared/limits.ts";
 import type { ContainerNetwork, Granted } from "./docker_policy.ts";
 import type { Protection } from "./docker_protection.ts";
@@ -54,10 +54,7 @@ export async function writeRecord({ folder, ...record }: HeldTask): Promise<void
   try {
     await Deno.writeTextFile(`${folder}/.engine`, JSON.stringify(record));
   } catch (cause) {
-    throw new AppError("io", `Cannot start task in "${folder}": ${(cause as Error).message}`, {
-      hint: "See whether the node's data folder is there and can be written, and whether its disk is full",
-      cause,
-    });
+    throw recogniseIo(cause, `Cannot start task in "${folder}"`);
   }
 }
 

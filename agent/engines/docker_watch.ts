@@ -1,9 +1,10 @@
 /** One container from its start to its end: its output, its disk, its exit, its results; through restarts of the daemon. */
 import { z } from "zod";
 import { pause, systemClock } from "../../shared/clock.ts";
-import { asAppError } from "../../shared/errors.ts";
+import { recogniseIo } from "../../shared/disk.ts";
 import { isConflict, isMissing } from "./docker_client.ts";
 import type { Daemon } from "./docker_daemon.ts";
+import type { DockerDisk } from "./docker_disk.ts";
 import { type ContainerState, exitOf, goneExit, isCutShort } from "./docker_exit.ts";
 import { ContainerOutput } from "./docker_output.ts";
 import type { HeldTask } from "./docker_record.ts";
@@ -27,6 +28,7 @@ export interface WatchOptions {
   /** Id or name of the container. */
   readonly id: string;
   readonly task: HeldTask;
+  readonly disk: DockerDisk;
   /** This process has started it, and sees its end. */
   readonly isWitnessed: boolean;
   /** Whether Skerry has asked it to end. */
@@ -48,7 +50,8 @@ export class Watch {
 
   /** How it ended, once output and results are in its folder; undefined when the engine was closed first. */
   async run(): Promise<EngineExit | undefined> {
-    const { task } = this.#options;
+    const { task, disk } = this.#options;
+    disk.watch(task);
     const following = new AbortController();
     const output = new ContainerOutput(task.folder, { run: task.run, limitBytes: task.logBytes });
     try {
@@ -60,16 +63,17 @@ export class Watch {
       return await this.#finish(output, end);
     } catch (error) {
       if (this.#daemon.closing.aborted) return undefined;
-      const { code, message, hint } = asAppError(error, "io");
+      const { code, message, hint } = recogniseIo(error, "Cannot bring the task's output home");
       return { kind: "failed", code, message, hint };
     } finally {
       following.abort();
+      disk.unwatch(task);
       output.close({ isDurable: true });
     }
   }
 
   async #finish(output: ContainerOutput, end: End | undefined): Promise<EngineExit> {
-    const { id, task, isStopping } = this.#options;
+    const { id, task, disk, isStopping } = this.#options;
     if (end === undefined) {
       return isStopping() ? { kind: "stopped" } : goneExit("Somebody removed the container");
     }
@@ -80,6 +84,7 @@ export class Watch {
       isStopping: isStopping(),
       isDiskExceeded: this.#isDiskExceeded,
       isCutShort: end.isCutShort,
+      isDiskFull: await this.#daemon.retry(() => disk.wasFull(task)),
       isShutdown: endedByShutdown(await shutdown, { finishedAtMs, nowMs: Date.now() }),
     }));
     if (exit.exitCode !== undefined) {
@@ -185,7 +190,7 @@ export class Watch {
       return exit;
     } catch (error) {
       if (exit.kind === "failed") return exit;
-      const { code, message, hint } = asAppError(error, "io");
+      const { code, message, hint } = recogniseIo(error, "Cannot bring the task's results home");
       return { kind: "failed", code, message, hint, exitCode: exit.exitCode };
     }
   }

@@ -8,9 +8,9 @@
  */
 import { createHash } from "node:crypto";
 import type { Clock } from "../../shared/clock.ts";
+import { recogniseIo } from "../../shared/disk.ts";
 import { AppError } from "../../shared/errors.ts";
 import { LIMITS } from "../../shared/limits.ts";
-import { recogniseIo } from "./folders.ts";
 import type { ContentStore } from "./host.ts";
 
 /** A content store in a folder of its own. */

@@ -2,6 +2,7 @@
  * Folders of executions on disk. `<root>/<execution id>/` holds what the engine writes (stdout, stderr, exitCode,
  * log.index, .engine) and a folder for each result: one level, because every folder costs a block of the disk.
  */
+import { recogniseIo } from "../../shared/disk.ts";
 import { AppError } from "../../shared/errors.ts";
 import { LIMITS } from "../../shared/limits.ts";
 import type { RunOutput } from "../../shared/model/result.ts";
@@ -242,20 +243,4 @@ function readStart(path: string, offset: number): [text: string, isTruncated: bo
   } finally {
     file.close();
   }
-}
-
-/** Foreign errors of the file system, recognised once. */
-export function recogniseIo(cause: unknown, what: string): AppError {
-  if (cause instanceof AppError) return cause;
-  const text = cause instanceof Error ? cause.message : String(cause);
-  if (/ENOSPC|No space left|os error 28|EDQUOT|os error 122/.test(text)) {
-    return new AppError("disk_full", `${what}: the disk is full`, {
-      hint: "Free some space on the node",
-      cause,
-    });
-  }
-  return new AppError("io", `${what}: ${text}`, {
-    hint: "Check the folder's owner, its permissions and the mount",
-    cause,
-  });
 }

@@ -6,6 +6,7 @@ import { openDockerEngine } from "../../agent/engines/docker_engine.ts";
 import { type DockerPolicy, POLICY_DEFAULT } from "../../agent/engines/docker_policy.ts";
 import type { Engine, EngineExit, EngineTask } from "../../agent/engines/engine.ts";
 import { BUSYBOX, type DaemonOptions, DockerDaemon } from "../support/docker_daemon.ts";
+import { mountSmallDisk } from "../support/small_disk.ts";
 import { runsOf, TaskFolder } from "../support/engine_tasks.ts";
 import { waitUntil } from "../support/wait_until.ts";
 
@@ -160,6 +161,36 @@ Deno.test("a start that waits for the daemon ends when it is stopped", async () 
     const started = rejects(engine.start(task), /Cannot reach the Docker Engine/);
     await engine.stop(task.executionId, { graceMs: 0 });
     await started;
+  });
+});
+
+Deno.test("a container whose output met a full disk has not completed, also when another agent takes it over", async (t) => {
+  await using disk = await mountSmallDisk(t.name, { sizeBytes: 64 * 1024 * 1024 });
+  if (disk === undefined) return;
+  await withDaemon({ folderIn: disk.path }, async (_daemon, open, folder) => {
+    await Deno.mkdir(`${folder.path}/in`);
+    const inputs = [{ hostPath: `${folder.path}/in`, target: "/in", isReadOnly: true }];
+    const script = (name: string) =>
+      `echo begin; until [ -e /in/${name} ]; do usleep 10000; done; echo middle; echo end`;
+    const first = open();
+    const [one, two, well] = await Promise.all(
+      ["one", "two", "well"].map((name) => shell(folder, script(name), { inputs })),
+    );
+    for (const task of [one!, two!, well!]) await first.start(task);
+    await folder.file("in/well", "");
+    assertEquals(await first.wait(well!.executionId), { kind: "exited", exitCode: 0 });
+    const fill = disk.fill();
+    await folder.file("in/one", "");
+    const exit = await first.wait(one!.executionId);
+    assertEquals(codeOf(exit), "disk_full");
+    assert(exit.kind === "failed");
+    assertMatch(exit.message, /part of its output may be lost/);
+    await first.close();
+    await Deno.remove(fill);
+    const second = open();
+    await second.list(runsOf(two!));
+    await folder.file("in/two", "");
+    assertEquals(codeOf(await second.wait(two!.executionId)), "disk_full");
   });
 });
 

@@ -10,6 +10,20 @@ interface Execution {
   readonly RunOutput?: { readonly Stdout: string; readonly ExitCode: number };
 }
 const COMPLETED = 9;
+/** The node's disk is full: it takes no work, and says so. */
+const FULL = 507;
+
+/** Submits one, which must be taken. */
+export async function submitJob(node: NodeProcess, job: unknown): Promise<string> {
+  const answer = await fetch(`${node.url}/api/v1/orchestrator/jobs`, {
+    method: "PUT",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ Job: job }),
+  });
+  const text = await answer.text();
+  assert.equal(answer.status, 200, text);
+  return JSON.parse(text).JobID;
+}
 
 /** Submits until the connection breaks; what was acknowledged is noted at once. */
 export async function submitSome(
@@ -36,16 +50,20 @@ export async function submitSome(
     }
     const text = await answer.text().catch(() => "");
     if (text === "") return;
+    if (answer.status === FULL) {
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      continue;
+    }
     assert.equal(answer.status, 200, text);
     acknowledged.set(JSON.parse(text).JobID, count);
   }
 }
 
-/** Every partition of the job has one accepted result, with its output whole. */
+/** Every partition of the job has one accepted result, with its output whole. Answers how many attempts it took. */
 export async function checkJob(
   node: NodeProcess,
   { id, count }: { id: string; count: number },
-): Promise<void> {
+): Promise<number> {
   const url = `${node.url}/api/v1/orchestrator/jobs/${id}`;
   const { Job } = await waitUntil(`job ${id} ends`, async () => {
     const answer = await (await fetch(`${url}?wait=terminal&wait_ms=5000`)).json();
@@ -62,4 +80,5 @@ export async function checkJob(
   for (const { ID, RunOutput } of accepted) {
     assert.equal(RunOutput?.Stdout, "begin\nend\n", `output of ${ID}`);
   }
+  return Items.length;
 }
