@@ -17,7 +17,7 @@ Deno.test("the command line, by hand", async (t) => {
     return join(folder, name);
   };
   const hello = await moduleOf("hello.wasm", printing("hello\n"));
-  const slow = await moduleOf("slow.wasm", command("(call $sleep (i64.const 600))"));
+  const slow = await moduleOf("slow.wasm", command("(call $sleep (i64.const 4000))"));
 
   await t.step("a name that looks like a job's ID hides no job", async () => {
     const { stdout: id } = await run("wasm", "run", hello, "--id-only");
