@@ -41,6 +41,8 @@ export interface ServeConfig {
   readonly gpuCount?: number;
   /** Indexes and UUIDs, with `!` before those that jobs may not use; empty: all. */
   readonly gpuDevices: readonly string[];
+  /** Difference of priority from which executions make way; absent: never. */
+  readonly preemptDifference?: number;
   /** What a task gets that does not ask. */
   readonly defaults: Partial<Resources>;
   /** The most that one task gets on this node. */
@@ -151,6 +153,7 @@ export async function resolveServe(settings: Settings): Promise<ServeConfig> {
     diskBytes: await settings.get("disk"),
     gpuCount: await settings.get("gpu"),
     gpuDevices: await settings.need("gpu_devices"),
+    preemptDifference: await settings.get("preempt"),
     defaults: {
       cpuMillis: await settings.get("default_cpu"),
       memoryBytes: await settings.get("default_memory"),

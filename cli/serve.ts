@@ -88,6 +88,7 @@ async function startNode(
     self,
     refuses,
     retention: config.retention,
+    ...(config.preemptDifference !== undefined && { preemption: { difference: config.preemptDifference } }),
   });
   started.defer(() => orchestrator.close());
   const agent = await startAgent({

@@ -146,6 +146,17 @@ export const SETTINGS = {
     placeholder: "N",
     read: last(orMust(parseCount, "a whole number")),
   }),
+  preempt: setting({
+    summary: "Stop executions, and place them anew, for jobs whose priority is higher by so much; off: never",
+    placeholder: "N",
+    initial: () => "off",
+    read: last((text) => {
+      if (text === "off") return undefined;
+      const difference = /^\d{1,7}$/.test(text) ? Number(text) : 0;
+      if (difference >= 1) return difference;
+      throw new AppError("invalid", "must be a whole number >= 1, or off");
+    }),
+  }),
   max_task_cpu: setting({
     summary: "The most cores that one task gets on this node",
     placeholder: "CORES",

@@ -12,6 +12,7 @@ import type { PeerId } from "../shared/wire/messages.ts";
 import { composeOrchestrator } from "./flow/compose.ts";
 import type { Retention } from "./flow/retain.ts";
 import type { Desk } from "./flow/desk.ts";
+import type { PreemptionPolicy } from "./flow/preempt.ts";
 import { openContents } from "./store/contents.ts";
 import { createApp } from "./http/app.ts";
 import { formatConfig, type NodeConfig } from "./http/config.ts";
@@ -30,6 +31,8 @@ export interface OrchestratorOptions {
   readonly refuses: () => AppError | undefined;
   /** Which ended jobs are kept; as in `LIMITS` unless given. */
   readonly retention?: Retention;
+  /** Whether executions make way for those of higher priority; absent: never. */
+  readonly preemption?: PreemptionPolicy;
   /** A bug was found: the process should end. */
   readonly onBug: (error: unknown) => void;
 }
@@ -51,7 +54,7 @@ function storeIn(folder: string): DatabaseOptions {
 
 /** Opens the store, starts to listen and runs the stages. */
 export function startOrchestrator(options: OrchestratorOptions): RunningOrchestrator {
-  const { folder, self, bus, clock, ids, log, refuses, retention, onBug } = options;
+  const { folder, self, bus, clock, ids, log, refuses, retention, preemption, onBug } = options;
   Deno.mkdirSync(folder, { recursive: true, mode: 0o750 });
   const database = Database.open(storeIn(folder));
   const running = new Map<string, Supervised>();
@@ -63,6 +66,7 @@ export function startOrchestrator(options: OrchestratorOptions): RunningOrchestr
     ids,
     refuses,
     retention,
+    preemption,
     contents: openContents(`${folder}/contents`),
     onDamaged: (error, about) => log.error("A stored record is damaged and set aside", { about, error }),
     nudge: (stage) => running.get(stage)?.nudge(),

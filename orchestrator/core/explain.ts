@@ -204,6 +204,10 @@ const SCORE_WORDS: Readonly<Record<string, (score: number) => string | undefined
       others === 1 ? "was" : "were"
     } there`;
   },
+  made_room: (count) =>
+    count === 0
+      ? "room was on its way there"
+      : `${count} ${count === 1 ? "execution" : "executions"} of lower priority made room`,
   packing: (score) => `with it ${percent(score)} of the node was in use`,
 };
 

@@ -6,7 +6,7 @@
  */
 import type { Explanation } from "../../shared/model/execution.ts";
 import type { ExecutionId, NodeId } from "../../shared/model/ids.ts";
-import { add, type Resources } from "../../shared/model/resources.ts";
+import { add, NO_RESOURCES, type Resources } from "../../shared/model/resources.ts";
 import { type Need, rejection } from "./filters.ts";
 import { Heap } from "./heap.ts";
 import { heldForOthers, type NodeView } from "./node.ts";
@@ -45,6 +45,8 @@ export interface PlaceInput {
   readonly nodes: readonly NodeView[];
   /** Live executions of the job by node. */
   readonly sameJob: ReadonlyMap<NodeId, number>;
+  /** Room that is being made for others that go first. */
+  readonly reserved?: ReadonlyMap<NodeId, Resources>;
 }
 
 /** A slot with its node, and why that one. */
@@ -126,7 +128,7 @@ function sift(
 ) {
   const fitting: Fit[] = [];
   const byKey = new Map<string, Group>();
-  const { need, nodes, spread, sameJob } = input;
+  const { need, nodes, spread, sameJob, reserved } = input;
   for (const view of nodes) {
     const { facts } = view.node;
     const no = rejection(need, view);
@@ -146,7 +148,7 @@ function sift(
       capacity: facts.capacity,
       queueCapacity: facts.queueCapacity,
       labels: facts.labels,
-      used: add(view.allocated, heldForOthers(view)),
+      used: add(add(view.allocated, heldForOthers(view)), reserved?.get(facts.id) ?? NO_RESOURCES),
       waitingCount: view.waitingCount,
       waitingMax: view.waitingMax,
       sameJobCount: sameJob.get(facts.id) ?? 0,

@@ -1,6 +1,6 @@
 /** Slots that name their node: jobs with one execution for each node. A slot whose node has no room waits for it. */
 import type { NodeId } from "../../shared/model/ids.ts";
-import { add } from "../../shared/model/resources.ts";
+import { add, NO_RESOURCES, type Resources } from "../../shared/model/resources.ts";
 import { type Need, rejection } from "./filters.ts";
 import { heldForOthers, type NodeView } from "./node.ts";
 import type { Placement, PlaceResult, Slot } from "./place.ts";
@@ -17,6 +17,8 @@ export interface PlacePinnedInput {
   /** More are not placed, whatever room there is. */
   readonly placementsMax?: number;
   readonly nodesKnown: number;
+  /** Room that is being made for others that go first. */
+  readonly reserved?: ReadonlyMap<NodeId, Resources>;
   readonly find: (id: NodeId) => NodeView | undefined;
 }
 
@@ -47,7 +49,7 @@ export function matching(
 
 /** Places what fits on its node. Cost: one look at each slot's node. */
 export function placePinned(
-  { need, slots, nextPartition, placementsMax = Infinity, nodesKnown, find }: PlacePinnedInput,
+  { need, slots, nextPartition, placementsMax = Infinity, nodesKnown, reserved, find }: PlacePinnedInput,
 ): PlacePinnedResult {
   let next = nextPartition;
   const placements: Placement[] = [];
@@ -63,7 +65,7 @@ export function placePinned(
     const { nodeId } = slot;
     const view = find(nodeId);
     const reason = view === undefined ? "is not known any more" : rejection(need, view)?.reason;
-    const candidate = view && candidateOf(view);
+    const candidate = view && candidateOf(view, reserved?.get(nodeId));
     if (reason === undefined && hasRoomAtAll(need, candidate!)) {
       const explanation = { nodesKnown, nodesFit: 1, rejectedBy: {}, scores: scores(need, candidate!) };
       const isNew = slot.partition >= nextPartition;
@@ -81,13 +83,13 @@ export function placePinned(
   return { placements, waitsFor, beyondCount, refusal };
 }
 
-function candidateOf(view: NodeView) {
+function candidateOf(view: NodeView, reserved = NO_RESOURCES) {
   const { facts } = view.node;
   return {
     capacity: facts.capacity,
     queueCapacity: facts.queueCapacity,
     labels: facts.labels,
-    used: add(view.allocated, heldForOthers(view)),
+    used: add(add(view.allocated, heldForOthers(view)), reserved),
     sameJobCount: 0,
     waitingCount: view.waitingCount,
     ...(view.waitingMax !== undefined && { waitingMax: view.waitingMax }),

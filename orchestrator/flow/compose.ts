@@ -30,6 +30,7 @@ import { Observe } from "./observe.ts";
 import { planSubmission } from "./plan.ts";
 import { prune } from "./prune.ts";
 import { listResult, readLogs, readResult } from "./relay_logs.ts";
+import type { PreemptionPolicy } from "./preempt.ts";
 import { Retain, type Retention } from "./retain.ts";
 import { Schedule } from "./schedule.ts";
 import { stopJob } from "./stop.ts";
@@ -52,6 +53,8 @@ export interface OrchestratorPorts {
   readonly onDamaged?: TellDamaged;
   /** Which ended jobs are kept; as in `LIMITS` unless given. */
   readonly retention?: Retention;
+  /** Whether executions make way for those of higher priority; absent: never. */
+  readonly preemption?: PreemptionPolicy;
   /** Asks for a tick of the named stage. */
   readonly nudge: (stage: string) => void;
 }
@@ -70,7 +73,10 @@ export interface ComposedOrchestrator {
 /** Nothing runs until the stages are ticked. */
 export function composeOrchestrator(ports: OrchestratorPorts): ComposedOrchestrator {
   const { database, bus, clock, ids, contents, self, nudge } = ports;
-  const store = new Store({ database, clock, ids, onDamaged: ports.onDamaged });
+  const { preemption } = ports;
+  const store = new Store({
+    ...{ database, clock, ids, onDamaged: ports.onDamaged, hasPreemption: preemption !== undefined },
+  });
   const nudgeTurn = () => nudge("turn");
   const deadlines = new Deadlines({ database, lifetime: store.lifetime, clock, nudge: () => nudge("sweep") });
   const outbox = new Outbox({ database, clock, process: ids.uuid(), damaged: store.damaged });
@@ -114,7 +120,9 @@ export function composeOrchestrator(ports: OrchestratorPorts): ComposedOrchestra
     nudge: nudgeTurn,
     refuses: ports.refuses,
   });
-  const schedule = new Schedule({ store, deadlines, send: (peer, message) => sync.send(peer, message) });
+  const schedule = new Schedule({
+    ...{ store, deadlines, send: (peer, message) => sync.send(peer, message), preemption },
+  });
   const drainNodes = new DrainNodes({ store, deadlines, send: (peer, message) => sync.send(peer, message) });
   const sweep = new Sweep({ store, deadlines, nudgeSchedule: nudgeTurn });
   const retain = new Retain({

@@ -59,6 +59,8 @@ export class Enact {
       attempt: slot.attempt,
       previousId: slot.previousId,
       resources: job.spec.task.resources,
+      ...(job.spec.priority !== 0 && { priority: job.spec.priority }),
+      ...((isPerNode(job.spec.type) || job.spec.retry.lostAttempts === 0) && { staysPut: true }),
       ...(hostPorts.length > 0 && { hostPorts }),
       explanation,
       desired: "run",
@@ -90,6 +92,7 @@ export class Enact {
     const stopped = stepExecution(execution, { kind: "stop_wanted", message, moving }, store.nowMs());
     if (stopped === execution) return;
     store.executions.update(stopped);
+    store.projection.follow(execution, stopped);
     store.record(jobRow, events.executionStopped(message), {
       executionId: id,
       jobVersion: execution.jobVersion,

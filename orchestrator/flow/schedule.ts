@@ -18,6 +18,8 @@ import { type QuotaRoom, quotaRoom } from "../core/quota.ts";
 import { type Refusal, STARTS_BY_ITSELF } from "../core/refusal.ts";
 import { jobAt, type JobRow } from "../store/jobs.ts";
 import { type GroupKey, groupKey, quotaKey, type Waiter, type Wakes } from "../store/waiting.ts";
+import type { Claim } from "../store/claims.ts";
+import { Preempt, type Preempted, type PreemptionPolicy } from "./preempt.ts";
 import { Enact, type EnactOptions } from "./enact.ts";
 import { beginWait } from "./job_deadlines.ts";
 import { type Having, having, planOf } from "./look.ts";
@@ -28,6 +30,8 @@ interface Case extends Having {
   readonly jobRow: JobRow;
   readonly waiter: Waiter;
   readonly plan: Plan;
+  /** Room that was being made for it. */
+  readonly had: readonly Claim[];
 }
 
 /** Why what is left of a job waits. */
@@ -37,14 +41,23 @@ interface Wait {
   readonly isAtWork: boolean;
 }
 
+/** What scheduling works on. */
+export interface ScheduleOptions extends EnactOptions {
+  /** Absent: nobody makes way for others. */
+  readonly preemption?: PreemptionPolicy;
+}
+
 /** Plans and places. */
 export class Schedule {
-  readonly #options: EnactOptions;
+  readonly #options: ScheduleOptions;
   readonly #enact: Enact;
+  readonly #preempt: Preempt | undefined;
 
-  constructor(options: EnactOptions) {
+  constructor(options: ScheduleOptions) {
+    const { store, preemption } = options;
     this.#options = options;
     this.#enact = new Enact(options);
+    this.#preempt = preemption && new Preempt({ store, enact: this.#enact, policy: preemption });
   }
 
   /** Works on a bounded number of evaluations; answers whether more are due. */
@@ -79,6 +92,18 @@ export class Schedule {
 
   /** Answers how many executions it placed. */
   #evaluate(waiter: Waiter, placementsMax: number): number {
+    const { store } = this.#options;
+    const had = store.claims.take(waiter.jobRow);
+    const placedCount = this.#evaluateWith(waiter, { placementsMax, had });
+    // What it does not claim any more is there for others.
+    if (had.length > 0 && !store.claims.has(waiter.jobRow)) store.waiting.nodesChanged();
+    return placedCount;
+  }
+
+  #evaluateWith(
+    waiter: Waiter,
+    { placementsMax, had }: { placementsMax: number; had: readonly Claim[] },
+  ): number {
     const { store, deadlines } = this.#options;
     let jobRow = store.jobs.get(waiter.jobRow);
     const { id, spec, version } = jobRow.job;
@@ -95,7 +120,7 @@ export class Schedule {
     }
     deadlines.clear(id, "again");
     if (plan.againInMs !== undefined) deadlines.set(id, "again", plan.againInMs);
-    const one = { jobRow, waiter, plan, ...has };
+    const one = { jobRow, waiter, plan, had, ...has };
     if (plan.slots.length === 0) {
       this.#rest(one, new Set());
       return 0;
@@ -127,13 +152,17 @@ export class Schedule {
       return 0;
     }
     const bounded = plan.slots.slice(0, Math.min(placementsMax, quota.count, this.#turnMax(one)));
-    const { placements, refusal } = place({
+    const found = place({
       need: needOf(spec, jobRow.job.image),
       spread: spec.spread,
       slots: bounded,
       nodes: store.projection.nodes,
       sameJob: countByNode(open),
+      reserved: store.claims.reservedFor(waiter),
     });
+    const { placements, refusal, againInMs }: Preempted =
+      this.#preempt?.makeRoom({ jobRow, waiter, slots: bounded, found, had: one.had }) ?? found;
+    if (againInMs !== undefined) this.#options.deadlines.set(jobRow.job.id, "again", againInMs);
     this.#enact.place(jobRow, placements);
     if (hasReplaced(jobRow, placements)) return placements.length;
     const isAtWork = placements.length > 0 || hasLive(open);
@@ -171,6 +200,7 @@ export class Schedule {
       slots: plan.slots as (Slot & { nodeId: NodeId })[],
       nextPartition,
       placementsMax: Math.min(placementsMax, quota.count),
+      reserved: this.#options.store.claims.reservedFor(one.waiter),
       nodesKnown: projection.nodes.length,
       find: (id) => projection.find(id),
     });

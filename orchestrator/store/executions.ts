@@ -215,6 +215,13 @@ export class Executions {
     ).flatMap((row) => this.#read(row)?.execution ?? []);
   }
 
+  /** Every live execution; damaged ones are left out. */
+  allLive(): readonly Execution[] {
+    return this.#database.all(
+      `SELECT id, job_row, body FROM executions INDEXED BY executions_live WHERE ${LIVE} ORDER BY row`,
+    ).flatMap((row) => this.#read(row)?.execution ?? []);
+  }
+
   /** How many executions of a job are live, in all its versions, and how many of a version ended without a result. */
   countsOf(jobRow: number, jobVersion: number): { live: number; unsuccessful: number } {
     const live =

@@ -7,16 +7,23 @@ import type { NodeId } from "../../shared/model/ids.ts";
 import type { Node } from "../../shared/model/node.ts";
 import { add, type Resources, subtract } from "../../shared/model/resources.ts";
 import { Accounts } from "./accounts.ts";
+import { Occupants } from "./occupants.ts";
 import { type NodeView, NOTHING_PLACED, type Placed } from "../core/node.ts";
 
 /** Nodes and what is placed on them, sorted by id. */
 export class Projection {
   readonly accounts = new Accounts();
+  readonly occupants: Occupants;
   #ids: NodeId[] = [];
   #views: NodeView[] = [];
   readonly #index = new Map<NodeId, number>();
   readonly #draining = new Set<NodeId>();
   #isDrainDue = false;
+
+  /** `hasPreemption`: who is on which node is kept too. */
+  constructor({ hasPreemption = false }: { hasPreemption?: boolean } = {}) {
+    this.occupants = new Occupants({ isKept: hasPreemption });
+  }
 
   rebuild(
     nodes: readonly Node[],
@@ -110,6 +117,7 @@ export class Projection {
   follow(before: Execution | undefined, after: Execution): void {
     const { nodeId, resources, hostPorts, phase } = after;
     this.accounts.follow(before, after);
+    this.occupants.follow(after);
     if (this.#draining.size > 0) this.#isDrainDue = true;
     const index = this.#index.get(nodeId);
     if (index === undefined) return;

@@ -7,6 +7,7 @@ import { appendEvent } from "../../shared/ledger/ledger.ts";
 import type { HistoryEvent } from "../../shared/model/history.ts";
 import { type IdSource, type JobId, newEvaluationId } from "../../shared/model/ids.ts";
 import type { Trigger } from "../../shared/model/evaluation.ts";
+import { Claims } from "./claims.ts";
 import { dominantShare } from "../../shared/model/resources.ts";
 import { EndedJobs } from "./ended_jobs.ts";
 import { EndlessJobs } from "./endless_jobs.ts";
@@ -32,7 +33,8 @@ export class Store {
   readonly nodes: Nodes;
   readonly ended: EndedJobs;
   readonly endless: EndlessJobs;
-  readonly projection = new Projection();
+  readonly projection: Projection;
+  readonly claims = new Claims();
   readonly namespaces: Namespaces;
   /** What namespaces hold of the whole, by their weights. */
   readonly shares: Shares;
@@ -45,7 +47,10 @@ export class Store {
     ids: IdSource;
     /** A record cannot be read and was set aside. */
     onDamaged?: TellDamaged;
+    /** Executions may have to make way for others. */
+    hasPreemption?: boolean;
   }) {
+    this.projection = new Projection(options);
     this.damaged = new Damaged(options.onDamaged);
     this.database = options.database;
     this.clock = options.clock;
@@ -72,6 +77,8 @@ export class Store {
     this.jobs.forgetSpecs();
     this.namespaces.rebuild();
     this.projection.rebuild(this.nodes.all(), this.executions.placed(), this.executions.heldByNamespace());
+    this.projection.occupants.rebuild(() => this.executions.allLive());
+    this.claims.clear();
     this.waiting.clear();
     for (const { jobRow, status, priority, namespace } of this.evaluations.all()) {
       const waiter = { jobRow, priority, namespace };

@@ -91,6 +91,10 @@ export const Execution = z.object({
   desiredMessage: z.string().optional(),
   /** It should stop because its home wants it elsewhere. */
   moving: Moving.optional(),
+  /** Of its job when it was placed. Absent: 0. */
+  priority: z.number().int().optional(),
+  /** It is not stopped for others' sake: its job is for that node, or must never run anything twice. */
+  staysPut: z.boolean().optional(),
   phase: ExecutionPhase,
   /** Highest report applied; 0 before the first. */
   reportRevision: z.number().int().nonnegative(),

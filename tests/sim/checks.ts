@@ -38,6 +38,7 @@ export class Checks {
   #violation: Violation | undefined;
   readonly #touchedExecutions = new Set<string>();
   readonly #touchedJobs = new Set<number>();
+  readonly #preempted = new Set<string>();
   readonly #ends = new Map<string, End>();
   readonly #jobEnds = new Map<string, string>();
   /** Executions that their home gave up at some time. */
@@ -48,10 +49,16 @@ export class Checks {
   readonly #forgotten = new Set<string>();
   readonly #acked = new Map<string, Wish>();
   startCount = 0;
+  /** Undefined: nobody makes way for others. */
+  preemptDifference: number | undefined;
 
   constructor(options: { timeline: Timeline; nodes: () => readonly SimNode[] }) {
     this.#timeline = options.timeline;
     this.#nodes = options.nodes;
+  }
+
+  get preemptedCount(): number {
+    return this.#preempted.size;
   }
 
   get violation(): Violation | undefined {
@@ -122,6 +129,7 @@ export class Checks {
       `home: ${id.slice(0, 10)} p${execution.partition} ${phase} (wants ${execution.desired})`,
     );
     if (phase === "lost") this.everLost.add(id);
+    if (execution.moving === "preemption") this.#checkPreempted(jobRow, execution);
     // Just placed.
     if (execution.revision === 1) {
       this.#checkQuota(execution.namespace);
@@ -153,6 +161,23 @@ export class Checks {
     }
     this.that(execution.createdAtMs > 0 && execution.modifiedAtMs > 0, "every state has an age", () => id);
     if (end === undefined) this.#checkPartition(jobRow, execution);
+  }
+
+  #checkPreempted(jobRow: number, { id, desiredMessage = "", priority = 0, jobVersion }: Execution): void {
+    if (this.#preempted.has(id)) return;
+    this.#preempted.add(id);
+    const by = Number(/of priority (\d+) needs its room/.exec(desiredMessage)?.[1]);
+    this.that(
+      by - priority >= (this.preemptDifference ?? Infinity),
+      "only what is lower in priority makes way",
+      () => `${id} of ${priority}: ${desiredMessage}`,
+    );
+    const { type, retry } = this.#home!.store.jobs.findVersion(jobRow, jobVersion)!;
+    this.that(
+      !isPerNode(type) && retry.lostAttempts > 0,
+      "only what may be placed anew makes way",
+      () => `${id} of ${type}`,
+    );
   }
 
   /** Whenever something is placed; what was given up may have come back beyond it. */
@@ -195,9 +220,12 @@ export class Checks {
       { length: isEndless(spec.type) ? jobVersion : 1 },
       (_, at) => store.jobs.findVersion(jobRow, jobVersion - at)!.count,
     );
-    const partitionsMax = isPerNode(spec.type) ? this.#nodes().length : Math.max(...counts);
+    const [is, max] = isPerNode(spec.type)
+      // Numbers may be left out: a version goes on with what it takes over.
+      ? [this.#partitionCount(jobRow, jobVersion), this.#nodes().length]
+      : [partition + 1, Math.max(...counts)];
     if (isEndless(spec.type)) this.#checkPlaces(jobRow);
-    this.that(partition < partitionsMax, "never more partitions than asked", () => `${id}: ${partition}`);
+    this.that(is <= max, "never more partitions than asked", () => `${id}: ${is} of ${max}`);
     const live = rows.filter((row) => isLive(row.phase) && !this.everLost.has(row.id));
     this.that(
       live.length <= 1,
@@ -236,6 +264,12 @@ export class Checks {
       "no count is ever exceeded",
       () => `${job.id} has ${wanted} of ${job.spec.count}`,
     );
+  }
+
+  #partitionCount(jobRow: number, jobVersion: number): number {
+    const { database } = this.#home!.store;
+    const sql = "SELECT count(DISTINCT partition) AS n FROM executions WHERE job_row = ? AND job_version = ?";
+    return Number(database.get(sql, jobRow, jobVersion)!.n);
   }
 
   #checkJob(row: number, job: Job): void {

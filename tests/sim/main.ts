@@ -18,11 +18,12 @@ async function main(): Promise<number> {
   const from = Number(only ?? option("from") ?? 1);
   const count = only === undefined ? Number(option("seeds") ?? 300) : 1;
   const startedAtMs = performance.now();
-  let [simulatedMs, starts, failed] = [0, 0, 0];
+  let [simulatedMs, starts, preempted, failed] = [0, 0, 0, 0];
   for (let seed = from; seed < from + count; seed++) {
     const report = await runSeed({ seed, bug, ...(isTraced && { onLine: (line) => console.log(line) }) });
     simulatedMs += report.simulatedMs;
     starts += report.startCount;
+    preempted += report.preemptedCount;
     if (report.violation === undefined) continue;
     failed++;
     if (count === 1 || failed <= Number(option("show") ?? 3)) console.log(describeFailure(report));
@@ -32,7 +33,7 @@ async function main(): Promise<number> {
   }
   const realMs = performance.now() - startedAtMs;
   console.log(
-    `${count} seeds, ${failed} failed; ${starts} tasks started; ${
+    `${count} seeds, ${failed} failed; ${starts} tasks started, ${preempted} executions preempted; ${
       (realMs / count).toFixed(0)
     } ms a seed, simulated time runs ${Math.round(simulatedMs / realMs)} times as fast as real time`,
   );

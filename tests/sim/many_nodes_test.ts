@@ -1,6 +1,8 @@
 /** Many nodes and namespaces, by simulation: what runs comes to the weights, and a crowd keeps nobody waiting. */
 import assert from "node:assert/strict";
 import type { NodeId } from "../../shared/model/ids.ts";
+import type { PreemptionPolicy } from "../../orchestrator/flow/preempt.ts";
+import type { JobType } from "../../shared/model/job.ts";
 import { aSpec, aTask, someFacts, someResources } from "../support/builders.ts";
 import { Checks } from "./checks.ts";
 import { Dice } from "./dice.ts";
@@ -14,13 +16,20 @@ const CORES = 4;
 const TASK_MS = 20_000;
 
 /** A world without faults. */
-function aFleet({ nodeCount, queueRatio }: { nodeCount: number; queueRatio: number }) {
+function aFleet(
+  { nodeCount, queueRatio, preemption }: {
+    nodeCount: number;
+    queueRatio: number;
+    preemption?: PreemptionPolicy;
+  },
+) {
   const timeline = new Timeline();
   const dice = new Dice(7);
   const nodes: SimNode[] = [];
   const checks = new Checks({ timeline, nodes: () => nodes });
   const network = new Network({ timeline, dice: dice.fork() });
-  const home = new SimHome({ timeline, network, checks, dice: dice.fork(), bug: undefined });
+  const home = new SimHome({ timeline, network, checks, dice: dice.fork(), bug: undefined, preemption });
+  checks.preemptDifference = preemption?.difference;
   const capacity = {
     ...someResources({ cpuMillis: CORES * 1000, memoryBytes: 2 ** 34 }),
     diskBytes: 2 ** 34,
@@ -42,10 +51,14 @@ function aFleet({ nodeCount, queueRatio }: { nodeCount: number; queueRatio: numb
   };
   return {
     ...{ home, go, nowMs: () => timeline.nowMs },
-    async submit(namespace: string, { count, priority = 0 }: { count: number; priority?: number }) {
+    async submit(
+      namespace: string,
+      { count, priority = 0, type = "batch" }: { count: number; priority?: number; type?: JobType },
+    ) {
       const answer = home.program!.desk.submit({
         spec: aSpec({
           namespace,
+          type,
           count,
           priority,
           task: aTask({
@@ -58,9 +71,9 @@ function aFleet({ nodeCount, queueRatio }: { nodeCount: number; queueRatio: numb
                     exitCodes: [0],
                     startFails: 0,
                     traps: 0,
-                    hangs: 0,
+                    hangs: type === "service" ? 1 : 0,
                   },
-                  ...{ isStubborn: false, startMs: 1 },
+                  ...{ isStubborn: false, startMs: 1, checksFail: 0 },
                 },
               },
             },
@@ -75,6 +88,8 @@ function aFleet({ nodeCount, queueRatio }: { nodeCount: number; queueRatio: numb
       while (!isAnswered) await go(100);
       return await answer;
     },
+    nodeIds: nodes.map(({ id }) => id),
+    preemptedCount: () => checks.preemptedCount,
     /** Tasks that run, by namespace. */
     running: () => {
       const { store } = home.program!;
@@ -120,6 +135,48 @@ for (const queueRatio of [0, 4]) {
     }
     const share = sums.heavy! / (sums.heavy! + sums.crowd!);
     assert.ok(Math.abs(share - 2 / 3) < 0.05, `heavy has ${share} of what runs`);
+    await fleet.close();
+  });
+}
+
+Deno.test("nodes of a fleet are drained while a service keeps all but one of its executions, and batch work ends", async () => {
+  const fleet = aFleet({ nodeCount: NODES, queueRatio: 1 });
+  await fleet.go(30_000);
+  await fleet.submit("web", { count: 20, type: "service" });
+  const { jobId } = await fleet.submit("crowd", { count: 60 });
+  await fleet.go(60_000);
+  assert.equal(fleet.running().web, 20);
+  const { desk } = fleet.home.program!;
+  const drained = fleet.nodeIds.slice(0, 4);
+  for (const id of drained) await desk.drain(id, { kind: "drain", deadlineMs: 3_600_000, reason: "upkeep" });
+  let least = Infinity;
+  const isEmpty = () => drained.every((id) => desk.queries.getNode(id).drain?.emptyAtMs !== undefined);
+  for (let look = 0; look < 3_000 && !isEmpty(); look++) {
+    await fleet.go(100);
+    least = Math.min(least, fleet.running().web ?? 0);
+  }
+  assert.ok(isEmpty(), "long before the deadline");
+  assert.ok(least >= 19, `${least} of 20 ran`);
+  await fleet.go(5_000);
+  assert.equal(fleet.running().web, 20);
+  await fleet.go(3 * TASK_MS);
+  assert.equal(desk.queries.getJob(jobId).phase, "completed");
+  await fleet.close();
+});
+
+for (const queueRatio of [0, 4]) {
+  Deno.test(`urgent work starts on a full fleet by stopping no more than it needs, with queues of ${queueRatio} times its room`, async () => {
+    const fleet = aFleet({ nodeCount: NODES, queueRatio, preemption: { difference: 10 } });
+    await fleet.go(2_000);
+    const { jobId } = await fleet.submit("crowd", { count: 300 });
+    await fleet.go(30_000);
+    assert.equal(fleet.running().crowd, NODES * CORES);
+    await fleet.submit("urgent", { count: 10, priority: 50 });
+    await fleet.go(3_000);
+    assert.equal(fleet.running().urgent, 10);
+    assert.ok(fleet.preemptedCount() <= 10, `${fleet.preemptedCount()} were stopped`);
+    await fleet.go(12 * TASK_MS);
+    assert.equal(fleet.home.program!.desk.queries.getJob(jobId).phase, "completed");
     await fleet.close();
   });
 }

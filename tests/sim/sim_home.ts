@@ -1,6 +1,7 @@
 /** The simulated machine of the orchestrator. */
 import { type ComposedOrchestrator, composeOrchestrator } from "../../orchestrator/flow/compose.ts";
 import { APPLICATION_ID, MIGRATIONS } from "../../orchestrator/store/migrations.ts";
+import type { PreemptionPolicy } from "../../orchestrator/flow/preempt.ts";
 import { AppError } from "../../shared/errors.ts";
 import { isLive } from "../../shared/model/execution.ts";
 import { seededIds } from "../../shared/random.ts";
@@ -20,6 +21,7 @@ export interface SimHomeOptions {
   readonly dice: Dice;
   readonly checks: Checks;
   readonly bug: Bug | undefined;
+  readonly preemption?: PreemptionPolicy;
 }
 
 export class SimHome {
@@ -37,7 +39,7 @@ export class SimHome {
 
   start(): void {
     if (this.life !== undefined) return;
-    const { timeline, network, dice, checks, bug } = this.#options;
+    const { timeline, network, dice, checks, bug, preemption } = this.#options;
     timeline.trace(`${HUB} starts`);
     const life = new Life({
       ...{ name: HUB, timeline, dice: dice.fork() },
@@ -68,6 +70,7 @@ export class SimHome {
           ? new AppError("disk_full", "Cannot take the job: the disk is full")
           : undefined,
       nudge: (stage) => life.nudge(stage),
+      ...(preemption && { preemption }),
     });
     this.program = program;
     if (bug !== undefined) plant(bug, program);

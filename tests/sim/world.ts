@@ -26,6 +26,7 @@ export interface RunReport {
   readonly simulatedMs: number;
   readonly jobCount: number;
   readonly startCount: number;
+  readonly preemptedCount: number;
   readonly violation?: Violation;
   readonly tail: readonly string[];
 }
@@ -45,7 +46,12 @@ export async function runSeed({ seed, bug, onLine }: RunOptions): Promise<RunRep
   const nodes: SimNode[] = [];
   const checks = new Checks({ timeline, nodes: () => nodes });
   const network = new Network({ timeline, dice: dice.fork() });
-  const home = new SimHome({ timeline, network, checks, dice: dice.fork(), bug });
+  const difference = dice.pick([undefined, undefined, 1, 10, 40] as const);
+  const home = new SimHome({
+    ...{ timeline, network, checks, dice: dice.fork(), bug },
+    ...(difference !== undefined && { preemption: { difference } }),
+  });
+  checks.preemptDifference = difference;
   const nodeCount = dice.whole(1, 4);
   for (let number = 0; number < nodeCount; number++) {
     nodes.push(
@@ -64,8 +70,10 @@ export async function runSeed({ seed, bug, onLine }: RunOptions): Promise<RunRep
     // Long enough that nodes are given up and come back.
     const isLong = dice.chance(0.4);
     const faultsMs = (isLong ? dice.spread(20, 60) : dice.spread(0.5, 15)) * MINUTE_MS;
+    // Who makes way for others must be in their way.
+    const isCrowded = difference !== undefined && dice.chance(0.7);
     const faults = new Faults({ timeline, network, home, nodes, users, dice: dice.fork(), isLong });
-    planWork({ timeline, users, dice: dice.fork(), nodeCount, isLong, durationMs: faultsMs });
+    planWork({ timeline, users, dice: dice.fork(), nodeCount, isLong, isCrowded, durationMs: faultsMs });
     home.start();
     if (dice.chance(0.5)) {
       for (const name of NAMESPACES) {
@@ -111,6 +119,7 @@ export async function runSeed({ seed, bug, onLine }: RunOptions): Promise<RunRep
     simulatedMs: timeline.nowMs,
     jobCount: users.wishes.length,
     startCount: checks.startCount,
+    preemptedCount: checks.preemptedCount,
     violation: checks.violation,
     tail: timeline.tail,
   };
@@ -139,16 +148,17 @@ function drawFacts(dice: Dice, number: number) {
 }
 
 function planWork(
-  { timeline, users, dice, nodeCount, isLong, durationMs }: {
+  { timeline, users, dice, nodeCount, isLong, isCrowded, durationMs }: {
     timeline: Timeline;
     users: Users;
     dice: Dice;
     nodeCount: number;
     isLong: boolean;
+    isCrowded: boolean;
     durationMs: number;
   },
 ): void {
-  const jobCount = Math.round(dice.spread(2, 14));
+  const jobCount = Math.round(dice.spread(2, 14)) * (isCrowded ? 3 : 1);
   for (let number = 0; number < jobCount; number++) {
     const { spec, temper } = drawSpec(dice, { nodeCount, isLong });
     const token = dice.chance(0.85) ? `token-${number}` : undefined;

@@ -5,7 +5,7 @@ import { Deadlines } from "../../shared/ledger/deadlines.ts";
 import { NOTHING_APPLIED } from "../../shared/ledger/inbox.ts";
 import type { Message } from "../../shared/ledger/outbox.ts";
 import type { ExecutionPhase } from "../../shared/model/execution.ts";
-import type { ExecutionId, NodeId } from "../../shared/model/ids.ts";
+import type { ExecutionId, JobId, NodeId } from "../../shared/model/ids.ts";
 import type { JobSpec } from "../../shared/model/job.ts";
 import type { NodeFacts, NodeLoad } from "../../shared/model/node.ts";
 import type { Report } from "../../shared/model/report.ts";
@@ -17,6 +17,7 @@ import { explainJob, type ExplainQuery } from "../../orchestrator/flow/explain.t
 import { KeepContents } from "../../orchestrator/flow/keep_contents.ts";
 import { loseNode } from "../../orchestrator/flow/lose_node.ts";
 import { Observe } from "../../orchestrator/flow/observe.ts";
+import type { PreemptionPolicy } from "../../orchestrator/flow/preempt.ts";
 import { Schedule } from "../../orchestrator/flow/schedule.ts";
 import { stopJob } from "../../orchestrator/flow/stop.ts";
 import { Submit } from "../../orchestrator/flow/submit.ts";
@@ -34,7 +35,11 @@ const TICKS_MAX = 1_000;
 export const NODE = "n-0" as NodeId;
 
 /** The job is submitted and, when it fits the node, placed there. */
-export async function aHome(change: Partial<JobSpec> = {}, facts: NodeFacts = someFacts({ id: NODE })) {
+export async function aHome(
+  change: Partial<JobSpec> = {},
+  facts: NodeFacts = someFacts({ id: NODE }),
+  { preemption }: { preemption?: PreemptionPolicy } = {},
+) {
   const database = Database.open({
     path: ":memory:",
     migrations: MIGRATIONS,
@@ -42,7 +47,9 @@ export async function aHome(change: Partial<JobSpec> = {}, facts: NodeFacts = so
   });
   let nowMs = 0;
   const clock = { wallMs: () => 1_000 + nowMs, uptimeMs: () => nowMs, after: () => () => {} };
-  const store = new Store({ database, clock, ids: seededIds(1) });
+  const store = new Store({
+    ...{ database, clock, ids: seededIds(1), hasPreemption: preemption !== undefined },
+  });
   const deadlines = new Deadlines({ database, lifetime: store.lifetime, clock, nudge: () => {} });
   const nothing = () => {};
   const busy = new BusyNodes(store);
@@ -54,7 +61,9 @@ export async function aHome(change: Partial<JobSpec> = {}, facts: NodeFacts = so
   const keepContents = new KeepContents({ store, contents: someContents(kept) });
   const sweep = new Sweep({ store, deadlines, nudgeSchedule: nothing });
   const orders: Message[] = [];
-  const schedule = new Schedule({ store, deadlines, send: (_peer, message) => void orders.push(message) });
+  const schedule = new Schedule({
+    ...{ store, deadlines, send: (_peer, message) => void orders.push(message), preemption },
+  });
   const submit = new Submit({
     ...{ store, keepContents, deadlines, nudge: nothing },
     refuses: () => undefined,
@@ -110,6 +119,7 @@ export async function aHome(change: Partial<JobSpec> = {}, facts: NodeFacts = so
       store.projection.putNode({ ...node, connection: isConnected ? "connected" : "disconnected" });
     },
     rerun: () => rerunJob({ store, deadlines, nudgeTurn: nothing }, { id: jobId, reason: "again" }),
+    stopJob: (id: JobId) => stopJob({ store, deadlines, nudgeSchedule: nothing }, { id, reason: "enough" }),
     stop: () => stopJob({ store, deadlines, nudgeSchedule: nothing }, { id: jobId, reason: "enough" }),
     explain: (query: ExplainQuery = { limit: 10 }, id = jobId) =>
       explainJob({ store, deadlines, busy }, { id, query }),

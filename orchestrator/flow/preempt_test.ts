@@ -1,0 +1,92 @@
+import assert from "node:assert/strict";
+import { aTask, someFacts, someResources } from "../../tests/support/builders.ts";
+import { aHome, NODE } from "../../tests/support/home_fixture.ts";
+import { NO_RESOURCES } from "../../shared/model/resources.ts";
+
+const cores = (cpuMillis: number) =>
+  aTask({ resources: { ...NO_RESOURCES, cpuMillis }, publisher: undefined });
+const capacity = { ...someResources({ cpuMillis: 4000 }), diskBytes: 1 };
+const withQueue = someFacts({ id: NODE, capacity, queueCapacity: { ...NO_RESOURCES, cpuMillis: 8000 } });
+const withoutQueue = someFacts({ id: NODE, capacity });
+const preemption = { difference: 10 };
+const told = { code: "stopped", message: "told to" };
+
+Deno.test("a job of higher priority goes ahead, and what made way is placed anew at no cost of an attempt", async () => {
+  const home = await aHome({ task: cores(4000) }, withQueue, { preemption });
+  const { store } = home;
+  home.report("running");
+  const urgent = await home.submit({ name: "urgent", priority: 10, task: cores(1000) });
+  const [own] = store.executions.liveOf(store.jobs.find(urgent)!.row);
+  assert.equal(own?.nodeId, NODE, "it is in the queue already, so that nothing else gets the room");
+  assert.deepEqual(own?.explanation.scores, { made_room: 1 });
+  const victim = store.executions.find(home.executionId)!.execution;
+  assert.deepEqual([victim.desired, victim.moving], ["stop", "preemption"]);
+  assert.match(victim.desiredMessage!, /because job "urgent" of priority 10 needs its room/);
+  await home.submit({ priority: 10, task: cores(3000) });
+  home.report("stopped", home.executionId, told);
+  const [again] = home.plan();
+  assert.equal(again?.desired, "run");
+  const successor = store.executions.find(again!.executionId)!.execution;
+  assert.deepEqual([successor.attempt, successor.previousId], [1, home.executionId]);
+  assert.equal(home.job().phase, "running");
+});
+
+Deno.test("without a setting nobody makes way; with it only what is lower by enough", async () => {
+  for (
+    const [policy, priority, isStopped] of [[undefined, 50, false], [preemption, 9, false], [
+      preemption,
+      10,
+      true,
+    ]] as const
+  ) {
+    const home = await aHome({ task: cores(4000) }, withQueue, { preemption: policy });
+    home.report("running");
+    await home.submit({ priority, task: cores(1000) });
+    const { desired } = home.store.executions.find(home.executionId)!.execution;
+    assert.equal(desired === "stop", isStopped, `${priority}`);
+  }
+});
+
+Deno.test("where nothing waits on a node, the room that is made is kept for whom it was made", async () => {
+  const home = await aHome({ count: 2, task: cores(2000) }, withoutQueue, { preemption });
+  const { store } = home;
+  const [first, second] = store.executions.liveOn(NODE).map(({ execution }) => execution.id);
+  home.report("running", first);
+  home.report("running", second);
+  const urgent = await home.submit({ priority: 20, task: cores(3000) });
+  const jobOf = () => store.jobs.find(urgent)!.job;
+  assert.match(jobOf().message!, /^2 executions of lower priority make room on n-0/);
+  home.report("stopped", first, told);
+  const small = await home.submit({ priority: 5, task: cores(500) });
+  assert.equal(store.executions.liveOf(store.jobs.find(small)!.row).length, 0, "the room is not for it");
+  assert.match(jobOf().message!, /make room/);
+  home.report("stopped", second, told);
+  home.plan();
+  assert.equal(store.executions.liveOf(store.jobs.find(urgent)!.row).length, 1);
+  assert.equal(store.executions.liveOf(store.jobs.find(small)!.row).length, 1);
+});
+
+Deno.test("room that nobody needs any more is there for others", async () => {
+  const home = await aHome({ count: 2, task: cores(2000) }, withoutQueue, { preemption });
+  const { store } = home;
+  const [first] = store.executions.liveOn(NODE).map(({ execution }) => execution.id);
+  const urgent = await home.submit({ priority: 20, task: cores(4000) });
+  home.report("stopped", first, told);
+  home.plan();
+  home.stopJob(urgent);
+  assert.deepEqual(home.plan().map(({ desired }) => desired), ["run"], "what made way is back");
+});
+
+Deno.test("the same victims are not stopped twice, nor others beside them, also after a rebuild", async () => {
+  const home = await aHome({ count: 4, task: cores(1000) }, withoutQueue, { preemption });
+  const { store } = home;
+  await home.submit({ priority: 20, task: cores(2000) });
+  const stopped = () =>
+    store.executions.liveOn(NODE).filter(({ execution }) => execution.desired === "stop").length;
+  assert.equal(stopped(), 2);
+  store.rebuild();
+  home.plan();
+  home.hello();
+  home.plan();
+  assert.equal(stopped(), 2);
+});
