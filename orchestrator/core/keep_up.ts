@@ -58,6 +58,9 @@ export function keepUp(input: ReconcileInput): Plan {
   const { slots, surplus, outdated, upCount, downCount, emptyCount, againInMs } = draft;
   const elsewhere = [...surplus, ...[...attempts.values()].flat(), ...left];
   const failure = isRolling ? failureOf(open) : undefined;
+  // Nobody knows of a daemon that is on no node whether it would do.
+  const isSeen = upCount > 0 || (input.type === "service" && input.count === 0);
+  const isGood = isSeen && downCount === 0 && emptyCount === 0 && outdated.length === 0;
   // A version that will not do goes no further.
   const room = failure === undefined && !isHalted ? Math.max(0, update.maxParallel - downCount) : 0;
   return {
@@ -67,12 +70,9 @@ export function keepUp(input: ReconcileInput): Plan {
       ...stopAll(outdated.slice(0, room), OLDER_VERSION).stops,
     ],
     ...(againInMs !== undefined && { againInMs }),
-    ...(isRolling && {
-      rollout: {
-        upCount,
-        isGood: downCount === 0 && emptyCount === 0 && outdated.length === 0,
-        ...(failure !== undefined && { failure }),
-      },
+    // One that would not do may come up after all.
+    ...((isRolling || (isHalted && isGood)) && {
+      rollout: { upCount, isGood, ...(failure !== undefined && { failure }) },
     }),
   };
 }

@@ -187,3 +187,11 @@ Deno.test("update: whatever ends in between, never is more than allowed taken do
 });
 
 const isServing = ({ phase, health }: OpenExecution): boolean => phase === "running" && health === "healthy";
+
+Deno.test("update: one that would not do and is up after all is good; a daemon on no node is not yet", () => {
+  const halted = { isRolling: false, isHalted: true };
+  assert.deepEqual(rolling({ ...halted, open: [up(0), up(1), up(2)] }).rollout, { upCount: 3, isGood: true });
+  assert.equal(rolling({ ...halted, open: [up(0), up(1)] }).rollout, undefined);
+  assert.equal(rolling({ type: "daemon", count: 0, nodes: [] }).rollout?.isGood, false);
+  assert.equal(rolling({ count: 0 }).rollout?.isGood, true);
+});

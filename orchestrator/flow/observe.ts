@@ -107,7 +107,7 @@ export class Observe {
     if (isLive(after.phase)) {
       if (after.phase === "queued") this.#waitsOnNode(current, after);
       // Its job may have ended meanwhile, or another may run in its place.
-      if (wasLost || (current.job.rollout?.state === "rolling" && isNews(before, after))) {
+      if (wasLost || ((current.job.rollout?.state ?? "good") !== "good" && isNews(before, after))) {
         this.#evaluate(current);
       }
       return;

@@ -18,8 +18,9 @@ export function followRollout(
   if (isGood) {
     deadlines.clear(id, "progress");
     store.record(jobRow, events.versionUp(version, upCount));
+    const { message, rolledBackFrom } = rollout ?? {};
     return write(options, jobRow, {
-      ...rollout,
+      ...(rolledBackFrom !== undefined && { rolledBackFrom, message }),
       state: "good",
       upCount,
       sinceAtMs: store.nowMs(),

@@ -134,6 +134,29 @@ Deno.test("a version that will not do goes no further, whatever becomes of what 
   assert.deepEqual(rest(), ["p2 v1 run", "p3 v1 run"]);
 });
 
+Deno.test("a version that would not do and comes up after all is good, and one to go back to", async () => {
+  const it = await aService({ name: "flaky" });
+  const policy = { ...SERVICE.update, autoRollback: false };
+  await it.submit({ ...withEnv("2"), name: "flaky", update: policy });
+  it.makeWay();
+  it.report("failed", it.byVersion(2)[0]!.id, { code: "program_failed", message: "no config" });
+  it.plan();
+  assert.equal(it.rollout().state, "failed");
+  await it.submit({ ...withEnv("1"), name: "flaky", update: policy, count: 1 });
+  for (let round = 0; round < 4; round++) {
+    it.makeWay();
+    it.pass(120_000);
+    it.plan();
+    for (const { id } of it.byVersion(3)) it.comeUp(id);
+    it.plan();
+  }
+  assert.deepEqual([it.rollout().state, it.rollout().goodVersion, it.rollout().message], [
+    "good",
+    3,
+    undefined,
+  ]);
+});
+
 Deno.test("a version that no node could run stops nothing that runs", async () => {
   const it = await aService();
   const nowhere = [{ key: "site", operator: "=" as const, values: ["moon"] }];
