@@ -161,7 +161,9 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     }
     // Engines come and go: a daemon that is started after the agent, or upgraded, is offered once it answers.
     offers.watch((now) => {
-      log.info("The engines that this node offers have changed", { engines: now.usable.join(", ") });
+      const away = now.absent.map(({ type, reason }) => `${type}: ${reason}`).join(", ");
+      const engines = now.usable.join(", ");
+      log.info("The engines that this node offers have changed", { engines, ...(away && { away }) });
       program.setFacts(factsOf(now));
     });
     return {

@@ -76,12 +76,19 @@ for (const isLiveRestored of [false, true]) {
       "service and daemon executions looked at": 0,
       "containers watched": 0,
     };
-    const pause = (maxMs: number) => new Promise((resolve) => setTimeout(resolve, random() * maxMs));
+    /** What the round did, and after how many ms, for who must find out. */
+    const points: string[] = [];
+    const pause = async (maxMs: number) => {
+      const ms = Math.round(random() * maxMs);
+      points.push(`${ms} ms`);
+      await new Promise((resolve) => setTimeout(resolve, ms));
+    };
     const start = () => startNodeProcess({ dataDir, flags });
     let node: NodeProcess | undefined;
     const killAgent = async () => {
       await node?.end("SIGKILL");
       counts["kill -9 of the agent"]++;
+      points.push("agent killed");
     };
 
     /** By turns, so that few rounds have them all. */
@@ -93,11 +100,13 @@ for (const isLiveRestored of [false, true]) {
         // As often the agent goes first, and is back before dockerd.
         if (random() < 0.5) await killAgent().then(async () => node = await start());
         await daemon[isKilled ? "kill" : "stop"]();
+        points.push(`dockerd ${isKilled ? "killed" : "restarted"}`);
         await daemon.begin();
       },
       async () => {
         for (const { Id, State } of await list()) {
           if (State !== "running" || random() < 0.5) continue;
+          points.push("container killed");
           // It may have ended meanwhile.
           await client.call("POST", `/containers/${Id}/kill`).then(
             () => counts["kill -9 of containers"]++,
@@ -108,6 +117,7 @@ for (const isLiveRestored of [false, true]) {
       async () => {
         const fill = disk.fill();
         counts["disks filled to the last byte"]++;
+        points.push("disk full");
         await pause(1500);
         if (random() < 0.5) {
           await killAgent();
@@ -166,6 +176,7 @@ for (const isLiveRestored of [false, true]) {
         await killAgent();
         await submitting;
         counts.rounds++;
+        console.log(`round ${round + 1}: ${points.splice(0).join(", ")}`);
       }
       node = await start();
       await assertEndlessRun();
