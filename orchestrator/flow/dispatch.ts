@@ -42,7 +42,8 @@ function runMessage({ spec, version, image }: Job, execution: Execution, weight:
     namespace: spec.namespace,
     evaluationId: execution.evaluationId,
     partition: execution.partition,
-    partitionCount: spec.count,
+    // Of types that have one for each node nobody knows yet how many there will be.
+    partitionCount: Math.max(spec.count, execution.partition + 1),
     priority: spec.priority,
     ...(weight !== 1 && { weight }),
     task: spec.task,

@@ -4,7 +4,7 @@ import { AppError } from "../../shared/errors.ts";
 import { LIMITS } from "../../shared/limits.ts";
 import { type Execution, isLive } from "../../shared/model/execution.ts";
 import type { ExecutionId } from "../../shared/model/ids.ts";
-import { type Job, JOB_TERMINAL } from "../../shared/model/job.ts";
+import { type Job, JOB_TERMINAL, partitionsOf } from "../../shared/model/job.ts";
 import type { LogPiece, LogQuery } from "../flow/desk.ts";
 import type { Call, Door, Route } from "./door.ts";
 import { envelopeOf } from "./errors.ts";
@@ -104,13 +104,13 @@ interface Relay {
 }
 
 function checkPartition(job: Job, { partition, follow }: LogsQuery): void {
-  if (partition !== undefined && partition >= job.spec.count) {
-    const most = job.spec.count - 1;
+  const count = partitionsOf(job);
+  if (partition !== undefined && partition >= count) {
+    const most = count - 1;
     throw new AppError("not_found", `Cannot find partition ${partition}: it must be from 0 to ${most}`);
   }
-  if (follow && partition === undefined && job.spec.count > LIMITS.logPartitionsMax) {
-    const message =
-      `Cannot follow ${job.spec.count} partitions: there must be at most ${LIMITS.logPartitionsMax}`;
+  if (follow && partition === undefined && count > LIMITS.logPartitionsMax) {
+    const message = `Cannot follow ${count} partitions: there must be at most ${LIMITS.logPartitionsMax}`;
     throw new AppError("invalid", message, { hint: "Name one with --partition" });
   }
 }
@@ -122,7 +122,7 @@ function latest({ desk }: Door, job: Job, query: LogsQuery): Iterable<ExecutionI
 }
 
 async function readAll(door: Door, job: Job, { query, log, socket }: Relay): Promise<void> {
-  const isMerged = job.spec.count > 1 && query.partition === undefined;
+  const isMerged = partitionsOf(job) > 1 && query.partition === undefined;
   let isEmpty = true;
   for (const id of latest(door, job, query)) {
     if (socket.signal.aborted) return;
@@ -146,10 +146,11 @@ async function follow(door: Door, job: Job, { query, log, socket }: Relay): Prom
     for (const id of latest(door, job, query)) {
       if (started.has(id)) continue;
       started.add(id);
-      const isMerged = job.spec.count > 1 && query.partition === undefined;
+      const isMerged = partitionsOf(job) > 1 && query.partition === undefined;
       const pumping = pump(door, door.desk.queries.getExecution(id), { log, socket, isMerged }).catch(
         (error) => {
-          failure ??= error;
+          // One that was refused or lost left nothing here: its job says why.
+          if (!(error instanceof AppError) || error.code !== "not_found") failure ??= error;
         },
       ).finally(() => pumps.delete(pumping));
       pumps.add(pumping);

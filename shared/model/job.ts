@@ -182,3 +182,7 @@ export type Job = Readonly<z.infer<typeof Job>>;
 /** Whether there is nothing to wait for: it has ended, or it has no end, and its latest version is up or will not do. */
 export const isSettled = ({ phase, rollout }: Pick<Job, "phase" | "rollout">): boolean =>
   JOB_TERMINAL.has(phase) || (rollout !== undefined && rollout.state !== "rolling");
+
+/** Partitions of a job; of types that have one for each node: so far. */
+export const partitionsOf = ({ spec, partitionCount = 0 }: Pick<Job, "spec" | "partitionCount">): number =>
+  isPerNode(spec.type) ? partitionCount : spec.count;
