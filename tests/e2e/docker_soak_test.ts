@@ -162,7 +162,8 @@ for (const isLiveRestored of [false, true]) {
       for (const { name, type, count } of ENDLESS) {
         const Count = type === "service" ? { Count: count } : {};
         const job = jobOf("while :; do usleep 200000; done", { Name: name, Type: type, ...Count });
-        await submitJob(node, { ...job, Retry: undefined });
+        // Killed again and again, it would wait for up to a minute before its next start.
+        await submitJob(node, { ...job, Retry: undefined, Restart: { MaxDelay: "1s" } });
       }
       for (let round = 0; round < ROUNDS; round++) {
         node = round === 0 ? node : await start();

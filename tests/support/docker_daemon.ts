@@ -189,6 +189,8 @@ export class DockerDaemon implements AsyncDisposable {
     await this.stop();
     this.#containerd?.kill("SIGTERM");
     await this.#containerd?.status;
+    // What a daemon that was killed has begun and nobody knows of any more.
+    killAll(withArgument(this.folder).flatMap(family));
     await this.#unmount();
     if (this.#bridge !== undefined) await ip("link", "delete", this.#bridge);
     await Deno.remove(this.folder, { recursive: true });
