@@ -194,8 +194,10 @@ Deno.test("a failure for want of a network, or of a domain, comes with the optio
 Deno.test("a new agent serves a running container again, at the same place, and one container is all there is", async () => {
   names.set("good.test", [OUTSIDE]);
   const id = crypto.randomUUID();
-  const script =
-    `echo begin; while [ ! -e /in/${id} ]; do usleep 20000; done; ask http://good.test:${port}/ | status`;
+  // Nobody listens between the two agents.
+  const again =
+    `said=; while [ -z "$said" ]; do said=$(ask http://good.test:${port}/ | status); usleep 20000; done`;
+  const script = `echo begin; while [ ! -e /in/${id} ]; do usleep 20000; done; ${again}; echo "$said"`;
   const it = await task(script, [`good.test:${port}`]);
   const first = open();
   await first.start(it);
