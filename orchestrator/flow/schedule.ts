@@ -101,12 +101,14 @@ export class Schedule {
   }
 
   #evaluateWith(
-    waiter: Waiter,
+    stale: Waiter,
     { placementsMax, had }: { placementsMax: number; had: readonly Claim[] },
   ): number {
     const { store, deadlines } = this.#options;
-    let jobRow = store.jobs.get(waiter.jobRow);
+    let jobRow = store.jobs.get(stale.jobRow);
     const { id, spec, version } = jobRow.job;
+    // A new version may have another priority than the one that lined up.
+    const waiter = { ...stale, priority: spec.priority };
     if (version > 1 && !isEndless(spec.type)) this.#stopOlderVersions(jobRow);
     const { nodes } = store.projection;
     const has = having(store, jobRow);

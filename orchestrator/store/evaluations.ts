@@ -18,11 +18,14 @@ export class Evaluations {
     this.#database = database;
   }
 
-  /** Makes the job's evaluation due; one that is there already stays, with its id. */
+  /**
+   * Makes the job's evaluation due; one that is there already stays, with its id. A new version
+   * may have another priority.
+   */
   put(evaluation: EvaluationRow & { nowMs: number }): void {
     this.#database.run(
       `INSERT INTO evaluations (job_row, id, trigger, status, priority, created_at_ms) VALUES (?, ?, ?, ?, ?, ?)
-       ON CONFLICT (job_row) DO UPDATE SET status = excluded.status`,
+       ON CONFLICT (job_row) DO UPDATE SET status = excluded.status, priority = excluded.priority`,
       evaluation.jobRow,
       evaluation.id,
       evaluation.trigger,
