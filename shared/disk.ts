@@ -20,6 +20,16 @@ export async function exists(path: string): Promise<boolean> {
   }
 }
 
+/** Bytes of the file at the path; 0 where there is none. */
+export function sizeOf(path: string): number {
+  try {
+    return Deno.statSync(path).size;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return 0;
+    throw error;
+  }
+}
+
 /** How long one look at the disk is good for. */
 const LOOK_MS = 1000;
 

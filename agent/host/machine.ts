@@ -1,5 +1,5 @@
 /** The machine under the agent: what it is, what it has, how much of its disk is free. */
-import { statfsSync } from "node:fs";
+import { freeBytes, sizeOf } from "../../shared/disk.ts";
 import { AppError } from "../../shared/errors.ts";
 import type { Resources } from "../../shared/model/resources.ts";
 import type { Machine } from "./host.ts";
@@ -77,18 +77,8 @@ function containerMemoryBytes(): number {
 
 function freeBytesOf(path: string): number {
   try {
-    const { bavail, bsize } = statfsSync(path);
-    return Number(bavail) * Number(bsize);
+    return freeBytes(path);
   } catch (cause) {
     throw new AppError("io", `Cannot tell how much of the disk under "${path}" is free`, { cause });
-  }
-}
-
-function sizeOf(path: string): number {
-  try {
-    return Deno.statSync(path).size;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return 0;
-    throw error;
   }
 }
