@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { input } from "../support/plans.ts";
 import { reconcile } from "../../orchestrator/core/reconcile.ts";
 import type { OpenExecution, Plan, ReconcileInput } from "../../orchestrator/core/plan.ts";
 import { EXECUTION_TERMINAL, ExecutionPhase, isLive } from "../../shared/model/execution.ts";
 import type { ExecutionId, NodeId } from "../../shared/model/ids.ts";
-import { JOB_TERMINAL, JobPhase, type RetryPolicy, UPDATE_DEFAULT } from "../../shared/model/job.ts";
+import { JOB_TERMINAL, JobPhase, type RetryPolicy } from "../../shared/model/job.ts";
 
 /** Everything that decides about a job, as a home stores it. */
 interface State {
@@ -19,18 +20,7 @@ const CODES = ["program_failed", "node_lost", "interrupted", "refused", "exhaust
 
 function inputOf({ count, retry, phase, executions }: State): ReconcileInput {
   const done = new Set(executions.filter((it) => it.phase === "completed").map(({ partition }) => partition));
-  return {
-    nodes: [],
-    beenOn: new Set(),
-    older: [],
-    vacated: [],
-    away: new Set(),
-    closed: new Set(),
-    update: UPDATE_DEFAULT,
-    isHalted: false,
-    isRolling: false,
-    nowMs: 0,
-    type: "batch",
+  return input({
     phase,
     count,
     retry: { ...retry, delayMs: 0 },
@@ -38,7 +28,7 @@ function inputOf({ count, retry, phase, executions }: State): ReconcileInput {
     completedCount: done.size,
     open: executions.filter((it) => it.phase !== "completed")
       .map((it) => ({ ...it, isSuperseded: done.has(it.partition) })),
-  };
+  });
 }
 
 /** What the shell does with a plan. */
