@@ -107,6 +107,10 @@ export class DrainNodes {
     const { node } = store.projection.find(id)!;
     const drain = node.drain!;
     const rows = store.executions.thereOn(id);
+    if (drain.kind === "cordon") {
+      this.#noteEmpty(node, drain, rows.length === 0);
+      return 0;
+    }
     const jobs = new Map<number, JobRow>();
     const there = rows.flatMap(({ jobRow, ...execution }): There[] => {
       const job = jobs.get(jobRow) ?? store.damaged.read(jobAt(jobRow), () => store.jobs.get(jobRow));
