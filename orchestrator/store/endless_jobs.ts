@@ -47,8 +47,8 @@ export class EndlessJobs {
   }
 
   /**
-   * Removes executions that have ended, beyond the newest; up to so many. The latest of each partition stays, and what is lost:
-   * it may be running.
+   * Removes executions that have ended, beyond the newest; up to so many. The latest of each partition stays, and what is lost
+   * and was not told to stop: it may be running.
    */
   trimExecutions(
     row: number,
@@ -62,7 +62,8 @@ export class EndlessJobs {
     if (last === undefined) return { rowCount: 0, executions: [] };
     const found = this.#database.all(
       `SELECT row, id, node_id, body FROM executions INDEXED BY executions_created
-       WHERE job_row = ? AND row <= ? AND phase IN ('failed', 'stopped', 'refused', 'completed')
+       WHERE job_row = ? AND row <= ?
+         AND (phase IN ('failed', 'stopped', 'refused', 'completed') OR (phase = 'lost' AND desired = 'stop'))
          AND EXISTS (SELECT 1 FROM executions later WHERE later.job_row = executions.job_row
            AND later.partition = executions.partition AND later.job_version >= executions.job_version
            AND later.row > executions.row) ORDER BY row LIMIT ?`,

@@ -16,13 +16,15 @@ Deno.test("of a job without an end the newest executions stay, the latest of eac
     );
   const trim = () => store.transaction(() => store.endless.trimExecutions(row, ROOM));
   put("e-lost", { phase: "lost", attempt: 1 });
+  put("e-told", { phase: "lost", attempt: 1, desired: "stop" });
   put("e-alone", { phase: "failed", partition: 7 });
   for (let attempt = 2; attempt < 1_202; attempt++) put(`e-${attempt}`, { phase: "failed", attempt });
   const { executions, rowCount } = trim();
-  assert.deepEqual([executions, rowCount], [[], 200]);
+  assert.deepEqual([executions, rowCount], [[], 201]);
   for (const id of [executionId, "e-lost", "e-alone", "e-202", "e-1201"]) {
     assert.ok(store.executions.find(id) !== undefined, id);
   }
+  assert.equal(store.executions.find("e-told"), undefined, "it is lost, and was told to stop");
   assert.equal(store.executions.find("e-201"), undefined);
   assert.equal(trim().rowCount, 0);
   assert.deepEqual(store.endless.live(0, 10), [row]);
