@@ -15,7 +15,7 @@ const JITTER = 0.2;
 /** An attempt that ended; `modifiedAtMs` is its end. */
 type Ended = Pick<
   OpenExecution,
-  "id" | "phase" | "code" | "moving" | "attempt" | "createdAtMs" | "modifiedAtMs"
+  "id" | "phase" | "code" | "moving" | "streak" | "createdAtMs" | "modifiedAtMs"
 >;
 
 /**
@@ -23,10 +23,18 @@ type Ended = Pick<
  * its node was lost. A wall clock that is set back ends a pause: nobody knows how long it has been.
  */
 export function restartInMs(ended: Ended, policy: RetryPolicy, nowMs: number): number {
-  if (ended.phase === "lost" || wasTaken(ended)) return 0;
-  const wasStable = ended.modifiedAtMs - ended.createdAtMs >= STABLE_MS;
-  return leftMs(ended, pauseMs(policy, wasStable ? 0 : ended.attempt), nowMs);
+  if (endedByOthers(ended)) return 0;
+  return leftMs(ended, pauseMs(policy, streakAfter(ended) - 1), nowMs);
 }
+
+/** Ends in a row with this one. Others' doing does not count, and one that ran well for a while begins anew. */
+export function streakAfter(ended: Ended): number {
+  const { streak = 0, createdAtMs, modifiedAtMs } = ended;
+  if (endedByOthers(ended)) return streak;
+  return modifiedAtMs - createdAtMs >= STABLE_MS ? 1 : streak + 1;
+}
+
+const endedByOthers = (ended: Ended): boolean => ended.phase === "lost" || wasTaken(ended);
 
 /**
  * Milliseconds until a partition may have its next attempt, of all that have ended, the first first. At once after a refusal,

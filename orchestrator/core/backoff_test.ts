@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { ended } from "../../tests/support/plans.ts";
-import { restartInMs, retryInMs } from "./backoff.ts";
+import { restartInMs, retryInMs, streakAfter } from "./backoff.ts";
 import type { OpenExecution } from "./plan.ts";
 
 const POLICY = { attempts: 9, lostAttempts: 9 };
@@ -13,28 +13,35 @@ Deno.test("pauses before a restart double from a second to a minute", () => {
   for (
     const [attempt, wantedMs] of [[0, 1_000], [1, 2_000], [5, 32_000], [6, 60_000], [50, 60_000]] as const
   ) {
-    isAbout(restartInMs(end({ attempt }), POLICY, 1_000), wantedMs);
+    isAbout(restartInMs(end({ streak: attempt }), POLICY, 1_000), wantedMs);
   }
 });
 
 Deno.test("what ran well for a while begins with the first pause again", () => {
-  isAbout(restartInMs(end({ attempt: 9, modifiedAtMs: 60_000 }), POLICY, 60_000), 1_000);
+  isAbout(restartInMs(end({ streak: 9, modifiedAtMs: 60_000 }), POLICY, 60_000), 1_000);
+});
+
+Deno.test("only ends in a row count: a stable run begins anew, a lost one changes nothing", () => {
+  assert.equal(streakAfter(end({ streak: 2 })), 3);
+  assert.equal(streakAfter(end({ streak: 2, modifiedAtMs: 90_000 })), 1);
+  assert.equal(streakAfter(end({ streak: 2, phase: "lost" })), 2);
+  isAbout(restartInMs(end({ attempt: 50 }), POLICY, 1_000), 1_000);
 });
 
 Deno.test("a lost one has a successor at once, and time that has passed counts", () => {
-  assert.equal(restartInMs(end({ attempt: 9, phase: "lost" }), POLICY, 1_000), 0);
-  const wholeMs = restartInMs(end({ attempt: 2 }), POLICY, 1_000);
-  assert.equal(restartInMs(end({ attempt: 2 }), POLICY, 2_000), wholeMs - 1_000);
-  assert.equal(restartInMs(end({ attempt: 2 }), POLICY, 99_000), 0);
+  assert.equal(restartInMs(end({ streak: 9, phase: "lost" }), POLICY, 1_000), 0);
+  const wholeMs = restartInMs(end({ streak: 2 }), POLICY, 1_000);
+  assert.equal(restartInMs(end({ streak: 2 }), POLICY, 2_000), wholeMs - 1_000);
+  assert.equal(restartInMs(end({ streak: 2 }), POLICY, 99_000), 0);
 });
 
 Deno.test("a wall clock that was set back ends a pause", () => {
-  assert.equal(restartInMs(end({ attempt: 2 }), POLICY, -1e9), 0);
+  assert.equal(restartInMs(end({ streak: 2 }), POLICY, -1e9), 0);
 });
 
 Deno.test("executions that end together do not come back together", () => {
   const pauses = ["e-1", "e-2", "e-3", "e-4"].map((id) =>
-    restartInMs(end({ id: id as OpenExecution["id"], attempt: 3 }), POLICY, 1_000)
+    restartInMs(end({ id: id as OpenExecution["id"], streak: 3 }), POLICY, 1_000)
   );
   assert.equal(new Set(pauses).size, 4, `${pauses}`);
 });

@@ -16,7 +16,7 @@ import {
   stopAll,
 } from "./plan.ts";
 import type { Slot } from "./place.ts";
-import { restartInMs } from "./backoff.ts";
+import { restartInMs, streakAfter } from "./backoff.ts";
 import { blame } from "./retry.ts";
 
 /** Why what runs of an earlier version makes way. */
@@ -120,7 +120,9 @@ function keepPlace(
   const last = own.at(-1);
   const inMs = last === undefined ? 0 : restartInMs(last, retry, nowMs);
   if (inMs > 0) draft.againInMs = Math.min(draft.againInMs ?? Infinity, inMs);
-  else draft.slots.push(last === undefined ? firstSlot(place) : nextSlot(last, place));
+  else {draft.slots.push(
+      last === undefined ? firstSlot(place) : { ...nextSlot(last, place), streak: streakAfter(last) },
+    );}
 }
 
 /** Whether it does its work: as its agent says, where that watches; else it is enough that it runs. */

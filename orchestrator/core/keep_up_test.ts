@@ -19,7 +19,7 @@ Deno.test("service: the count is kept up, after a pause that grows", () => {
   const service = { type: "service", count: 2, nextPartition: 2 } as const;
   assert.equal(reconcile(input({ ...service, nextPartition: 0 })).slots.length, 2);
   const running = open({ partition: 0, phase: "running" });
-  const crashed = ended(1, "n-b", { attempt: 3, createdAtMs: 0, modifiedAtMs: 1_000 });
+  const crashed = ended(1, "n-b", { attempt: 3, streak: 3, createdAtMs: 0, modifiedAtMs: 1_000 });
   const waits = reconcile(input({ ...service, open: [running, crashed], nowMs: 2_000 }));
   assert.deepEqual([waits.slots, waits.stops, waits.againInMs], [[], [], pauseOf(crashed, 8_000) - 1_000]);
   const due = reconcile(input({ ...service, open: [running, crashed], nowMs: 99_000 }));

@@ -31,6 +31,8 @@ export interface Slot {
   readonly excluded: readonly Exclusion[];
   /** Nodes where it ended badly: only when no other fits. */
   readonly avoided: readonly NodeId[];
+  /** Of jobs without an end: ends in a row before it. */
+  readonly streak?: number;
   /** Goes there if it fits. */
   readonly preferred?: NodeId;
 }

@@ -29,6 +29,8 @@ export interface OpenExecution {
   /** Of one that is live, in jobs without an end: what its agent says of its health, and how often it has restarted it. */
   readonly health?: HealthStatus;
   readonly restarts?: number;
+  /** Of jobs without an end: ends in a row in its place before it, none after a stable run. */
+  readonly streak?: number;
 }
 
 /** A job and its executions, as reconcile sees them. */

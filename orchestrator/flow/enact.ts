@@ -58,6 +58,7 @@ export class Enact {
       partition: slot.partition,
       attempt: slot.attempt,
       previousId: slot.previousId,
+      ...(slot.streak && { streak: slot.streak }),
       resources: job.spec.task.resources,
       ...(job.spec.priority !== 0 && { priority: job.spec.priority }),
       ...((isPerNode(job.spec.type) || job.spec.retry.lostAttempts === 0) && { staysPut: true }),

@@ -192,15 +192,22 @@ export class Executions {
     }
   }
 
-  /** The same of a version without an end: those that may run, and the latest of each partition. */
-  latestOf(jobRow: number, jobVersion: number): { open: readonly OpenExecution[]; nextPartition: number } {
+  /**
+   * The same of a version without an end: those that may run, and the latest of each partition. With the health of those that
+   * live only where it is asked for: that costs a look into each of them.
+   */
+  latestOf(
+    { jobRow, jobVersion, hasHealth }: { jobRow: number; jobVersion: number; hasHealth: boolean },
+  ): { open: readonly OpenExecution[]; nextPartition: number } {
     const nextPartition = this.nextPartition(jobRow, jobVersion);
     const rows = this.#database.all(
-      `SELECT id, node_id, partition, attempt, phase, desired, body, 0 AS superseded
+      `SELECT id, node_id, partition, attempt, phase, desired,
+         CASE WHEN ${LIVE} AND NOT ? THEN NULL ELSE body END AS body, 0 AS superseded
        FROM executions WHERE job_row = ? AND job_version = ? AND (${LIVE} OR (phase = 'lost' AND desired = 'run')
          OR NOT EXISTS (SELECT 1 FROM executions later WHERE later.job_row = executions.job_row
            AND later.job_version = executions.job_version AND later.partition = executions.partition
            AND later.attempt > executions.attempt))`,
+      Number(hasHealth),
       jobRow,
       jobVersion,
     );
@@ -446,6 +453,7 @@ function toOpen(row: SqlRow): OpenExecution {
     exitCode: ended?.output?.exitCode,
     health: body?.health?.status,
     restarts: body?.restarts,
+    streak: body?.streak,
     moving: ended?.moving,
     isSuperseded: Number(row.superseded) === 1,
   };

@@ -80,6 +80,8 @@ export const Execution = z.object({
   partition: z.number().int().nonnegative(),
   /** 0 for the first execution of the partition. */
   attempt: z.number().int().nonnegative(),
+  /** Of jobs without an end: how often in a row its place has lost one that was not stable, before it. */
+  streak: z.number().int().positive().optional(),
   previousId: ExecutionId.optional(),
   nextId: ExecutionId.optional(),
   resources: Resources,
