@@ -2,7 +2,6 @@
  * The engine `docker`. The daemon is the record of what was started: a container is named after its execution, so that it is
  * made once, and stays until its end has been recorded, so that a new agent finds it, running or ended.
  */
-import { z } from "zod";
 import { AppError, asAppError } from "../../shared/errors.ts";
 import { orAborted } from "../../shared/abort.ts";
 import { platformOf } from "../../shared/model/image.ts";
@@ -10,25 +9,21 @@ import type { Gpu } from "../../shared/model/gpu.ts";
 import type { Log } from "../../shared/log.ts";
 import type { Failure } from "../core/outcome.ts";
 import { addressesOfMachine, type ProxyNetwork, resolveBySystem } from "./proxy_connect.ts";
-import { compareVersions, DockerClient, DockerRefusal, isConflict, isMissing } from "./docker_client.ts";
-import { containerName, containerOf, LABELS } from "./docker_container.ts";
+import { compareVersions, DockerClient, isMissing } from "./docker_client.ts";
 import { Daemon } from "./docker_daemon.ts";
-import { DockerDisk } from "./docker_disk.ts";
-import { goneExit, isGpuFailure, startFailure } from "./docker_exit.ts";
-import { GpuSupply } from "./docker_gpu_supply.ts";
-import { withHint } from "./docker_hints.ts";
-import { HttpNetworks, PROXY_ENV } from "./docker_http.ts";
-import { ensureImage, startedWith, wrongPlatform } from "./docker_images.ts";
-import { type DockerParams, parseDockerParams } from "./docker_params.ts";
-import { type ContainerNetwork, type DockerPolicy, grantBy, type Granted } from "./docker_policy.ts";
-import { DockerPulls } from "./docker_pulls.ts";
-import { type HeldTask, heldTask, nothingKnown, readRecord, writeRecord } from "./docker_record.ts";
-import { makeResultFolders } from "./docker_results.ts";
-import type { ShutdownSigns } from "./machine_shutdown.ts";
-import { refuseSocket } from "./docker_socket.ts";
-import { Watch } from "./docker_watch.ts";
 import { execIn } from "./docker_exec.ts";
+import { goneExit, isGpuFailure } from "./docker_exit.ts";
+import { GpuSupply } from "./docker_gpu_supply.ts";
+import { type Held, HeldContainers } from "./docker_held.ts";
+import { HttpNetworks } from "./docker_http.ts";
+import { wrongPlatform } from "./docker_images.ts";
+import { parseDockerParams } from "./docker_params.ts";
+import { type ContainerNetwork, type DockerPolicy, grantBy } from "./docker_policy.ts";
+import { DockerPulls } from "./docker_pulls.ts";
 import { reachPort } from "./docker_reach.ts";
+import { heldTask } from "./docker_record.ts";
+import { DockerStarts } from "./docker_start.ts";
+import type { ShutdownSigns } from "./machine_shutdown.ts";
 import type {
   Engine,
   EngineExit,
@@ -43,8 +38,6 @@ import type {
 
 /** A start waits so long for a daemon that is away: most likely it is being restarted. */
 const START_PATIENCE_MS = 15_000;
-/** Containers that are brought home side by side: after a reboot all of them have ended. */
-const ADOPT_PARALLEL = 16;
 
 /** How the engine is opened. */
 export interface DockerEngineOptions {
@@ -63,28 +56,6 @@ export interface DockerEngineOptions {
   readonly shutdownSigns?: Partial<ShutdownSigns>;
 }
 
-const Created = z.object({ Id: z.string() });
-const Listed = z.array(z.object({
-  Id: z.string(),
-  State: z.string(),
-  Labels: z.record(z.string(), z.string()),
-}));
-/** An execution that the engine knows of, in its latest run. */
-interface Held {
-  readonly executionId: string;
-  /** What is needed to bring it home; after a restart of the agent it comes from the container's own record. */
-  task: HeldTask;
-  readonly exited: PromiseWithResolvers<EngineExit>;
-  started: Promise<void>;
-  containerId?: string;
-  exit?: EngineExit;
-  isStopping: boolean;
-  /** Its program may have begun. */
-  isStartSent: boolean;
-  /** A command in it that took too long. */
-  hungExecId?: string;
-}
-
 /** Opens the engine. Nothing is asked of the daemon yet. */
 export function openDockerEngine(options: DockerEngineOptions): Engine {
   return new DockerEngine(options);
@@ -94,30 +65,33 @@ class DockerEngine implements Engine {
   readonly type = "docker";
   readonly #client: DockerClient;
   readonly #options: DockerEngineOptions;
-  readonly #held = new Map<string, Held>();
   readonly #pulls: DockerPulls;
   readonly #closing = new AbortController();
   readonly #daemon: Daemon;
-  readonly #background = new Set<Promise<void>>();
-  readonly #disk: DockerDisk;
   readonly #http: HttpNetworks;
+  readonly #gpus: GpuSupply;
+  readonly #held: HeldContainers;
+  readonly #starts: DockerStarts;
   /** Networks that cannot be had on this machine, and why. */
   #absent: Readonly<Partial<Record<ContainerNetwork, string>>> = {};
-
-  readonly #gpus: GpuSupply;
 
   constructor(options: DockerEngineOptions) {
     this.#options = options;
     this.#pulls = new DockerPulls(options.pullsPath);
     this.#client = new DockerClient(options.socketPath);
     this.#daemon = new Daemon(this.#client, this.#closing.signal);
-    this.#disk = new DockerDisk(this.#daemon);
     this.#gpus = new GpuSupply(this.#daemon, options.gpus ?? []);
-    const { nodeId, log, policy, resolve = resolveBySystem } = options;
+    const { nodeId, log, policy, shutdownSigns, resolve = resolveBySystem } = options;
     this.#http = new HttpNetworks(this.#daemon, {
       ...{ nodeId, log },
       network: { resolve, ranges: policy.httpRanges, ownAddresses: addressesOfMachine },
     });
+    const [http, gpus, pulls] = [this.#http, this.#gpus, this.#pulls];
+    this.#held = new HeldContainers(this.#daemon, {
+      ...{ nodeId, policy, shutdownSigns, http },
+      devices: gpus.devices,
+    });
+    this.#starts = new DockerStarts(this.#daemon, { nodeId, held: this.#held, http, gpus, pulls });
   }
 
   async pruneImages(options: { isDry: boolean }): Promise<PrunedImages> {
@@ -188,22 +162,20 @@ class DockerEngine implements Engine {
     const params = parseDockerParams(task.params);
     const granted = grantBy(this.#options.policy, { params, network: task.network }, this.#absent);
     if ("code" in granted) throw new AppError(granted.code, granted.message, { hint: granted.hint });
-    const held = this.#hold(task.executionId, heldTask(task, granted));
-    held.started = this.#daemon.retry(() => this.#startIn(held, { task, params, granted, options }), {
+    const held = this.#held.hold(task.executionId, heldTask(task, granted));
+    held.started = this.#daemon.retry(() => this.#starts.start(held, { task, params, granted, options }), {
       withinMs: START_PATIENCE_MS,
       isFinal: () => held.isStartSent || held.isStopping || options.signal?.aborted === true,
     });
     try {
       await held.started;
     } catch (error) {
-      this.#held.delete(held.executionId);
-      this.#http.close(held.executionId);
-      this.#gpus.devices.release(held.executionId);
+      this.#held.drop(held.executionId);
       if (isGpuFailure(error)) this.#gpus.onRefused();
       throw error;
     } finally {
       // Only now: after a reboot every container has one before it, and the new ones are what is waited for.
-      if (known?.containerId !== undefined) this.#inBackground(this.#daemon.remove(known.containerId));
+      if (known?.containerId !== undefined) this.#held.inBackground(this.#daemon.remove(known.containerId));
     }
   }
 
@@ -218,7 +190,9 @@ class DockerEngine implements Engine {
     if (held === undefined || held.exit !== undefined) return;
     held.isStopping = true;
     await held.started.catch(() => {});
-    if (held.exit !== undefined || held.containerId === undefined || !this.#held.has(executionId)) return;
+    if (
+      held.exit !== undefined || held.containerId === undefined || this.#held.get(executionId) === undefined
+    ) return;
     try {
       await this.#client.call("POST", `/containers/${held.containerId}/stop`, {
         query: { t: Math.ceil(graceMs / 1000) },
@@ -230,67 +204,7 @@ class DockerEngine implements Engine {
   }
 
   async list(runs: ReadonlyMap<string, EngineRun>): Promise<readonly EngineHeld[]> {
-    const started = [...runs].filter(([id, run]) => {
-      const record = readRecord(run);
-      this.#gpus.devices.hold(id, record?.gpus ?? []);
-      return record !== undefined;
-    });
-    if (started.length === 0 && !await this.#client.isThere()) return [];
-    let listed: z.infer<typeof Listed>;
-    try {
-      listed = await this.#listOwn();
-    } catch (error) {
-      if (!(error instanceof AppError) || error.code !== "unavailable") throw error;
-      return await this.#adoptUnseen(runs, started);
-    }
-    const mine: { executionId: string; run: EngineRun; isRunning: boolean }[] = [];
-    for (const { Id, State, Labels } of listed) {
-      const executionId = Labels[LABELS.execution] ?? "";
-      const run = runs.get(executionId);
-      // A network that is held for a container which never came: a crash was faster.
-      const isStray = run === undefined || run.run !== runOf(Labels) || LABELS.sandbox in Labels;
-      if (isStray) this.#inBackground(this.#removeStray(Id, Labels[LABELS.gpus]));
-      else if (State !== "created") {
-        mine.push({ executionId, run, isRunning: State === "running" });
-      }
-    }
-    const found: EngineHeld[] = [];
-    for (let at = 0; at < mine.length; at += ADOPT_PARALLEL) {
-      const some = mine.slice(at, at + ADOPT_PARALLEL);
-      found.push(...await Promise.all(some.map((it) => this.#adopt(it.executionId, it))));
-    }
-    return found;
-  }
-
-  /** Its devices are free once it is gone. */
-  async #removeStray(containerId: string, gpus: string | undefined): Promise<void> {
-    this.#gpus.devices.hold(containerId, gpus?.split(",") ?? []);
-    await this.#daemon.remove(containerId);
-    this.#gpus.devices.release(containerId);
-  }
-
-  /** The daemon is away: what was started counts as running until the daemon tells otherwise. */
-  async #adoptUnseen(
-    runs: ReadonlyMap<string, EngineRun>,
-    started: readonly (readonly [executionId: string, run: EngineRun])[],
-  ): Promise<readonly EngineHeld[]> {
-    this.#inBackground(this.#daemon.retry(async () => {
-      for (const { Id, Labels } of await this.#listOwn()) {
-        const executionId = Labels[LABELS.execution] ?? "";
-        if (this.#http.isHolding(Id)) continue;
-        const known = this.#held.get(executionId)?.task.run ?? runs.get(executionId)?.run;
-        if (known !== runOf(Labels)) await this.#removeStray(Id, Labels[LABELS.gpus]);
-      }
-    }));
-    return await Promise.all(
-      started.map(([executionId, run]) => this.#adopt(executionId, { run, isRunning: true })),
-    );
-  }
-
-  /** Containers that this node made, and no others. */
-  async #listOwn() {
-    const filters = { label: [`${LABELS.node}=${this.#options.nodeId}`] };
-    return await this.#client.get("/containers/json", Listed, { query: { all: true, filters } });
+    return await this.#held.findAgain(runs);
   }
 
   async exec(
@@ -320,214 +234,13 @@ class DockerEngine implements Engine {
   }
 
   forget(executionId: string): void {
-    const held = this.#held.get(executionId);
-    if (held !== undefined && held.exit === undefined) return;
-    // From here on its record is not read any more; its container has ended.
-    this.#gpus.devices.release(executionId);
-    if (held === undefined) return;
-    this.#held.delete(executionId);
-    if (held.containerId !== undefined) this.#inBackground(this.#daemon.remove(held.containerId));
+    this.#held.forget(executionId);
   }
 
   async close(): Promise<void> {
     if (this.#closing.signal.aborted) return;
     this.#closing.abort();
-    for (const held of this.#held.values()) {
-      held.exited.reject(new AppError("unavailable", "Cannot wait for execution: the engine is closed"));
-    }
-    this.#http.closeAll();
-    await Promise.all(this.#background);
+    await this.#held.close();
     this.#client.close();
   }
-
-  #hold(executionId: string, task: HeldTask): Held {
-    const exited = Promise.withResolvers<EngineExit>();
-    exited.promise.catch(() => {});
-    const held: Held = {
-      executionId,
-      task,
-      exited,
-      started: Promise.resolve(),
-      isStopping: false,
-      isStartSent: false,
-    };
-    this.#held.set(executionId, held);
-    return held;
-  }
-
-  async #startIn(
-    held: Held,
-    { task, params, granted, options }: {
-      task: EngineTask;
-      params: DockerParams;
-      granted: Granted;
-      options: StartOptions;
-    },
-  ): Promise<void> {
-    const onProgress = options.onProgress ?? (() => {});
-    const image = await ensureImage(this.#client, params.image, {
-      policy: granted.pull,
-      pinned: task.image,
-      signal: options.signal,
-      onProgress,
-      onImage: options.onImage ?? (() => {}),
-      onPulled: (id, images) => this.#pulls.note(id, images),
-    });
-    await refuseSocket(this.#options.socketPath, task.inputs);
-    const gpus = await this.#gpus.give(held.executionId, task.gpuCount ?? 0, options.signal);
-    held.task = { ...held.task, gpus: gpus?.uuids };
-    this.#pulls.use(image.id);
-    await writeRecord(held.task);
-    const name = containerName(task.executionId, task.run);
-    const sandbox = granted.network === "http"
-      ? await this.#http.sandboxFor(task.executionId, { name, domains: task.network.domains })
-      : undefined;
-    if (sandbox === "started") {
-      held.containerId = name;
-      return this.#inBackground(this.#watch(held, { isWitnessed: false }));
-    }
-    try {
-      const body = containerOf(task, params, granted, {
-        nodeId: this.#options.nodeId,
-        imageId: image.id,
-        imageUser: image.user,
-        hasQuota: await this.#daemon.hasQuota(),
-        gpus,
-        ...(sandbox !== undefined && { sandbox: { ...sandbox, env: PROXY_ENV } }),
-      });
-      const { id, isNew } = await this.#create(task, body);
-      held.containerId = id;
-      const status = isNew ? "created" : (await this.#daemon.inspect(id)).State.Status;
-      if (
-        status === "created" &&
-        !await this.#run(held, { task, params, granted, imageId: image.id, signal: options.signal })
-      ) {
-        return;
-      }
-      onProgress(startedWith(image));
-      this.#inBackground(this.#watch(held, { isWitnessed: isNew }));
-    } finally {
-      if (sandbox !== undefined) this.#inBackground(this.#http.release(sandbox));
-    }
-  }
-
-  /** Starts a container that was made; false when the task was stopped meanwhile. */
-  async #run(
-    held: Held,
-    { task, params, granted, imageId, signal }: {
-      imageId: string;
-      task: EngineTask;
-      params: DockerParams;
-      granted: Granted;
-      signal: AbortSignal | undefined;
-    },
-  ): Promise<boolean> {
-    const id = held.containerId!;
-    try {
-      await makeResultFolders(this.#client, id, {
-        targets: task.results.map(({ target }) => target),
-        imageId,
-        areVolumes: granted.profile === "strict",
-      });
-      signal?.throwIfAborted();
-      if (!held.isStopping) {
-        held.isStartSent = true;
-        await this.#client.call("POST", `/containers/${id}/start`);
-      }
-    } catch (error) {
-      await this.#daemon.remove(id);
-      throw error instanceof DockerRefusal ? startFailure(error, params) : error;
-    }
-    if (held.isStopping) this.#end(held, { kind: "stopped" });
-    return !held.isStopping;
-  }
-
-  /** The name is the run's, so that a second request finds the first one's container. */
-  async #create(
-    { executionId, run }: EngineTask,
-    body: object,
-  ): Promise<{ id: string; isNew: boolean }> {
-    const name = containerName(executionId, run);
-    try {
-      return {
-        id: (await this.#client.post("/containers/create", Created, { query: { name }, body })).Id,
-        isNew: true,
-      };
-    } catch (error) {
-      if (error instanceof DockerRefusal && !isConflict(error)) throw startFailure(error, undefined);
-      if (!isConflict(error)) throw error;
-      const { Id, Config } = await this.#daemon.inspect(name);
-      if (Config.Labels?.[LABELS.node] === this.#options.nodeId) return { id: Id, isNew: false };
-      throw new AppError(
-        "conflict",
-        `Cannot start container: the name "${name}" is taken by one that this node did not make`,
-        {
-          hint: "Remove that container, or run the job again",
-        },
-      );
-    }
-  }
-
-  async #adopt(
-    executionId: string,
-    { run, isRunning }: { run: EngineRun; isRunning: boolean },
-  ): Promise<EngineHeld> {
-    const known = this.#held.get(executionId);
-    if (known !== undefined) {
-      return known.exit === undefined
-        ? { executionId, isRunning: true }
-        : { executionId, isRunning: false, exit: known.exit };
-    }
-    const held = this.#hold(executionId, readRecord(run) ?? nothingKnown(run));
-    held.containerId = containerName(executionId, run.run);
-    const { network, domains = [] } = held.task;
-    if (network === "http") {
-      this.#inBackground(this.#http.serveAgain(executionId, { name: held.containerId, domains }));
-    }
-    const watching = this.#watch(held, { isWitnessed: false });
-    this.#inBackground(watching);
-    if (isRunning) return { executionId, isRunning: true };
-    await watching;
-    return held.exit === undefined
-      ? { executionId, isRunning: true }
-      : { executionId, isRunning: false, exit: held.exit };
-  }
-
-  /** Watches a container to its end. */
-  async #watch(held: Held, { isWitnessed }: { isWitnessed: boolean }): Promise<void> {
-    const { task, containerId } = held;
-    const watch = new Watch(this.#daemon, {
-      id: containerId!,
-      disk: this.#disk,
-      task,
-      isWitnessed,
-      isStopping: () => held.isStopping,
-      shutdownSigns: this.#options.shutdownSigns,
-    });
-    const exit = await watch.run();
-    if (exit === undefined) return;
-    const denied = this.#http.deniedOf(held.executionId);
-    this.#end(
-      held,
-      await withHint(exit, {
-        ...{ folder: task.folder, network: task.network, denied },
-        ...{ protection: task.protection, allowed: this.#options.policy },
-      }),
-    );
-  }
-
-  #end(held: Held, exit: EngineExit): void {
-    held.exit ??= exit;
-    this.#http.close(held.executionId);
-    held.exited.resolve(held.exit);
-  }
-
-  /** Work that nobody waits for; what fails with the daemon is done by the next start of the agent. */
-  #inBackground(work: Promise<void>): void {
-    const done = work.catch(() => {}).then(() => void this.#background.delete(done));
-    this.#background.add(done);
-  }
 }
-
-/** Containers of before runs were counted are of the first. */
-const runOf = (labels: Readonly<Record<string, string>>): number => Number(labels[LABELS.run] ?? 0);
