@@ -40,17 +40,18 @@ Deno.test("what cannot be right is named", () => {
     [{}, /Image must be the name of an image/],
     [{ Image: "Upper/Case" }, /in lower case, current value is "Upper\/Case"/],
     [{ Image: "a:b:c" }, /Image must be written as/],
-    [{ Image: "a", Parameters: "x" }, /Parameters must be a list of strings/],
-    [{ Image: "a", Parameters: ["x\0"] }, /Parameters must be a list of strings/],
-    [{ Image: "a", EnvironmentVariables: ["A"] }, /EnvironmentVariables must be written as KEY=VALUE/],
+    [{ Image: "a", Parameters: "x" }, /Parameters must be a list of strings, such as/],
+    [{ Image: "a", Parameters: ["x\0"] }, /Parameters\[0\] must not contain the character NUL/],
+    [{ Image: "a", EnvironmentVariables: ["A"] }, /EnvironmentVariables\[0\] must be written as KEY=VALUE/],
     [{ Image: "a", WorkingDirectory: "srv" }, /WorkingDirectory must be an absolute path/],
     [{ Image: "a", User: "a b" }, /User must be written as USER or USER:GROUP/],
     [{ Image: "a", Profile: "loose" }, /Profile must be one of default, strict/],
     [{ Image: "a", Pull: "sometimes" }, /Pull must be one of missing, always, never/],
-    [{ Image: "a", Capabilities: ["net raw"] }, /Capabilities must be names such as NET_RAW/],
+    [{ Image: "a", Capabilities: ["net raw"] }, /Capabilities\[0\] must be a name such as NET_RAW/],
     [{ Image: "a", Platform: "arm64" }, /Platform must be written as OS\/ARCH/],
+    [{ Image: "a", Paramaters: [] }, /did you mean "Parameters"/],
     [{ Image: "a", Init: "yes" }, /Init must be true or false/],
-    [{ Image: "a", Privileged: true }, /privileged must not be there/],
+    [{ Image: "a", Privileged: true }, /Privileged is not a known field/],
   ];
   for (const [params, message] of bad) throws(() => parseDockerParams(params), message);
 });

@@ -13,13 +13,13 @@ import {
 } from "yaml";
 import { AppError } from "../errors.ts";
 import { LIMITS } from "../limits.ts";
-import type { Path } from "./problems.ts";
+import { type Path, type Place, placeText, quote } from "./problems.ts";
 
 /** What a job file holds. */
 export interface JobText {
   readonly value: unknown;
-  /** Where a field stands: `line 4, column 9`; of a field that is missing, where what should hold it stands. */
-  readonly locate: (path: Path) => string | undefined;
+  /** Where a field stands; of a field that is missing, where what should hold it stands. */
+  readonly locate: (path: Path) => Place | undefined;
 }
 
 /** Aliases may stand for this many nodes altogether: a few lines can otherwise become gigabytes. */
@@ -34,11 +34,12 @@ export function readJobText(source: string): JobText {
     throw unreadable(`it must have at most ${LIMITS.httpBodyBytes} characters`);
   }
   if (source.trim() === "") throw unreadable("it is empty");
+  if (source.includes("\0")) throw unreadable("it is no text: it holds the character NUL");
   const lines = new LineCounter();
   const document = guarded(() => parse(source, lines));
   const [problem] = [...document.errors, ...document.warnings, ...guarded(() => doubleKeys(document))]
     .sort((a, b) => a.pos[0] - b.pos[0]);
-  if (problem) throw unreadable(`${place(lines, problem.pos[0])}: ${wordsOf(problem)}`, problem);
+  if (problem) throw unreadable(`${placeText(place(lines, problem.pos[0]))}: ${wordsOf(problem)}`, problem);
   if (!document.contents) throw unreadable("it holds nothing but comments");
   const value = guarded(() => document.toJS({ maxAliasCount: ALIASED_MAX }));
   return { value, locate: (path) => locate(document, path, lines) };
@@ -55,6 +56,8 @@ function parse(source: string, lineCounter: LineCounter): Document.Parsed {
   });
 }
 
+const DUPLICATE_KEY = "DUPLICATE_KEY";
+
 /** A key that its map has already. */
 interface DoubleKey {
   readonly code: string;
@@ -70,7 +73,8 @@ function doubleKeys(document: Document.Parsed): DoubleKey[] {
       for (const { key } of items) {
         if (!isScalar(key)) continue;
         const at = startOf(key) ?? 0;
-        if (seen.has(key.value)) found.push({ code: "DUPLICATE_KEY", pos: [at, at], message: "" });
+        const message = `the key ${quote(key.value)} must be given once, and is given twice`;
+        if (seen.has(key.value)) found.push({ code: DUPLICATE_KEY, pos: [at, at], message });
         seen.add(key.value);
       }
     },
@@ -91,7 +95,7 @@ function guarded<Value>(read: () => Value): Value {
   }
 }
 
-function locate(document: Document.Parsed, path: Path, lines: LineCounter): string | undefined {
+function locate(document: Document.Parsed, path: Path, lines: LineCounter): Place | undefined {
   let node: unknown = document.contents;
   let offset = startOf(node);
   for (const part of path) {
@@ -114,14 +118,14 @@ const isSame = (a: string, b: string) => a === b || a.toLowerCase() === b.toLowe
 
 const startOf = (node: unknown): number | undefined => isNode(node) ? (node as Node).range?.[0] : undefined;
 
-function place(lines: LineCounter, offset: number): string {
+function place(lines: LineCounter, offset: number): Place {
   const { line, col } = lines.linePos(offset);
-  return `line ${line}, column ${col}`;
+  return { line, column: col };
 }
 
 /** The library's words, but for what people meet most. */
 function wordsOf({ code, message }: { code: string; message: string }): string {
-  if (code === "DUPLICATE_KEY") return "a key must be given once, and is given twice";
+  if (code === DUPLICATE_KEY) return message;
   if (code === "MULTIPLE_DOCS") return "there must be one document, and another one begins";
   return /call stack/.test(message) ? "it is nested too deep" : sentence(message);
 }

@@ -23,7 +23,7 @@ import {
 import { checkNodePolicies, type NodePolicies, readNodePolicies } from "./node_policies.ts";
 import { parseTask } from "./parse_task.ts";
 import { readRetry, readUpdate } from "./policies.ts";
-import { type Path, Problems, quote } from "./problems.ts";
+import { type Path, type Place, Problems, quote } from "./problems.ts";
 import { nearest } from "./suggest.ts";
 import { whyNoJobName } from "./texts.ts";
 
@@ -55,8 +55,8 @@ export interface ParseJobOptions {
   readonly defaults?: JobDefaults;
   /** What tasks of a namespace get in place of the default amounts. */
   readonly amountsOf?: (namespace: string) => Partial<Resources>;
-  /** Where a path stands in the text that the value was read from: `line 4, column 9`. */
-  readonly locate?: (path: Path) => string | undefined;
+  /** Where a path stands in the text that the value was read from. */
+  readonly locate?: (path: Path) => Place | undefined;
 }
 
 /** A job as admitted, and what is stored beside it. */

@@ -1,4 +1,4 @@
-import { deepEqual, equal, match, ok } from "node:assert/strict";
+import { deepEqual, doesNotMatch, equal, match, ok } from "node:assert/strict";
 import { AppError } from "../errors.ts";
 import { LIMITS } from "../limits.ts";
 import { digestOf } from "./content.ts";
@@ -560,11 +560,33 @@ Deno.test("parseJob() refuses deep nesting, circles and values that are not JSON
 
 Deno.test("parseJob() says where in its text a problem is", () => {
   try {
-    parseJob(job({ Count: -1 }), { locate: () => "line 7, column 3" });
+    parseJob(job({ Count: -1 }), { locate: () => ({ line: 7, column: 3 }) });
     ok(false);
   } catch (error) {
     match(String(error), /Cannot accept job "etl": line 7, column 3: Count must be/);
   }
+});
+
+Deno.test("parseJob() names problems in the order of the text", () => {
+  const lines = new Map([["Countt", 9], ["Priority", 2], ["Count", 4]]);
+  try {
+    parseJob(job({ Count: -1, Countt: 1, Priority: "high" }), {
+      locate: ([field]) => ({ line: lines.get(String(field)) ?? 1, column: 1 }),
+    });
+    ok(false);
+  } catch (error) {
+    match(String(error), /line 2.*Priority[^]*line 4.*Count [^]*line 9.*Countt/);
+  }
+});
+
+Deno.test("parseJob() names what a container cannot be started with", () => {
+  const withParams = (Params: unknown) => job({ Tasks: [{ Engine: { Type: "docker", Params } }] });
+  match(problemsOf(withParams({})), /Tasks\[0\].Engine.Params.Image must be the name of an image/);
+  const problems = problemsOf(withParams({ image: "BAD", Paramaters: ["x"], Entrypoint: "sh", User: 1000 }));
+  match(problems, /Params.Image must be written as \[REGISTRY/);
+  match(problems, /Params.Paramaters is not a known field; did you mean "Parameters"/);
+  match(problems, /Params.Entrypoint must be a list of strings/);
+  doesNotMatch(problems, /User/);
 });
 
 Deno.test("parseJob() accepts what Bacalhau's own client sends for a wasm job", () => {

@@ -5,6 +5,7 @@ import { LIMITS } from "../limits.ts";
 import { type InputSource, PUBLISHES_NOTHING, type Task, type Typed } from "../model/job.ts";
 import type { PortWish } from "../model/port.ts";
 import type { Contents } from "./content.ts";
+import { DockerParams } from "./docker_schema.ts";
 import { readFields } from "./fields.ts";
 import {
   checkEnv,
@@ -167,6 +168,7 @@ function parseEngine(
   if (type === "") {
     problems.add([...PATH, "Engine", "Type"], 'must be an engine such as "wasm"', written.Type);
   }
+  if (type === "docker") readFields(DockerParams, written.Params ?? {}, { path: ENGINE_PATH, problems });
   if (type !== "wasm") return { engine: { type, params: written.Params ?? {} }, env: {} };
   const params = readFields(WasmParams, written.Params ?? {}, { path: ENGINE_PATH, problems });
   if (!params) return { engine: { type, params: {} }, env: {} };

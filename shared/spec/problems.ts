@@ -5,6 +5,15 @@ import { LIMITS } from "../limits.ts";
 /** Where in a document: field names and list positions. */
 export type Path = readonly (string | number)[];
 
+/** Where in a text, both counted from 1. */
+export interface Place {
+  readonly line: number;
+  readonly column: number;
+}
+
+/** `line 4, column 9` */
+export const placeText = ({ line, column }: Place): string => `line ${line}, column ${column}`;
+
 /** `Tasks[0].Resources.CPU` */
 export function formatPath(path: Path): string {
   let text = "";
@@ -27,6 +36,8 @@ export function quote(value: unknown): string {
 }
 
 const escape = (char: string) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`;
+
+const TOP: Place = { line: 1, column: 1 };
 
 interface Problem {
   readonly path: Path;
@@ -56,12 +67,16 @@ export class Problems {
     else this.#problems.push({ path, text: `${must}${is}` });
   }
 
-  /** One error that names them all. `subject` reads `job "etl"`; `locate` says where in the text a path is. */
-  toError(subject: string, locate?: (path: Path) => string | undefined): AppError {
-    const lines = this.#problems.map(({ path, text }) => {
-      const place = locate?.(path);
-      return `${place ? `${place}: ` : ""}${formatPath(path)} ${text}`;
-    });
+  /**
+   * One error that names them all. `subject` reads `job "etl"`; `locate` says where in the text a path is: then they are told
+   * in the order of the text.
+   */
+  toError(subject: string, locate?: (path: Path) => Place | undefined): AppError {
+    const placed = this.#problems.map(({ path, text }) => ({ path, text, place: locate?.(path) }));
+    placed.sort(({ place: a = TOP }, { place: b = TOP }) => a.line - b.line || a.column - b.column);
+    const lines = placed.map(({ path, text, place }) =>
+      `${place ? `${placeText(place)}: ` : ""}${formatPath(path)} ${text}`
+    );
     if (this.#droppedCount) lines.push(`and ${this.#droppedCount} more problems`);
     const details = Object.fromEntries(this.#problems.map(({ path, text }) => [formatPath(path), text]));
     const message = lines.length === 1
