@@ -41,7 +41,7 @@ const FLAGS = {
   jobVersion: whole({
     placeholder: "N",
     short: "v",
-    summary: "The job as it was submitted in this version",
+    summary: "The job as it was submitted in this version, and what became of that",
     least: 1,
   }),
   namespace: text({ placeholder: "NAME", summary: "Namespace in which the job's name is looked up" }),
@@ -85,7 +85,7 @@ async function run({ operands, flags, settings, terminal }: Call<typeof FLAGS>):
   const answer = await client.get(path, { query });
   const job = readJob(recordAt(answer, "Job"));
   if (flags.output === "name") return terminal.print(job.id);
-  const executions = await fetchExecutions(client, job.id);
+  const executions = await fetchExecutions(client, job.id, { version: flags.jobVersion });
   if (isData(flags.output)) {
     const value = {
       ...asRecord(answer),
@@ -96,7 +96,9 @@ async function run({ operands, flags, settings, terminal }: Call<typeof FLAGS>):
   const events = itemsOf(recordAt(answer, "History")).map(readEvent);
   const last = await fetchLastOutput(client, { job, current: currentOf(executions) });
   const isWide = flags.output === "wide";
-  terminal.print(describeJob({ job, executions, events, last, terminal, isWide, nowMs: client.nowMs() }));
+  const { jobVersion } = flags;
+  const nowMs = client.nowMs();
+  terminal.print(describeJob({ job, executions, events, last, terminal, isWide, nowMs, jobVersion }));
 }
 
 /** A job with all that is told of it. */
@@ -107,6 +109,8 @@ export interface JobToDescribe {
   readonly last?: LastOutput;
   readonly terminal: Pick<Terminal, "paint" | "columns">;
   readonly nowMs: number;
+  /** The version that was asked for; absent: the current one. */
+  readonly jobVersion?: number;
   /** Also what it asks for. */
   readonly isWide?: boolean;
 }
@@ -242,12 +246,11 @@ function recent({ events, terminal, nowMs }: JobToDescribe): readonly string[] {
   return [`${terminal.paint.bold(title)}\n${indent(table)}`];
 }
 
-function next({ job, terminal }: JobToDescribe, current: readonly ExecutionView[]): string {
+function next({ job, terminal, jobVersion }: JobToDescribe, current: readonly ExecutionView[]): string {
   const hasResults = current.some(({ wire }) => textAt(recordAt(wire, "PublishedResult"), "Type"));
   const verbs = isTerminal(job.state)
     ? ["logs", ...(hasResults ? ["get"] : []), "history"]
     : ["wait", "logs --follow", "stop"];
-  return terminal.paint.dim(
-    `Next: ${verbs.map((verb) => `skerry job ${verb} ${harmless(short(job.id))}`).join(" · ")}`,
-  );
+  const about = `${harmless(short(job.id))}${jobVersion && isTerminal(job.state) ? ` -v ${jobVersion}` : ""}`;
+  return terminal.paint.dim(`Next: ${verbs.map((verb) => `skerry job ${verb} ${about}`).join(" · ")}`);
 }

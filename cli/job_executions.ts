@@ -2,7 +2,7 @@
 import { type Call, defineCommand } from "./command.ts";
 import { openClient } from "./client.ts";
 import { text, whole } from "./flags.ts";
-import { JOB_OPERAND } from "./job_operand.ts";
+import { JOB_OPERAND, VERSIONS_FLAGS } from "./job_operand.ts";
 import { tintState } from "./job_list.ts";
 import { OUTPUT_FLAGS, printList } from "./output.ts";
 import { livesColumns } from "./lives_columns.ts";
@@ -12,6 +12,7 @@ import { age, moment, plural, short } from "./words.ts";
 
 const FLAGS = {
   partition: whole({ placeholder: "N", summary: "Only executions of this partition" }),
+  ...VERSIONS_FLAGS,
   limit: whole({ placeholder: "N", short: "n", summary: "At most so many (default: all)", least: 1 }),
   namespace: text({ placeholder: "NAME", summary: "Namespace in which the job's name is looked up" }),
   ...OUTPUT_FLAGS,
@@ -26,12 +27,14 @@ export const EXECUTIONS = defineCommand({
   examples: [
     { line: "skerry job executions j-0123abcd", does: "Where each partition runs or ran" },
     { line: "skerry job executions j-0123abcd --partition 3 -o wide", does: "All attempts at one partition" },
+    { line: "skerry job executions sea-breeze --all-job-versions", does: "Of earlier versions too" },
   ],
   async run({ operands, flags, settings, terminal }: Call<typeof FLAGS>) {
     const client = await openClient(settings);
-    const all = await fetchExecutions(client, operands[0]!);
+    const version = flags.allJobVersions ? "all" : flags.jobVersion;
+    const all = await fetchExecutions(client, operands[0]!, { version });
     const rows = all.filter(({ partition }) => flags.partition === undefined || partition === flags.partition)
-      .sort((a, b) => a.partition - b.partition || a.createdAtMs - b.createdAtMs);
+      .sort((a, b) => a.version - b.version || a.partition - b.partition || a.createdAtMs - b.createdAtMs);
     const shown = rows.slice(0, flags.limit ?? rows.length);
     const nowMs = client.nowMs();
     const { paint } = terminal;
@@ -43,6 +46,9 @@ export const EXECUTIONS = defineCommand({
       empty: "No executions yet",
       columns: [
         { title: "ID", cell: ({ id }: ExecutionView) => short(id) },
+        ...version === "all"
+          ? [{ title: "VERSION", cell: ({ version }: ExecutionView) => String(version), isNumber: true }]
+          : [],
         { title: "PARTITION", cell: ({ partition }) => String(partition), isNumber: true },
         { title: "NODE", cell: ({ nodeId }) => short(nodeId) },
         {

@@ -7,6 +7,7 @@ import { type Call, defineCommand } from "./command.ts";
 import { type Client, openClient } from "./client.ts";
 import { duration, text, toggle } from "./flags.ts";
 import { onInterrupt } from "./interrupt.ts";
+import { VERSION_FLAG } from "./job_operand.ts";
 import { cutLines } from "./result_cut.ts";
 import { download } from "./result_fetch.ts";
 import { findResults, type Result, select, type Selection } from "./result_find.ts";
@@ -23,6 +24,7 @@ const FLAGS = {
     summary: "Where results go (default: ./job-<short ID>)",
     completes: "folder",
   }),
+  ...VERSION_FLAG,
   raw: toggle({ summary: "Keep the archives as they are, in DIR/raw" }),
   force: toggle({ summary: "Replace files of the same name" }),
   timeout: duration({ placeholder: "DURATION", summary: "Give up after this (default: never)" }),
@@ -78,12 +80,12 @@ async function run({ operands, flags, settings, terminal }: Call<typeof FLAGS>):
     : [interrupt.signal, AbortSignal.timeout(timeoutMs)];
   const signal = AbortSignal.any(limits);
   try {
-    const query = { namespace: client.namespace };
+    const query = { namespace: client.namespace, job_version: flags.jobVersion };
     const job = readJob(
       recordAt(await client.get(`/orchestrator/jobs/${encodeURIComponent(id)}`, { query }), "Job"),
     );
     const selection = select(job, path);
-    const { results, gaps } = await findResults(client, job, selection);
+    const { results, gaps } = await findResults(client, job, { ...selection, version: flags.jobVersion });
     const folder = resolve(flags.outputDir ?? `job-${short(job.id).replace(/^j-/, "")}`);
     if (!flags.force) await refuseTaken(folder, flags.raw ? ["raw"] : path === "" ? RESULT_NAMES : []);
     const work = await openWork(folder, job);

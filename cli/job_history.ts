@@ -4,7 +4,7 @@ import { type Call, defineCommand } from "./command.ts";
 import { type Client, openClient } from "./client.ts";
 import { choice, text, toggle, whole } from "./flags.ts";
 import { onInterrupt, pause } from "./interrupt.ts";
-import { JOB_OPERAND } from "./job_operand.ts";
+import { JOB_OPERAND, VERSIONS_FLAGS } from "./job_operand.ts";
 import { formatJson } from "./json.ts";
 import { isData, OUTPUT_FLAGS, printList } from "./output.ts";
 import { formatTable } from "./table.ts";
@@ -20,6 +20,7 @@ const FLAGS = {
     initial: "all",
   }),
   executionId: text({ placeholder: "ID", short: "e", summary: "Only events of this execution" }),
+  ...VERSIONS_FLAGS,
   limit: whole({ placeholder: "N", short: "n", summary: "At most so many (default: all)", least: 1 }),
   namespace: text({ placeholder: "NAME", summary: "Namespace in which the job's name is looked up" }),
   ...OUTPUT_FLAGS,
@@ -33,6 +34,7 @@ export const HISTORY = defineCommand({
   flags: FLAGS,
   examples: [
     { line: "skerry job history j-0123abcd", does: "Everything so far" },
+    { line: "skerry job history sea-breeze --job-version 2", does: "What became of an earlier version" },
     { line: "skerry job history j-0123abcd --follow --event-type job", does: "Watch the job itself" },
   ],
   run,
@@ -75,6 +77,10 @@ async function fetchPage(
     namespace: client.namespace,
     event_type: flags.eventType,
     execution_id: flags.executionId,
+    job_version: flags.jobVersion,
+    // An execution is of one version, whichever.
+    all_job_versions: flags.allJobVersions || (flags.executionId !== undefined && !flags.jobVersion) ||
+      undefined,
     limit,
     next_token: token,
     wait_ms: heldMs || undefined,

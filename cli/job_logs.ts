@@ -4,7 +4,7 @@ import { type Call, defineCommand } from "./command.ts";
 import { openClient } from "./client.ts";
 import { parsed, parseSpan, text, toggle, whole } from "./flags.ts";
 import { onInterrupt } from "./interrupt.ts";
-import { JOB_OPERAND } from "./job_operand.ts";
+import { JOB_OPERAND, VERSION_FLAG } from "./job_operand.ts";
 import { showLogs } from "./log_follow.ts";
 
 const FLAGS = {
@@ -16,6 +16,7 @@ const FLAGS = {
     summary: "Only this execution, also one that was replaced",
   }),
   execution: text({ placeholder: "ID", summary: "The same", isHidden: true }),
+  ...VERSION_FLAG,
   tail: whole({ placeholder: "N", short: "t", summary: "Only the last N lines of each partition" }),
   since: parsed({
     placeholder: "WHEN",
@@ -48,6 +49,7 @@ export const LOGS = defineCommand({
       sinceMs: flags.since === undefined ? undefined : sinceMs(flags.since, client.nowMs()),
       partition: flags.partition,
       executionId: flags.executionId ?? flags.execution,
+      version: flags.jobVersion,
     };
     try {
       await showLogs(client, operands[0]!, { terminal, signal: interrupt.signal, selection });

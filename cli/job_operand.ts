@@ -1,5 +1,6 @@
-/** How commands take a job. */
+/** How commands take a job, and which of its versions. */
 import type { Operand } from "./command.ts";
+import { toggle, whole } from "./flags.ts";
 
 /** One job. */
 export const JOB_OPERAND = {
@@ -7,3 +8,19 @@ export const JOB_OPERAND = {
   summary: "ID, its beginning, or name",
   completes: "job",
 } as const satisfies Operand;
+
+/** One version of the job; absent: the current one. */
+export const VERSION_FLAG = {
+  jobVersion: whole({
+    placeholder: "N",
+    short: "v",
+    summary: "Of this version (default: the current one)",
+    least: 1,
+  }),
+};
+
+/** One version of the job, or all. */
+export const VERSIONS_FLAGS = {
+  ...VERSION_FLAG,
+  allJobVersions: toggle({ summary: "Of every version" }),
+};

@@ -20,6 +20,8 @@ export interface LogSelection {
   readonly sinceMs?: number;
   readonly partition?: number;
   readonly executionId?: string;
+  /** Of the job; absent: the latest. */
+  readonly version?: number;
 }
 
 /** How output is shown. */
@@ -39,7 +41,7 @@ export async function followJobLogs(
   const show = { terminal, signal: AbortSignal.any(limits), selection: { isFollowing: true } };
   await showLogs(client, jobId, show);
   if (signal.aborted || !show.signal.aborted) return;
-  const job = await getJob(client, jobId, signal);
+  const job = await getJob(client, jobId, { signal });
   if (isTerminal(job.state)) return;
   throw await tooLong(client, { id: jobId, job, timeoutMs: timeoutMs ?? 0, signal });
 }
@@ -50,9 +52,9 @@ export async function followJobLogs(
  */
 export async function showLogs(client: Client, jobId: string, show: ShowLogs): Promise<void> {
   const { selection, terminal, signal } = show;
-  const job = await getJob(client, jobId, signal);
+  const job = await getJob(client, jobId, { signal, version: selection.version });
   if (selection.partition !== undefined) checkPartition(job, selection.partition);
-  if (!selection.isFollowing && !await hasExecutions(client, job)) {
+  if (!selection.isFollowing && !await hasExecutions(client, job, selection)) {
     const why = job.message ? ` (${harmless(job.message)})` : "";
     return terminal.note(`This job has no output yet: it is ${job.state}${why}`);
   }
@@ -92,24 +94,33 @@ function nothing(job: JobView, { tail, sinceMs }: LogSelection): string {
     : `Nothing has been printed yet: the job is ${job.state}`;
 }
 
-async function getJob(client: Client, id: string, signal: AbortSignal): Promise<JobView> {
-  const query = { namespace: client.namespace };
+async function getJob(
+  client: Client,
+  id: string,
+  { signal, version }: { signal: AbortSignal; version?: number },
+): Promise<JobView> {
+  const query = { namespace: client.namespace, job_version: version };
   return readJob(
     recordAt(await client.get(`/orchestrator/jobs/${encodeURIComponent(id)}`, { query, signal }), "Job"),
   );
 }
 
-async function hasExecutions(client: Client, job: JobView): Promise<boolean> {
-  const page = await client.get(`/orchestrator/jobs/${job.id}/executions`, { query: { limit: 1 } });
+async function hasExecutions(
+  client: Client,
+  job: JobView,
+  { version, executionId }: LogSelection,
+): Promise<boolean> {
+  const query = { limit: 1, job_version: version, all_job_versions: executionId !== undefined || undefined };
+  const page = await client.get(`/orchestrator/jobs/${job.id}/executions`, { query });
   return itemsOf(page).length > 0;
 }
 
 const isMarked = (job: JobView, { partition, executionId }: LogSelection): boolean =>
   job.count > 1 && partition === undefined && executionId === undefined;
 
-function queryOf({ isFollowing, tail, sinceMs, partition, executionId }: LogSelection) {
+function queryOf({ isFollowing, tail, sinceMs, partition, executionId, version }: LogSelection) {
   const since = sinceMs === undefined ? undefined : new Date(sinceMs).toISOString();
-  return { follow: isFollowing, tail, since, partition, execution_id: executionId };
+  return { follow: isFollowing, tail, since, partition, execution_id: executionId, job_version: version };
 }
 
 /** The part of a frame that an earlier stream has not brought. */

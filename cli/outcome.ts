@@ -47,8 +47,11 @@ function reportRollout(job: JobView, terminal: Terminal): number {
   const paint = terminal.paintNote;
   const tint = isUp(job) ? paint.good : paint.bad;
   terminal.note(`Version ${tint(rolloutLine(job, Date.now()))}`);
-  const verbs = isUp(job) ? ["describe", "logs --follow", "stop"] : ["describe", "history", "versions"];
-  terminal.note(paint.dim(`Next: ${verbs.map((verb) => `skerry job ${verb} ${short(job.id)}`).join(" · ")}`));
+  const verbs = isUp(job) ? ["describe", "logs --follow", "stop"] : ["describe", "logs", "history"];
+  const bad = job.rollout?.rolledBackFrom;
+  const version = bad === undefined ? "" : ` -v ${bad}`;
+  const next = verbs.map((verb) => `skerry job ${verb} ${short(job.id)}${version}`);
+  terminal.note(paint.dim(`Next: ${next.join(" · ")}`));
   return isUp(job) ? EXIT.ok : EXIT.jobFailed;
 }
 

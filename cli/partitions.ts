@@ -32,16 +32,21 @@ export function rolloutLine({ version, count, rollout }: JobView, nowMs: number)
   return `${version} ${how}: ${upCount} of ${count}, ${age(sinceAtMs, nowMs)}${why}`;
 }
 
-/** Every execution of the job's latest version, oldest first. */
+/** Every execution of one version of the job, the latest unless told, or of all; oldest first. */
 export async function fetchExecutions(
   client: Client,
   id: string,
-  options: { signal?: AbortSignal } = {},
+  { version, ...options }: { signal?: AbortSignal; version?: number | "all" } = {},
 ): Promise<readonly ExecutionView[]> {
   const all: ExecutionView[] = [];
   let token = "";
   do {
-    const query = { limit: PAGE, next_token: token, namespace: client.namespace };
+    const query = {
+      limit: PAGE,
+      next_token: token,
+      namespace: client.namespace,
+      ...(version === "all" ? { all_job_versions: true } : { job_version: version }),
+    };
     const page = await client.get(`/orchestrator/jobs/${encodeURIComponent(id)}/executions`, {
       query,
       ...options,

@@ -20,6 +20,8 @@ export interface Selection {
   readonly partition?: number;
   /** Path within the results of a partition; empty for all. */
   readonly wanted: string;
+  /** Of the job; absent: the latest. */
+  readonly version?: number;
 }
 
 /** `partition-3/outputs` names a part of one partition, where the job has several. Throws `not_found`. */
@@ -34,10 +36,10 @@ export function select(job: JobView, path: string): Selection {
 export async function findResults(
   client: Client,
   job: JobView,
-  { partition }: Selection,
+  { partition, version }: Selection,
 ): Promise<{ results: readonly Result[]; gaps: readonly string[] }> {
-  const items = await fetchItems(client, job);
-  const executions = currentOf(await fetchExecutions(client, job.id));
+  const items = await fetchItems(client, job, version);
+  const executions = currentOf(await fetchExecutions(client, job.id, { version }));
   const results = items.map((item, at) => readResult(item, { at, executions, client }));
   if (results.length === 0) throw nothingToFetch(job, executions.length);
   if (partition === undefined) {
@@ -53,11 +55,11 @@ export async function findResults(
 }
 
 /** Every page of the list. */
-async function fetchItems(client: Client, job: JobView): Promise<readonly unknown[]> {
+async function fetchItems(client: Client, job: JobView, version?: number): Promise<readonly unknown[]> {
   const items: unknown[] = [];
   let token = "";
   do {
-    const query = { namespace: job.namespace, next_token: token };
+    const query = { namespace: job.namespace, next_token: token, job_version: version };
     const page = await client.get(`/orchestrator/jobs/${job.id}/results`, { query });
     items.push(...itemsOf(page));
     token = textAt(page, "NextToken") ?? "";

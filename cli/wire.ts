@@ -40,6 +40,8 @@ export interface ExecutionView {
   readonly id: string;
   readonly jobId: string;
   readonly nodeId: string;
+  /** Of its job. */
+  readonly version: number;
   readonly partition: number;
   readonly state: string;
   readonly desired: string;
@@ -98,9 +100,9 @@ export interface NodeView {
   readonly capacity: Wire;
   readonly available: Wire;
   readonly version: string;
-  /** Why an adapter is not offered: adapter → reason. */
   /** Of containers. */
   readonly networks: readonly string[];
+  /** Why an adapter is not offered: adapter → reason. */
   readonly absent: Readonly<Record<string, string>>;
   readonly error: string;
   /** It gets nothing new. `leftMs`: until what is there is stopped. */
@@ -208,6 +210,7 @@ export function readExecution(value: unknown): ExecutionView {
     id: textAt(value, "ID") ?? "",
     jobId: textAt(value, "JobID") ?? "",
     nodeId: textAt(value, "NodeID") ?? "",
+    version: numberAt(value, "JobVersion") ?? 1,
     partition: numberAt(value, "PartitionIndex") ?? 0,
     state,
     desired: stateOf(desired, DESIRED_STATES),

@@ -83,7 +83,8 @@ function openLogs(door: Door, call: Call): Response {
 async function sendLogs(door: Door, call: Call, socket: Socket): Promise<void> {
   await socket.opened;
   const query = readQuery(LogsQuery, call.query);
-  const job = jobOf(door, call, query.namespace);
+  const found = jobOf(door, call, query.namespace);
+  const job = query.job_version ? door.desk.queries.getJobVersion(found.id, query.job_version) : found;
   const log: LogQuery = {
     isFollowing: query.follow ?? false,
     ...(query.tail !== undefined && { tailLines: query.tail }),
@@ -142,7 +143,8 @@ async function follow(door: Door, job: Job, { query, log, socket }: Relay): Prom
   while (!socket.signal.aborted && failure === undefined) {
     const changed = door.desk.changed(job.id, { signal: socket.signal });
     changed.catch(() => {}); // told by the await below, or of no interest any more
-    const hasEnded = JOB_TERMINAL.has(door.desk.queries.getJob(job.id).phase);
+    const { phase, version } = door.desk.queries.getJob(job.id);
+    const hasEnded = JOB_TERMINAL.has(phase) || (query.job_version || version) < version;
     for (const id of latest(door, job, query)) {
       if (started.has(id)) continue;
       started.add(id);

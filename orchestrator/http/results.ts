@@ -6,12 +6,16 @@ import { LIMITS } from "../../shared/limits.ts";
 import type { Answers } from "./answer.ts";
 import type { Call, Door, Route } from "./door.ts";
 import { jobOf } from "./lookup.ts";
-import { AnyText, readQuery } from "./queries.ts";
+import { AnyText, JobVersion, readQuery } from "./queries.ts";
 import * as shapes from "./shapes.ts";
 import { packResult } from "./tar.ts";
 import { ageOf } from "./wire.ts";
 
-const ListQuery = z.object({ namespace: AnyText, next_token: AnyText });
+const ListQuery = z.object({
+  namespace: AnyText,
+  next_token: AnyText,
+  job_version: JobVersion.describe("0: the latest. Skerry's own"),
+});
 
 /** The routes of results. */
 export function resultRoutes(door: Door, answers: Answers): Route[] {
@@ -36,10 +40,14 @@ export function resultRoutes(door: Door, answers: Answers): Route[] {
 }
 
 function listResults(door: Door, answers: Answers, call: Call): Response {
-  const { namespace, next_token: cursor } = readQuery(ListQuery, call.query);
+  const { namespace, next_token: cursor, job_version: version } = readQuery(ListQuery, call.query);
   const job = jobOf(door, call, namespace);
   const nowMs = door.clock.wallMs();
-  const { items, next } = door.desk.queries.listResults(job.id, { limit: LIMITS.pageMax, cursor });
+  const { items, next } = door.desk.queries.listResults(job.id, {
+    limit: LIMITS.pageMax,
+    cursor,
+    ...(version && { version }),
+  });
   const shown = items.map((execution) => ({
     ...formatResult(execution, call),
     ExecutionID: execution.id,

@@ -141,12 +141,13 @@ export class Jobs {
     return row === undefined ? undefined : this.#toJob(row);
   }
 
-  /** Every version, oldest first: the current one as it is, earlier ones as they ended. */
+  /** Every version, oldest first: the current one as it is, earlier ones as they ended, when the next one came. */
   listVersions({ row, job }: JobRow): readonly Job[] {
-    return this.#database.all(
+    const versions = this.#database.all(
       "SELECT version, created_at_ms, phase FROM job_versions WHERE job_row = ? ORDER BY version",
       row,
-    ).map((found): Job => {
+    );
+    return versions.map((found, at): Job => {
       const version = Number(found.version);
       const own = {
         version,
@@ -154,8 +155,14 @@ export class Jobs {
         createdAtMs: Number(found.created_at_ms),
       };
       if (found.phase === null) return { ...job, ...own };
-      const { code: _code, message: _message, hint: _hint, image: _image, ...kept } = job;
-      return { ...kept, ...own, phase: Job.shape.phase.parse(found.phase) };
+      const { code: _code, message: _message, hint: _hint, image: _image, rollout: _rollout, ...kept } = job;
+      const next = versions[at + 1];
+      return {
+        ...kept,
+        ...own,
+        phase: Job.shape.phase.parse(found.phase),
+        ...(next && { modifiedAtMs: Number(next.created_at_ms) }),
+      };
     });
   }
 

@@ -53,6 +53,8 @@ export interface ResultQuery {
   /** Partitions that are looked at: 1…`LIMITS.pageMax`. */
   readonly limit: number;
   readonly cursor?: string;
+  /** Absent: the latest. */
+  readonly version?: number;
 }
 
 /** Which events of a job. */
@@ -92,7 +94,7 @@ export interface Queries {
   listExecutions(id: JobId, query: ExecutionQuery): Page<Execution>;
   /** The latest execution of each partition, in their order, without refused ones. Read one by one as it is walked. */
   walkLatest(id: JobId, query: LatestQuery): Iterable<ExecutionId>;
-  /** What the partitions of the latest version left, in their order: one execution for each that left results. */
+  /** What the partitions of one version left, in their order: one execution for each that left results. */
   listResults(id: JobId, query: ResultQuery): Page<Execution>;
   /** Oldest first. */
   listHistory(id: JobId, query: HistoryQuery): Page<HistoryItem>;

@@ -237,11 +237,12 @@ function listResults(
 ): Page<Execution> {
   const { row, job } = jobRow;
   const [from] = query.cursor === undefined ? [0] : decodeCursor(query.cursor);
-  const end = store.executions.nextPartition(row, job.version);
+  const { version: jobVersion = job.version } = query;
+  const end = store.executions.nextPartition(row, jobVersion);
   const until = Math.min(end, from + query.limit);
   const items: Execution[] = [];
   for (let partition = from; partition < until; partition++) {
-    const left = store.executions.findResult({ jobRow: row, jobVersion: job.version, partition });
+    const left = store.executions.findResult({ jobRow: row, jobVersion, partition });
     if (left !== undefined) items.push(left);
   }
   return until < end ? { items, next: encodeCursor(until, 0) } : { items };

@@ -57,6 +57,17 @@ Deno.test("the command line, by hand", async (t) => {
     },
   );
 
+  await t.step("results of an earlier version can be fetched", async () => {
+    const other = await moduleOf("other.wasm", printing("other\n"));
+    for (const module of [hello, other]) await run("wasm", "run", module, "--name", "twice");
+    for (const [folderName, flags] of [["now", []], ["before", ["-v", "1"]]] as const) {
+      const { code, stderr } = await run("job", "get", "twice", "--output-dir", folderName, ...flags);
+      assert.equal(code, 0, stderr);
+    }
+    assert.equal(await Deno.readTextFile(join(folder, "now", "stdout")), "other\n");
+    assert.equal(await Deno.readTextFile(join(folder, "before", "stdout")), "hello\n");
+  });
+
   await t.step("a path that the node does not allow is the reason, said once", async () => {
     const { code, stderr } = await run(
       "wasm",

@@ -55,9 +55,27 @@ Deno.test("ops, service and daemon, from submission to stop", async (t) => {
     const { code, stderr } = await run("job", "run", bad);
     assert.equal(code, 6, stderr);
     assert.match(stderr, /Version 3 is up: 2 of 2.*\nIt came back in place of version 2: .*exit code 3/);
+    assert.match(stderr, /Next: .*skerry job logs j-\w+ -v 2/);
     const now = await runningOf("web");
     assert.equal(now.filter((id) => first.includes(id)).length, 1, "one place was never touched");
     assert.match((await run("job", "history", "web")).stdout, /Rolled back to version 1, because version 2/);
+  });
+  await t.step("what became of the bad version is shown", async () => {
+    const described = (await run("job", "describe", "web", "--job-version", "2")).stdout;
+    assert.match(described, /\(version 2\)\nName: +web\nState: +stopped/);
+    assert.match(described, /failed: .*exit code 3/);
+    assert.doesNotMatch(described, /is up/);
+    assert.match((await run("job", "executions", "web", "-v", "2")).stdout, /failed/);
+    const all = await run("job", "executions", "web", "--all-job-versions");
+    assert.match(all.stdout, /VERSION[^]*  1  [^]*  2  .*failed[^]*  3  /);
+    assert.match((await run("job", "history", "web", "-v", "2")).stdout, /exit code 3/);
+    assert.match(
+      (await run("job", "history", "web", "--all-job-versions")).stdout,
+      /Version 1 is up[^]*Rolled/,
+    );
+    const logs = await run("job", "logs", "web", "-v", "2", "--follow");
+    assert.match(logs.stdout, /no config/);
+    assert.equal((await run("job", "logs", "web", "-v", "9")).code, 3);
   });
   await t.step("a change of the count keeps what runs", async () => {
     const before = await runningOf("web");
