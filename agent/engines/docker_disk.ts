@@ -7,8 +7,10 @@
 import { existsSync, statfsSync } from "node:fs";
 import type { Daemon } from "./docker_daemon.ts";
 
-/** A disk that was full for less may go unnoticed. */
-const LOOK_MS = 100;
+/** No disk takes more: after a look the next one comes before what is free then can be gone. */
+const FILL_BYTES_PER_MS = 4 * 1024 * 1024;
+/** Between two looks. A disk that is full for less than the shorter may go unnoticed. */
+const LOOK_MS = { min: 10, max: 250 } as const;
 /** Less than this is full: it does not take a program's next lines. */
 const FULL_BYTES = 256 * 1024;
 
@@ -24,7 +26,7 @@ export class DockerDisk {
   readonly #runs = new Map<string, { isFull: boolean; isNoted: boolean }>();
   /** Where the engine writes; undefined until it has told. */
   #root: string | undefined;
-  #timer: ReturnType<typeof setInterval> | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(daemon: Daemon) {
     this.#daemon = daemon;
@@ -34,8 +36,7 @@ export class DockerDisk {
   watch(run: Run): void {
     const isNoted = existsSync(noteOf(run));
     this.#runs.set(noteOf(run), { isFull: isNoted, isNoted });
-    this.#timer ??= setInterval(() => this.#look(), LOOK_MS);
-    this.#findRoot().then(() => this.#look(), () => {});
+    this.#lookSoon();
   }
 
   /** Whether it was full during the run, as far as was seen. Asks the daemon once. */
@@ -47,17 +48,27 @@ export class DockerDisk {
 
   unwatch(run: Run): void {
     this.#runs.delete(noteOf(run));
-    if (this.#runs.size > 0) return;
-    clearInterval(this.#timer);
-    this.#timer = undefined;
+    if (this.#runs.size === 0) clearTimeout(this.#timer);
   }
 
   async #findRoot(): Promise<void> {
     this.#root ??= (await this.#daemon.info()).DockerRootDir;
   }
 
+  /** Now, or once the daemon has told where it writes. */
+  #lookSoon(): void {
+    this.#findRoot().then(() => this.#look(), () => this.#lookAgainIn(LOOK_MS.max));
+  }
+
+  #lookAgainIn(ms: number): void {
+    clearTimeout(this.#timer);
+    if (this.#runs.size > 0) this.#timer = setTimeout(() => this.#lookSoon(), ms);
+  }
+
   #look(): void {
-    const isFull = this.#root !== undefined && isFullAt(this.#root);
+    const freeBytes = this.#root === undefined ? Infinity : freeBytesAt(this.#root);
+    const isFull = freeBytes < FULL_BYTES;
+    this.#lookAgainIn(Math.min(Math.max(freeBytes / FILL_BYTES_PER_MS, LOOK_MS.min), LOOK_MS.max));
     for (const [note, known] of this.#runs) {
       known.isFull ||= isFull;
       if (known.isFull && !known.isNoted) known.isNoted = isWritten(note);
@@ -68,12 +79,12 @@ export class DockerDisk {
 const noteOf = ({ folder, run }: Run): string => `${folder}/.docker.full.${run}`;
 
 /** The engine runs as root, which may use what is kept for it. A folder that is not on this machine says nothing. */
-function isFullAt(folder: string): boolean {
+function freeBytesAt(folder: string): number {
   try {
     const { bfree, bsize } = statfsSync(folder);
-    return Number(bfree) * Number(bsize) < FULL_BYTES;
+    return Number(bfree) * Number(bsize);
   } catch {
-    return false;
+    return Infinity;
   }
 }
 

@@ -194,6 +194,22 @@ Deno.test("a container whose output met a full disk has not completed, also when
   });
 });
 
+Deno.test("a disk that was full for a moment only is noticed", async (t) => {
+  await using disk = await mountSmallDisk(t.name, { sizeBytes: 64 * 1024 * 1024 });
+  if (disk === undefined) return;
+  await withDaemon({ folderIn: disk.path }, async (_daemon, open, folder) => {
+    const engine = open();
+    for (let round = 0; round < 5; round++) {
+      const task = await shell(folder, "for i in $(seq 1 100); do echo line $i; usleep 5000; done");
+      await engine.start(task);
+      const fill = disk.fill();
+      await new Promise((resolve) => setTimeout(resolve, 30));
+      await Deno.remove(fill);
+      assertEquals(codeOf(await engine.wait(task.executionId)), "disk_full", `round ${round}`);
+    }
+  });
+});
+
 Deno.test("containers that nobody wants any more are removed, and those of others are left alone", async () => {
   await withDaemon({}, async (daemon, open, folder) => {
     const first = open();

@@ -76,8 +76,10 @@ for (const isLiveRestored of [false, true]) {
       "service and daemon executions looked at": 0,
       "containers watched": 0,
     };
-    /** What the round did, and after how many ms, for who must find out. */
+    /** What the round did, and after how many ms, for who must find out; and in which round a job was submitted. */
     const points: string[] = [];
+    const rounds: string[] = [];
+    const roundOf = new Map<string, number>();
     const pause = async (maxMs: number) => {
       const ms = Math.round(random() * maxMs);
       points.push(`${ms} ms`);
@@ -177,15 +179,24 @@ for (const isLiveRestored of [false, true]) {
         await killAgent();
         await submitting;
         counts.rounds++;
-        console.log(`round ${round + 1}: ${points.splice(0).join(", ")}`);
+        rounds.push(`round ${round + 1}: ${points.splice(0).join(", ")}`);
+        console.log(rounds[round]);
+        for (const id of acknowledged.keys()) if (!roundOf.has(id)) roundOf.set(id, round);
       }
       node = await start();
       await assertEndlessRun();
+      const faults: string[] = [];
       for (const [id, count] of acknowledged) {
-        counts.attempts += await checkJob(node, { id, count });
+        try {
+          counts.attempts += await checkJob(node, { id, count });
+        } catch (error) {
+          const history = await (await fetch(`${node.url}/api/v1/orchestrator/jobs/${id}/history`)).text();
+          faults.push(`${rounds[roundOf.get(id)!]}: ${error}\n${history}`);
+        }
         counts.jobs++;
         counts["partitions, each output compared"] += count;
       }
+      assert.deepEqual(faults, []);
       for (const { name } of ENDLESS) {
         await fetch(`${node.url}/api/v1/orchestrator/jobs/${name}`, { method: "DELETE" });
       }
