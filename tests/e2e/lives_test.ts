@@ -67,7 +67,7 @@ Deno.test("ops, service and daemon, from submission to stop", async (t) => {
     assert.doesNotMatch(described, /is up/);
     assert.match((await run("job", "executions", "web", "-v", "2")).stdout, /failed/);
     const all = await run("job", "executions", "web", "--all-job-versions");
-    assert.match(all.stdout, /VERSION[^]*  1  [^]*  2  .*failed[^]*  3  /);
+    assert.match(all.stdout, /VERSION[^]*\s1\s[^]*\s2\s.*failed[^]*\s3\s/);
     assert.match((await run("job", "history", "web", "-v", "2")).stdout, /exit code 3/);
     assert.match(
       (await run("job", "history", "web", "--all-job-versions")).stdout,
