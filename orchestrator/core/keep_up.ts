@@ -47,13 +47,14 @@ export function keepUp(input: ReconcileInput): Plan {
   const draft: Draft = { slots: [], surplus: [], outdated: [], upCount: 0, downCount: 0, emptyCount: 0 };
   const attempts = byPartition(open);
   const left = new Set(older);
-  const places = placesOf(input);
-  for (const place of places) {
+  const liveBefore = byPlace(older.filter((one) => isLive(one.phase)), input);
+  const vacated = byPlace(input.vacated, input);
+  for (const place of placesOf(input)) {
     const own = attempts.get(place.partition) ?? [];
     attempts.delete(place.partition);
-    const before = older.filter((one) => isLive(one.phase) && isAt(place, one));
+    const before = liveBefore.get(keyOf(place, input)) ?? [];
     for (const one of before) left.delete(one);
-    keepPlace(input, draft, { place, own, before });
+    keepPlace(input, draft, { place, own, before, isVacated: vacated.has(keyOf(place, input)) });
   }
   const { slots, surplus, outdated, upCount, downCount, emptyCount, againInMs } = draft;
   const elsewhere = [...surplus, ...[...attempts.values()].flat(), ...left];
@@ -84,14 +85,24 @@ function placesOf({ type, count, nodes, open, nextPartition }: ReconcileInput): 
   return nodes.map((nodeId) => ({ nodeId, partition: partitions.get(nodeId) ?? next++ }));
 }
 
-const isAt = (place: Place, one: Pick<OpenExecution, "partition" | "nodeId">): boolean =>
-  place.nodeId === undefined ? one.partition === place.partition : one.nodeId === place.nodeId;
+/** What tells places apart: partitions are numbered anew in each version, the node of a daemon stays. */
+const keyOf = ({ partition, nodeId }: Place, { type }: Pick<ReconcileInput, "type">): string | number =>
+  type === "service" ? partition : nodeId!;
+
+const byPlace = <One extends Place>(all: readonly One[], job: Pick<ReconcileInput, "type">) =>
+  Map.groupBy(all, (one) => keyOf(one, job));
 
 /** What one place needs. */
 function keepPlace(
-  { away, closed, retry, vacated, nowMs }: ReconcileInput,
+  { away, closed, retry, nowMs }: ReconcileInput,
   draft: Draft,
-  { place, own, before }: { place: Place; own: readonly OpenExecution[]; before: readonly OpenExecution[] },
+  { place, own, before, isVacated }: {
+    place: Place;
+    own: readonly OpenExecution[];
+    before: readonly OpenExecution[];
+    /** What ran there of an earlier version has left because it was asked to. */
+    isVacated: boolean;
+  },
 ): void {
   const live = own.filter(({ phase }) => isLive(phase));
   // A node that is away holds nobody up: its place follows when it is back.
@@ -112,7 +123,7 @@ function keepPlace(
     else if (!isClosed) draft.outdated.push(...running);
   } else if (!isAway && !isClosed) {
     // A place that has been empty all along is not down because of the change: it may wait for room that the change frees.
-    const isDown = before.length > 0 || own.length > 0 || vacated.some((one) => isAt(place, one));
+    const isDown = before.length > 0 || own.length > 0 || isVacated;
     if (isDown) draft.downCount++;
     else draft.emptyCount++;
   }

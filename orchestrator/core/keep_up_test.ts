@@ -195,3 +195,22 @@ Deno.test("update: one that would not do and is up after all is good; a daemon o
   assert.equal(rolling({ type: "daemon", count: 0, nodes: [] }).rollout?.isGood, false);
   assert.equal(rolling({ count: 0 }).rollout?.isGood, true);
 });
+
+Deno.test("a new version of a job with many places looks at what runs a few times each, and not once for every place", () => {
+  const PLACES = 500;
+  for (const type of ["service", "daemon"] as const) {
+    let looks = 0;
+    const older = Array.from({ length: PLACES }, (_, at) => {
+      const one = open({ id: `e-${at}` as ExecutionId, partition: at, nodeId: `n-${at}` as NodeId });
+      return new Proxy(one, {
+        get: (target, key) => (looks++, Reflect.get(target, key)),
+      });
+    });
+    const plan = reconcile(input({
+      ...{ type, older, isRolling: true, vacated: older, count: PLACES },
+      nodes: older.map(({ nodeId }) => nodeId),
+    }));
+    assert.equal(plan.stops.length, 1);
+    assert.ok(looks < 50 * PLACES, `${type}: ${looks} looks`);
+  }
+});
