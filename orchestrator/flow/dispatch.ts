@@ -71,10 +71,17 @@ export function snapshotFor(store: Store, peer: PeerId): readonly Message[] {
   // Also what cannot be read: its agent goes on with it.
   const census: Census = { executionIds: [...store.executions.wantedOn(nodeId)] };
   const orders = store.executions.liveOn(nodeId).flatMap(({ jobRow, execution }) => {
-    const found = store.damaged.read(jobAt(jobRow), () => store.jobs.get(jobRow));
-    if (found === undefined) return [];
-    const run = runMessage(found.job, execution, store.namespaces.weightOf(execution.namespace));
+    const job = store.damaged.read(jobAt(jobRow), () => jobOf(store, jobRow, execution));
+    if (job === undefined) return [];
+    const run = runMessage(job, execution, store.namespaces.weightOf(execution.namespace));
     return execution.desired === "stop" ? [run, stopMessage(execution)] : [run];
   });
   return [{ lane: "state", kind: "census", about: peer, body: census }, ...orders];
+}
+
+/** The job as the execution knows it: one of an earlier version is of that. */
+function jobOf({ jobs }: Store, jobRow: number, { jobVersion }: Execution): Job {
+  const { job } = jobs.get(jobRow);
+  if (job.version === jobVersion) return job;
+  return { ...job, version: jobVersion, spec: jobs.findVersion(jobRow, jobVersion)!, image: undefined };
 }

@@ -90,3 +90,18 @@ Deno.test("the same victims are not stopped twice, nor others beside them, also 
   home.plan();
   assert.equal(stopped(), 2);
 });
+
+Deno.test("what runs on as a new version's has its priority, also for those who would have it make way", async () => {
+  const service = { name: "web", type: "service", task: cores(4000) } as const;
+  const home = await aHome(service, withQueue, { preemption });
+  const { store } = home;
+  home.report("running");
+  const isStopped = () => store.executions.find(home.executionId)!.execution.desired === "stop";
+  await home.submit({ ...service, priority: 50 });
+  assert.equal(home.job().version, 2);
+  await home.submit({ priority: 40, task: cores(1000) });
+  assert.ok(!isStopped(), "a job of lower priority than the new version");
+  await home.submit({ ...service, priority: 0 });
+  await home.submit({ priority: 41, task: cores(1000) });
+  assert.ok(isStopped(), "a job of higher priority than the newest version");
+});

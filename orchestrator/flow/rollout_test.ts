@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import type { ExecutionId } from "../../shared/model/ids.ts";
 import type { JobSpec } from "../../shared/model/job.ts";
 import { aTask } from "../../tests/support/builders.ts";
-import { aHome } from "../../tests/support/home_fixture.ts";
+import { aHome, NODE } from "../../tests/support/home_fixture.ts";
+import { snapshotFor } from "./dispatch.ts";
 
 const SERVICE = {
   name: "web",
@@ -177,4 +178,16 @@ Deno.test("a change of the count stops and starts only the difference; a rerun s
   it.rerun();
   it.plan();
   assert.ok(it.shown().includes("p0 v3 stop"));
+});
+
+Deno.test("a node that is told everything again gets each execution's order as its own version has it", async () => {
+  const it = await aService();
+  await it.submit(withEnv("2"));
+  it.makeWay();
+  const orders = snapshotFor(it.store, `${NODE}/agent`).map(({ body }) => body as Record<string, unknown>)
+    .filter(({ desired }) => desired === "run") as { jobVersion: number; task: JobSpec["task"] }[];
+  assert.deepEqual(orders.map(({ jobVersion, task }) => [jobVersion, task.env.VERSION]).sort(), [
+    [1, "1"],
+    [2, "2"],
+  ]);
 });

@@ -63,14 +63,15 @@ export function demandNamespace(store: Store, spec: JobSpec, known: Job | undefi
 }
 
 /** Version by version: many may be on their way out. What runs already makes the new version run. */
-function adopt({ jobs, executions }: Store, { row, job }: JobRow): void {
+function adopt({ jobs, executions, projection }: Store, { row, job }: JobRow): void {
   const running = executions.liveOf(row).filter(({ desired }) => desired === "run");
   const same = [...new Set(running.map(({ jobVersion }) => jobVersion))].filter((version) => {
     const spec = jobs.findVersion(row, version);
     return spec !== undefined && hasSameTasks(spec, job.spec);
   });
   const adopted = running.filter(({ jobVersion }) => same.includes(jobVersion));
-  executions.adopt(adopted, job.version);
+  const to = { jobVersion: job.version, priority: job.spec.priority };
+  for (const execution of adopted) projection.follow(execution, executions.adopt(execution, to));
   if (!adopted.some(({ phase }) => phase === "running")) return;
   jobs.update({ row, job: step(job, { kind: "started" }, job.modifiedAtMs) });
 }

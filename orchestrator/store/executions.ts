@@ -184,12 +184,15 @@ export class Executions {
     ).map(({ partition, node_id }) => ({ partition: Number(partition), nodeId: node_id as NodeId }));
   }
 
-  /** Makes executions of an earlier version executions of a later one. */
-  adopt(executions: readonly Execution[], jobVersion: number): void {
-    for (const execution of executions) {
-      this.update({ ...execution, jobVersion, revision: execution.revision + 1 });
-      this.#database.run("UPDATE executions SET job_version = ? WHERE id = ?", jobVersion, execution.id);
-    }
+  /** Makes an execution of an earlier version one of a later version; answers it as it is then. */
+  adopt(execution: Execution, { jobVersion, priority }: { jobVersion: number; priority: number }): Execution {
+    const adopted = {
+      ...{ ...execution, jobVersion, revision: execution.revision + 1 },
+      priority: priority === 0 ? undefined : priority,
+    };
+    this.update(adopted);
+    this.#database.run("UPDATE executions SET job_version = ? WHERE id = ?", jobVersion, execution.id);
+    return adopted;
   }
 
   /**
