@@ -3,7 +3,6 @@
  * again.
  */
 import type { Deadlines } from "../../shared/ledger/deadlines.ts";
-import { hasNotBegun } from "../../shared/model/execution.ts";
 import { isEndless, type Job } from "../../shared/model/job.ts";
 import type { JobRow } from "../store/jobs.ts";
 import type { Store } from "../store/store.ts";
@@ -33,17 +32,16 @@ export function endWait(store: Store, deadlines: Deadlines, jobRow: JobRow): voi
 }
 
 /** Whether a partition has no place yet, or stands in the queue of a node; of a job without an end, whether all do. */
-export function isWaiting(store: Store, { row, job }: JobRow): boolean {
-  if (isEndless(job.spec.type)) return store.executions.liveOf(row).every(({ phase }) => hasNotBegun(phase));
-  if (job.spec.type !== "ops" && store.evaluations.find(row) !== undefined) return true;
-  const { open, nextPartition } = store.executions.openOf(row, job.version);
-  const isQueued = open.some(({ phase }) => hasNotBegun(phase));
-  if (job.spec.type === "ops") {
-    const beenOn = store.executions.nodesOf(row, job.version);
-    const nodes = nodesFor(job, { nodes: store.projection.nodes, beenOn });
-    return isQueued || nextPartition === 0 || nodes.some((id) => !beenOn.has(id));
-  }
-  return isQueued || nextPartition < job.spec.count;
+export function isWaiting({ executions, evaluations, projection }: Store, { row, job }: JobRow): boolean {
+  const { spec: { type, count }, version } = job;
+  if (isEndless(type)) return !executions.hasAny("begun", { jobRow: row });
+  if (type !== "ops" && evaluations.find(row) !== undefined) return true;
+  if (executions.hasAny("waiting", { jobRow: row, jobVersion: version })) return true;
+  const nextPartition = executions.nextPartition(row, version);
+  if (type !== "ops") return nextPartition < count;
+  const beenOn = executions.nodesOf(row, version);
+  return nextPartition === 0 ||
+    nodesFor(job, { nodes: projection.nodes, beenOn }).some((id) => !beenOn.has(id));
 }
 
 /** Whether what is missing of a version without an end has no place yet, or stands in a node's queue. */

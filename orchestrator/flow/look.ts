@@ -27,11 +27,8 @@ export const NOTHING_YET: Having = { open: [], nextPartition: 0, beenOn: new Set
 /** What the job's latest version has. */
 export function having({ executions }: Store, { row, job }: JobRow): Having {
   const { spec: { type }, version, rollout } = job;
-  const hasHealth = rollout?.state !== "good";
   return {
-    ...isEndless(type)
-      ? executions.latestOf({ jobRow: row, jobVersion: version, hasHealth })
-      : executions.openOf(row, version),
+    ...isEndless(type) ? executions.latestOf(row, version) : executions.openOf(row, version),
     vacated: rollout?.state === "rolling" && version > 1 ? executions.vacatedOf(row, version) : [],
     older: isEndless(type) && version > 1 ? executions.olderOf(row, version) : [],
     beenOn: type === "ops" ? executions.nodesOf(row, version) : NOTHING_YET.beenOn,

@@ -2,7 +2,7 @@
 import { encodeBody, parseBody, parseStored } from "../../shared/ledger/body.ts";
 import type { Damaged } from "../../shared/ledger/damaged.ts";
 import type { Database, SqlRow } from "../../shared/ledger/database.ts";
-import { Execution, isLive } from "../../shared/model/execution.ts";
+import { Execution, HealthStatus } from "../../shared/model/execution.ts";
 import type { ExecutionId, NodeId } from "../../shared/model/ids.ts";
 import { add, NO_RESOURCES, type Resources } from "../../shared/model/resources.ts";
 import type { Placed } from "../core/node.ts";
@@ -28,6 +28,10 @@ export const LIVE = "phase IN ('placed', 'queued', 'preparing', 'running', 'publ
 const FAILED = "phase IN ('failed', 'stopped', 'refused', 'lost')";
 /** The two indexes of executions that have not completed. */
 const OPEN = [{ index: "executions_live", phases: LIVE }, { index: "executions_failed", phases: FAILED }];
+
+/** What `toOpen` reads, but for one column. Of those that live no body is parsed: there may be many, at every look. */
+const OPEN_COLUMNS = `id, node_id, partition, attempt, phase, desired, health, restarts,
+  CASE WHEN ${LIVE} THEN NULL ELSE body END AS body`;
 
 /** Reads and writes executions. */
 export class Executions {
@@ -65,10 +69,12 @@ export class Executions {
 
   update(execution: Execution): void {
     this.#database.run(
-      "UPDATE executions SET phase = ?, desired = ?, modified_at_ms = ?, body = ? WHERE id = ?",
+      "UPDATE executions SET phase = ?, desired = ?, modified_at_ms = ?, health = ?, restarts = ?, body = ? WHERE id = ?",
       execution.phase,
       execution.desired,
       execution.modifiedAtMs,
+      execution.health?.status ?? null,
+      execution.restarts ?? null,
       encodeBody(execution),
       execution.id,
     );
@@ -151,8 +157,7 @@ export class Executions {
     // By two partial indexes: completed executions, which may be many, are not walked.
     const rows = OPEN.flatMap(({ index, phases }) =>
       this.#database.all(
-        `SELECT id, node_id, partition, attempt, phase, desired,
-           CASE WHEN ${LIVE} THEN NULL ELSE body END AS body,
+        `SELECT ${OPEN_COLUMNS},
            EXISTS (SELECT 1 FROM executions other WHERE other.job_row = executions.job_row
              AND other.job_version = executions.job_version AND other.partition = executions.partition
              AND other.phase = 'completed') AS superseded
@@ -167,10 +172,11 @@ export class Executions {
   /** Of earlier versions: those that may run, asked to stop or not. */
   olderOf(jobRow: number, jobVersion: number): readonly OpenExecution[] {
     return this.#database.all(
-      `SELECT id, node_id, partition, attempt, phase, desired, body, 0 AS superseded FROM executions
-       WHERE job_row = ? AND job_version < ? AND (${LIVE} OR (phase = 'lost' AND desired = 'run')) ORDER BY row`,
-      jobRow,
-      jobVersion,
+      `SELECT ${OPEN_COLUMNS}, 0 AS superseded FROM executions INDEXED BY executions_live
+         WHERE job_row = ? AND job_version < ? AND ${LIVE}
+       UNION ALL SELECT ${OPEN_COLUMNS}, 0 AS superseded FROM executions INDEXED BY executions_failed
+         WHERE job_row = ? AND job_version < ? AND ${FAILED} AND phase = 'lost' AND desired = 'run'`,
+      ...[jobRow, jobVersion, jobRow, jobVersion],
     ).map(toOpen);
   }
 
@@ -195,22 +201,14 @@ export class Executions {
     return adopted;
   }
 
-  /**
-   * The same of a version without an end: those that may run, and the latest of each partition. With the health of those that
-   * live only where it is asked for: that costs a look into each of them.
-   */
-  latestOf(
-    { jobRow, jobVersion, hasHealth }: { jobRow: number; jobVersion: number; hasHealth: boolean },
-  ): { open: readonly OpenExecution[]; nextPartition: number } {
+  /** The same of a version without an end: those that may run, and the latest of each partition. */
+  latestOf(jobRow: number, jobVersion: number): { open: readonly OpenExecution[]; nextPartition: number } {
     const nextPartition = this.nextPartition(jobRow, jobVersion);
     const rows = this.#database.all(
-      `SELECT id, node_id, partition, attempt, phase, desired,
-         CASE WHEN ${LIVE} AND NOT ? THEN NULL ELSE body END AS body, 0 AS superseded
-       FROM executions WHERE job_row = ? AND job_version = ? AND (${LIVE} OR (phase = 'lost' AND desired = 'run')
-         OR NOT EXISTS (SELECT 1 FROM executions later WHERE later.job_row = executions.job_row
+      `SELECT ${OPEN_COLUMNS}, 0 AS superseded FROM executions
+       WHERE job_row = ? AND job_version = ? AND (${LIVE} OR (phase = 'lost' AND desired = 'run') OR NOT EXISTS (SELECT 1 FROM executions later WHERE later.job_row = executions.job_row
            AND later.job_version = executions.job_version AND later.partition = executions.partition
            AND later.attempt > executions.attempt))`,
-      Number(hasHealth),
       jobRow,
       jobVersion,
     );
@@ -223,6 +221,28 @@ export class Executions {
       `SELECT id, job_row, body FROM executions INDEXED BY executions_live WHERE job_row = ? AND ${LIVE} ORDER BY row`,
       jobRow,
     ).flatMap((row) => this.#read(row)?.execution ?? []);
+  }
+
+  /** How many of a job run, and do their work as far as is known, and nobody asked them to stop. */
+  upCount(jobRow: number): number {
+    const found = this.#database.get(
+      `SELECT count(*) AS n FROM executions INDEXED BY executions_live WHERE job_row = ? AND ${LIVE}
+         AND phase = 'running' AND desired = 'run' AND coalesce(health, 'healthy') = 'healthy'`,
+      jobRow,
+    );
+    return Number(found!.n);
+  }
+
+  /** Whether something of a version has not begun, or of all versions, whether something has. */
+  hasAny(
+    what: "waiting" | "begun",
+    { jobRow, jobVersion }: { jobRow: number; jobVersion?: number },
+  ): boolean {
+    return this.#database.get(
+      `SELECT 1 AS one FROM executions INDEXED BY executions_live WHERE job_row = ? AND ${LIVE}
+         AND (phase IN ('placed', 'queued')) = ? AND (? IS NULL OR job_version = ?) LIMIT 1`,
+      ...[jobRow, what === "waiting" ? 1 : 0, jobVersion ?? null, jobVersion ?? null],
+    ) !== undefined;
   }
 
   /** Every live execution; damaged ones are left out. */
@@ -438,15 +458,13 @@ function toExecution(row: SqlRow): ExecutionRow {
 }
 
 function toOpen(row: SqlRow): OpenExecution {
-  const phase = parseStored(Execution.shape.phase, row.phase);
-  const body = row.body === null ? undefined : parseBody(Execution, row.body);
-  const ended = isLive(phase) ? undefined : body;
+  const ended = row.body === null ? undefined : parseBody(Execution, row.body);
   return {
     id: row.id as ExecutionId,
     nodeId: row.node_id as NodeId,
     partition: Number(row.partition),
     attempt: Number(row.attempt),
-    phase,
+    phase: parseStored(Execution.shape.phase, row.phase),
     desired: row.desired === "stop" ? "stop" : "run",
     createdAtMs: ended?.createdAtMs ?? 0,
     modifiedAtMs: ended?.modifiedAtMs ?? 0,
@@ -454,9 +472,9 @@ function toOpen(row: SqlRow): OpenExecution {
     message: ended?.message,
     hint: ended?.hint,
     exitCode: ended?.output?.exitCode,
-    health: body?.health?.status,
-    restarts: body?.restarts,
-    streak: body?.streak,
+    health: row.health === null ? undefined : parseStored(HealthStatus, row.health),
+    restarts: row.restarts === null ? undefined : Number(row.restarts),
+    streak: ended?.streak,
     moving: ended?.moving,
     isSuperseded: Number(row.superseded) === 1,
   };

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { openEmbeddedBus } from "../../shared/bus/embedded_bus.ts";
 import { systemClock } from "../../shared/clock.ts";
+import { encodeBody } from "../../shared/ledger/body.ts";
+import { Damaged } from "../../shared/ledger/damaged.ts";
 import { Database } from "../../shared/ledger/database.ts";
 import { seededIds } from "../../shared/random.ts";
 import { orchestratorPeer } from "../../shared/wire/subjects.ts";
@@ -8,6 +10,7 @@ import { aNode, aSpec, someContents } from "../../tests/support/builders.ts";
 import { newJobId } from "../../shared/model/ids.ts";
 import { admit } from "../core/admit.ts";
 import { composeOrchestrator } from "../flow/compose.ts";
+import { Executions } from "./executions.ts";
 import { APPLICATION_ID, MIGRATIONS } from "./migrations.ts";
 
 Deno.test("a damaged record of one job costs no other job, and is told", async () => {
@@ -55,4 +58,35 @@ Deno.test("a damaged record of one job costs no other job, and is told", async (
   }
   assert.deepEqual(told, ["job in row 1"]);
   program.close();
+});
+
+Deno.test("a store from before health had a column knows the health of what lives, and a damaged record costs nothing", () => {
+  const path = Deno.makeTempFileSync({ suffix: ".db" });
+  const options = { path, applicationId: APPLICATION_ID };
+  try {
+    const before = Database.open({ ...options, migrations: MIGRATIONS.slice(0, 3) });
+    const told = encodeBody({ health: { status: "unhealthy", sinceAtMs: 1 }, restarts: 2 });
+    before.transaction(() => {
+      for (const [partition, body] of [told, encodeBody({}), told.slice(0, -1)].entries()) {
+        before.run(
+          `INSERT INTO executions (id, job_row, job_version, partition, attempt, node_id, phase, desired, cpu_millis,
+             memory_bytes, disk_bytes, gpu_count, modified_at_ms, body)
+           VALUES (?, 1, 1, ?, 0, 'n-0', 'running', 'run', 0, 0, 0, 0, 0, ?)`,
+          `e-${partition}`,
+          partition,
+          body,
+        );
+      }
+    });
+    before.close();
+    using database = Database.open({ ...options, migrations: MIGRATIONS });
+    const executions = new Executions(database, new Damaged());
+    assert.deepEqual(
+      executions.latestOf(1, 1).open.map(({ id, health, restarts }) => [id, health, restarts]),
+      [["e-0", "unhealthy", 2], ["e-1", undefined, undefined], ["e-2", undefined, undefined]],
+    );
+    assert.equal(executions.upCount(1), 2);
+  } finally {
+    Deno.removeSync(path);
+  }
 });
