@@ -89,26 +89,27 @@ export class DrainNodes {
     this.#enact = new Enact(options);
   }
 
-  /** Stops a bounded number; answers whether more must leave. */
+  /** Looks at a bounded number of nodes, and stops a bounded number of executions; answers whether more must be done. */
   tick(): boolean {
-    const { projection } = this.#store;
-    if (!projection.takeDrainDue()) return false;
+    const { draining } = this.#store.projection;
+    if (!draining.isDue) return false;
     return this.#store.transaction(() => {
       let left: number = LIMITS.placementsPerPlan;
-      for (const id of projection.draining) left -= this.#drain(id, left);
-      if (left <= 0) projection.drainIsDue();
-      return left <= 0;
+      for (const id of draining.take(NODES_PER_TICK)) left -= this.#drain(id, left);
+      return draining.isDue;
     });
   }
 
   /** Answers how many it stopped. */
   #drain(id: NodeId, stopsMax: number): number {
     const store = this.#store;
+    const { draining } = store.projection;
     const { node } = store.projection.find(id)!;
     const drain = node.drain!;
     const rows = store.executions.thereOn(id);
     if (drain.kind === "cordon") {
       this.#noteEmpty(node, drain, rows.length === 0);
+      draining.looked(id, { jobs: [], isMore: false });
       return 0;
     }
     const jobs = new Map<number, JobRow>();
@@ -120,22 +121,22 @@ export class DrainNodes {
       return [{ ...execution, jobRow, type, runsOnce: retry.lostAttempts === 0 }];
     });
     const message = `Execution stop requested because its node ${takesNothingNew(drain)}`;
-    const stops = leaving({ drain, there, isWhole: (row) => this.#isWhole(jobs.get(row)!) }).slice(
-      0,
-      stopsMax,
-    );
+    const all = leaving({ drain, there, isWhole: (row) => this.#isWhole(jobs.get(row)!) });
+    const stops = all.slice(0, stopsMax);
     for (const { id, jobRow } of stops) {
       this.#enact.stop(jobs.get(jobRow)!, id, message, "drain");
     }
+    const isMore = stops.length < all.length;
     // Nobody answers there: what should be gone by now is given up, and stopped as soon as the node is back.
-    const isGone = drain.isOver === true && node.connection === "disconnected" && rows.length > 0 &&
-      stops.length < stopsMax;
+    const isGone = drain.isOver === true && node.connection === "disconnected" && rows.length > 0 && !isMore;
     if (isGone) {
       loseNode(store, id, {
         message: `Execution lost because its node ${takesNothingNew(drain)} and is not connected`,
       });
     }
     this.#noteEmpty(node, drain, rows.length === 0 || isGone);
+    const services = [...jobs.values()].filter(({ job }) => job.spec.type === "service");
+    draining.looked(id, { jobs: services.map(({ job }) => job.id), isMore });
     return stops.length;
   }
 
@@ -143,15 +144,13 @@ export class DrainNodes {
     if (isEmpty === (emptyAtMs !== undefined)) return;
     const noted = isEmpty ? { ...drain, emptyAtMs: this.#store.nowMs() } : drain;
     put(this.#store, { ...node, drain: noted });
-    // It was looked at just now.
-    this.#store.projection.takeDrainDue();
   }
 
   /** Everything that the service should have runs and does its work, as far as is known. */
   #isWhole({ row, job }: JobRow): boolean {
-    const running = this.#store.executions.liveOf(row).filter(({ phase, desired, health }) =>
-      phase === "running" && desired === "run" && (health === undefined || health.status === "healthy")
-    );
-    return running.length >= job.spec.count;
+    return this.#store.executions.upCount(row) >= job.spec.count;
   }
 }
+
+/** A look at one costs a pass over the index of what lives: they are many where a home with many such nodes starts. */
+const NODES_PER_TICK = 16;

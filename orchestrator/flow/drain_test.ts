@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { NodeId } from "../../shared/model/ids.ts";
 import { aTask, someFacts } from "../../tests/support/builders.ts";
+import { NO_RESOURCES } from "../../shared/model/resources.ts";
 import { aHome, NODE } from "../../tests/support/home_fixture.ts";
 
 const other = someFacts({ id: "n-1" as NodeId });
@@ -130,4 +131,31 @@ Deno.test("a new version of a daemon leaves what runs on a cordoned node alone, 
   it.endDrain();
   it.plan();
   assert.equal(desired(), "stop");
+});
+
+Deno.test("a service that is whole only because it is to be smaller leaves as well", async () => {
+  const capacity = { ...someFacts().capacity, cpuMillis: 2000 };
+  const task = aTask({ resources: { ...NO_RESOURCES, cpuMillis: 1000 } });
+  const service = { name: "web", type: "service", count: 3, task } as const;
+  const home = await aHome(service, someFacts({ id: NODE, capacity }));
+  const two = home.store.executions.liveOn(NODE).map(({ execution }) => execution.id);
+  assert.equal(two.length, 2);
+  for (const id of two) home.report("running", id);
+  home.drain({ kind: "drain" });
+  assert.deepEqual(home.plan(), [], "one of three is missing");
+  await home.submit({ ...service, count: 2 });
+  home.plan();
+  const told = two.filter((id) => home.store.executions.find(id)!.execution.desired === "stop");
+  assert.equal(told.length, 1);
+});
+
+Deno.test("many leave a drained node a bounded number at a time, and all of them leave", async () => {
+  const COUNT = 450;
+  const task = aTask({ resources: { ...NO_RESOURCES, cpuMillis: 1 } });
+  const home = await aHome({ count: COUNT, task });
+  home.drain({ kind: "drain" });
+  const stopped = home.plan().filter(({ desired }) => desired === "stop");
+  assert.ok(stopped.length > 0 && stopped.length < COUNT, `${stopped.length}`);
+  const more = [...home.plan(), ...home.plan(), ...home.plan()].filter(({ desired }) => desired === "stop");
+  assert.equal(stopped.length + more.length, COUNT);
 });

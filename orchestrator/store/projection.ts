@@ -7,18 +7,18 @@ import type { NodeId } from "../../shared/model/ids.ts";
 import type { Node } from "../../shared/model/node.ts";
 import { add, type Resources, subtract } from "../../shared/model/resources.ts";
 import { Accounts } from "./accounts.ts";
+import { Draining } from "./draining.ts";
 import { Occupants } from "./occupants.ts";
 import { type NodeView, NOTHING_PLACED, type Placed } from "../core/node.ts";
 
 /** Nodes and what is placed on them, sorted by id. */
 export class Projection {
   readonly accounts = new Accounts();
+  readonly draining = new Draining();
   readonly occupants: Occupants;
   #ids: NodeId[] = [];
   #views: NodeView[] = [];
   readonly #index = new Map<NodeId, number>();
-  readonly #draining = new Set<NodeId>();
-  #isDrainDue = false;
 
   /** `hasPreemption`: who is on which node is kept too. */
   constructor({ hasPreemption = false }: { hasPreemption?: boolean } = {}) {
@@ -45,33 +45,7 @@ export class Projection {
       return waitingMax === undefined ? view : { ...view, waitingMax };
     });
     this.#number();
-    this.#draining.clear();
-    for (const node of nodes) this.#noteDrain(node);
-  }
-
-  #noteDrain({ facts, drain }: Node): void {
-    if (drain === undefined) this.#draining.delete(facts.id);
-    else {
-      this.#draining.add(facts.id);
-      this.#isDrainDue = true;
-    }
-  }
-
-  /** Nodes that get nothing new, in the order in which that became known. */
-  get draining(): readonly NodeId[] {
-    return [...this.#draining];
-  }
-
-  /** Whether something has changed, since this was last asked, that may let something leave a node. */
-  takeDrainDue(): boolean {
-    const isDue = this.#isDrainDue;
-    this.#isDrainDue = false;
-    return isDue;
-  }
-
-  /** More must leave than has been told to. */
-  drainIsDue(): void {
-    this.#isDrainDue = true;
+    this.draining.rebuild(nodes);
   }
 
   /** Sorted by id. */
@@ -86,8 +60,9 @@ export class Projection {
 
   /** `placed`: what is there already of a node that was not known. */
   putNode(node: Node, placed = NOTHING_PLACED): void {
-    this.#noteDrain(node);
-    this.accounts.followNode(this.find(node.facts.id)?.node, node);
+    const before = this.find(node.facts.id)?.node;
+    this.draining.followNode(before, node);
+    this.accounts.followNode(before, node);
     const index = this.#index.get(node.facts.id);
     if (index !== undefined) {
       this.#views[index] = { ...this.#views[index]!, node };
@@ -118,7 +93,7 @@ export class Projection {
     const { nodeId, resources, hostPorts, phase } = after;
     this.accounts.follow(before, after);
     this.occupants.follow(after);
-    if (this.#draining.size > 0) this.#isDrainDue = true;
+    this.draining.follow(after);
     const index = this.#index.get(nodeId);
     if (index === undefined) return;
     const wasLive = before !== undefined && isLive(before.phase);
