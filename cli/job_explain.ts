@@ -7,7 +7,16 @@ import { tintState } from "./job_list.ts";
 import { JOB_OPERAND } from "./job_operand.ts";
 import { formatFacts, isData, OUTPUT_FLAGS, printData } from "./output.ts";
 import { formatTable } from "./table.ts";
-import { asRecord, isTerminal, itemsOf, numberAt, recordAt, textAt, type Wire } from "./wire.ts";
+import {
+  asRecord,
+  isTerminal,
+  itemsOf,
+  numberAt,
+  recordAt,
+  rolloutReason,
+  textAt,
+  type Wire,
+} from "./wire.ts";
 import { harmless, indent, oneLine, plural, ranges, short, span } from "./words.ts";
 
 const FLAGS = {
@@ -136,11 +145,11 @@ function rollout(it: Wire): string {
   if (state === undefined) return "";
   const good = numberAt(it, "GoodVersion");
   const from = numberAt(it, "RolledBackFrom");
-  const message = textAt(it, "Message");
+  const message = rolloutReason(textAt(it, "Message"));
   return [
     `${ROLLOUTS[state] ?? state}, ${numberAt(it, "Up") ?? 0} up; since ${spanOf(it)}`,
     ...(good === undefined || state === "good" ? [] : [`the last that had come up is version ${good}`]),
-    ...(from === undefined ? [] : [`it came in place of version ${from}`]),
+    ...(from === undefined ? [] : [`it came in place of version ${from}, which will not do`]),
     ...(message ? [oneLine(message)] : []),
   ].join("; ");
 }

@@ -171,6 +171,9 @@ export function readJob(value: unknown): JobView {
   };
 }
 
+/** Why a version will not do, where it is said already which, and that it will not. */
+export const rolloutReason = (message = ""): string => message.replace(/^version \d+ will not do: /, "");
+
 function readRollout(details: unknown): RolloutView | undefined {
   const state = textAt(details, "Rollout");
   if (state === undefined) return undefined;
@@ -178,7 +181,7 @@ function readRollout(details: unknown): RolloutView | undefined {
     state,
     upCount: Number(textAt(details, "UpCount") ?? 0),
     sinceAtMs: Number(textAt(details, "RolloutSince") ?? 0),
-    message: textAt(details, "RolloutMessage") ?? "",
+    message: rolloutReason(textAt(details, "RolloutMessage")),
     ...(textAt(details, "RolledBackFrom") && { rolledBackFrom: Number(textAt(details, "RolledBackFrom")) }),
   };
 }
