@@ -44,6 +44,14 @@ export const HABITS: Readonly<Record<string, Readonly<Record<string, string>>>> 
   node: {
     ...all("node list", "status", "ls", "ps", "nodes"),
     ...all("node describe", "show", "inspect", "info", "get"),
+    ...all("node drain NODE --keep", "cordon", "disable"),
+    ...all("node drain NODE --cancel", "uncordon", "undrain", "enable"),
+  },
+  namespace: {
+    ...all("namespace set", "create", "add", "update", "apply"),
+    ...all("namespace list", "ls"),
+    ...all("namespace describe", "show", "status", "get", "inspect"),
+    ...all("namespace delete", "rm", "remove", "unset"),
   },
   system: all("system prune", "df", "gc", "clean", "clear"),
   config: { ...all("config list", "ls", "show"), ...all("config unset", "rm", "remove", "delete") },

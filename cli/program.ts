@@ -1,9 +1,13 @@
 /** The command tree as commander sees it: parsing, and the text of help. */
 import { Argument, Command as Parser, Option } from "commander";
+import { AppError } from "../shared/errors.ts";
 import type { Command, Noun } from "./command.ts";
 import { type Flag, type Flags, notOneOf, readWritten } from "./flags.ts";
 import { GLOBAL_FLAGS } from "./globals.ts";
 import { NOUNS } from "./nouns.ts";
+
+/** A value that is null, in commander's hands: it would make an empty text of it. */
+const NULL = Symbol("null");
 
 /** A command line that was understood. */
 export interface Parsed {
@@ -124,7 +128,10 @@ function buildCommand(command: Command, { program, path, options }: CommandPlace
   addFlags(parser, command.flags);
   addExamples(parser, command.examples);
   parser.action(() => {
-    const values = parser.opts();
+    const values = Object.fromEntries(
+      Object.entries(parser.opts()).map(([key, value]) => [key, value === NULL ? null : value]),
+    );
+    refuseEmpty(parser.args, command.operands);
     options.onCall({
       command,
       path,
@@ -135,6 +142,17 @@ function buildCommand(command: Command, { program, path, options }: CommandPlace
     });
   });
   return parser;
+}
+
+/** What is empty names nothing. Arguments of programs may be empty. */
+function refuseEmpty(words: readonly string[], operands: Command["operands"]): void {
+  for (const [at, word] of words.entries()) {
+    const operand = operands[Math.min(at, operands.length - 1)];
+    if (word.trim() !== "" || !operand || (operand.isOptional && !operand.completes)) continue;
+    throw new AppError("bad_request", `Cannot use ${operand.name}: it must not be empty`, {
+      hint: "A variable of the shell that is not set is empty",
+    });
+  }
 }
 
 function oneOf(word: string, choices: readonly string[]): string {
@@ -166,7 +184,7 @@ function optionsOf(name: string, flag: Flag<unknown>): readonly Option[] {
   );
   option.argParser((text: string, before: unknown) => {
     const value = readWritten(flag.parse, { name: `--${name}`, text });
-    return flag.kind === "list" ? [...(before as unknown[] | undefined ?? []), value] : value;
+    return flag.kind === "list" ? [...(before as unknown[] | undefined ?? []), value] : value ?? NULL;
   });
   return [option];
 }

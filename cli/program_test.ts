@@ -48,6 +48,27 @@ Deno.test("values are read as what they are, and only given flags are given", ()
   assert.deepEqual([...given].sort(), ["partition", "tail"]);
 });
 
+Deno.test("a flag that removes a bound is null", () => {
+  const { values } = parse("namespace", "set", "team-a", "--quota-cpu", "none", "--max-jobs=none");
+  assert.deepEqual([values.quotaCpu, values.maxJobs, values.maxCpu], [null, null, undefined]);
+});
+
+Deno.test("what names nothing is refused; an argument of a program may be empty", () => {
+  for (
+    const args of [["job", "describe", ""], ["job", "stop", "a", " "], [
+      "namespace",
+      "set",
+      "",
+      "--weight",
+      "2",
+    ]]
+  ) {
+    assert.throws(() => parse(...args), /it must not be empty/, args.join());
+  }
+  assert.deepEqual(parse("docker", "run", "a", "--", "", "b").operands, ["a", "", "b"]);
+  assert.deepEqual(parse("config", "set", "labels", "").operands, ["labels", ""]);
+});
+
 Deno.test("a single dash is an operand: stdin", () => {
   assert.deepEqual(parse("job", "run", "-").operands, ["-"]);
 });
