@@ -20,7 +20,7 @@ export type Verdict = typeof VERDICTS[number];
 
 /** Why not, or not yet. */
 export interface Reason {
-  /** Name of the filter; `room` and `refusal` for what comes after all filters. */
+  /** Name of the filter; `room`, `refusal` and `quota` for what comes after all filters. */
   readonly filter: string;
   readonly isLasting: boolean;
   readonly text: string;
@@ -52,13 +52,19 @@ export interface NodeNotes {
   readonly refusals: ReadonlyMap<NodeId, NodeRefusal>;
   /** Nodes that have their one execution: of jobs with one for each node. */
   readonly having: ReadonlySet<NodeId>;
+  /** Why the job's namespace gets no more now, whatever room there is. */
+  readonly overQuota?: string;
 }
 
 /** Nothing is known. */
 export const NO_NOTES: NodeNotes = { refusals: new Map(), having: new Set() };
 
 /** One node. */
-export function judge(need: Need, view: NodeView, { refusals, having }: NodeNotes = NO_NOTES): NodeVerdict {
+export function judge(
+  need: Need,
+  view: NodeView,
+  { refusals, having, overQuota }: NodeNotes = NO_NOTES,
+): NodeVerdict {
   const reasons = FILTERS.flatMap((filter): Reason[] => {
     const text = filter.rejects(need, view);
     if (text === undefined) return [];
@@ -75,8 +81,17 @@ export function judge(need: Need, view: NodeView, { refusals, having }: NodeNote
     const { reason, hint = LASTING_REMEDY } = refusal;
     return { nodeId, verdict: "refused", reasons: [refused(reason, hint)] };
   }
-  return { nodeId, ...room(need, view) };
+  const found = room(need, view);
+  if (overQuota === undefined || found.verdict === "full") return { nodeId, ...found };
+  return { nodeId, verdict: "not_now", reasons: [beyondQuota(overQuota), ...found.reasons] };
 }
+
+const beyondQuota = (why: string): Reason => ({
+  filter: "quota",
+  isLasting: false,
+  text: `would take it, but ${why}`,
+  remedy: "Other work of the namespace ends, or its quota is raised (skerry namespace set)",
+});
 
 const HAS_IT: Reason = {
   filter: "one_each",

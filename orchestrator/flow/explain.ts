@@ -22,7 +22,7 @@ import type { Slot } from "../core/place.ts";
 import { jobAt, type JobRow } from "../store/jobs.ts";
 import type { Store } from "../store/store.ts";
 import type { BusyNodes } from "./busy_nodes.ts";
-import { having, planOf } from "./look.ts";
+import { having, planOf, roomInQuota } from "./look.ts";
 
 /** What explaining looks at. */
 export interface ExplainOptions {
@@ -52,8 +52,11 @@ export interface Waiting {
   readonly slotCount: number;
   /** The first of them. */
   readonly partitions: readonly number[];
-  /** `due`: its turn comes at once. `blocked`: until room or a node appears. `pausing`: until a pause is over. */
-  readonly status: "due" | "blocked" | "pausing";
+  /**
+   * `due`: its turn comes at once. `blocked`: until room or a node appears. `over_quota`: until its namespace may hold more.
+   * `pausing`: until a pause is over.
+   */
+  readonly status: "due" | "blocked" | "over_quota" | "pausing";
   readonly aheadCount: number;
   /** The first of those that are ahead. */
   readonly ahead: readonly NamedJob[];
@@ -110,6 +113,8 @@ interface Due {
   readonly slots: readonly Slot[];
   readonly having: ReadonlySet<NodeId>;
   readonly againInMs?: number;
+  /** Why the namespace may hold no more of it; undefined: it may, or nothing is missing. */
+  readonly overQuota?: string;
 }
 
 /** Errors: those of a job that is not there. */
@@ -123,7 +128,8 @@ export async function explainJob(
   const due = dueOf(options, jobRow);
   const told = tellJob(options, { jobRow, ...due });
   const need = needOf(jobRow.job.spec, jobRow.job.image);
-  const notes = { refusals: refusalsOf(due.slots), having: due.having };
+  const { having, overQuota } = due;
+  const notes = { refusals: refusalsOf(due.slots), having, overQuota };
   const { after, limit } = query;
   const from = after === undefined ? 0 : views.findIndex(({ node }) => node.facts.id > after);
   const shown = from < 0 ? [] : views.slice(from, from + limit);
@@ -159,17 +165,19 @@ function dueOf({ store }: ExplainOptions, jobRow: JobRow): Due {
   const has = having(store, jobRow);
   const nodes = store.projection.nodes;
   const { slots, againInMs } = planOf(jobRow.job, { ...has, nodes, nowMs: store.nowMs() });
+  const room = slots.length > 0 ? roomInQuota(store, jobRow.job) : undefined;
   const live = type === "daemon" ? has.open.filter(({ phase }) => isLive(phase)) : [];
   return {
     slots,
     having: new Set([...live.map(({ nodeId }) => nodeId), ...has.beenOn]),
     ...(againInMs !== undefined && { againInMs }),
+    ...(room?.count === 0 && { overQuota: room.refusal!.message }),
   };
 }
 
 function tellJob(
   options: ExplainOptions,
-  { jobRow, slots, againInMs }: { jobRow: JobRow; slots: readonly Slot[]; againInMs?: number },
+  { jobRow, ...due }: Due & { jobRow: JobRow },
 ): Omit<JobExplanation, "nodes" | "items" | "next"> {
   const { store, deadlines } = options;
   const { row, job } = jobRow;
@@ -179,9 +187,8 @@ function tellJob(
     limit: LIMITS.executionsExplainedMax,
     hasCompleted: job.completedCount > 0,
   });
-  const waiting = slots.length > 0 || againInMs !== undefined
-    ? tellWaiting(options, { jobRow, slots, againInMs })
-    : undefined;
+  const isWaiting = due.slots.length > 0 || due.againInMs !== undefined;
+  const waiting = isWaiting ? tellWaiting(options, { jobRow, ...due }) : undefined;
   const totalLeftMs = deadlines.remainingMs(job.id, "total");
   return {
     job,
@@ -198,11 +205,7 @@ function tellJob(
 
 function tellWaiting(
   { store, deadlines }: ExplainOptions,
-  { jobRow: { row, job }, slots, againInMs }: {
-    jobRow: JobRow;
-    slots: readonly Slot[];
-    againInMs?: number;
-  },
+  { jobRow: { row, job }, slots, againInMs, overQuota }: Due & { jobRow: JobRow },
 ): Waiting {
   const standing = store.waiting.standing(row, NAMED_MAX);
   const ahead = (standing?.ahead ?? []).flatMap((other) => {
@@ -210,11 +213,12 @@ function tellWaiting(
     return found === undefined ? [] : [{ id: found.job.id, name: found.job.spec.name }];
   });
   const queueLeftMs = deadlines.remainingMs(job.id, "queue");
+  const { status = "due" } = standing ?? {};
   return {
     sinceMs: store.evaluations.since(row) ?? job.modifiedAtMs,
     slotCount: slots.length,
     partitions: slots.slice(0, PARTITIONS_MAX).map(({ partition }) => partition),
-    status: slots.length === 0 ? "pausing" : standing?.status ?? "due",
+    status: slots.length === 0 ? "pausing" : status === "due" || !overQuota ? status : "over_quota",
     aheadCount: standing?.aheadCount ?? 0,
     ahead,
     ...(againInMs !== undefined && { againInMs }),

@@ -1,7 +1,11 @@
 import assert from "node:assert/strict";
 import type { NodeId } from "../../shared/model/ids.ts";
-import { aNode, aTask, someResources } from "../../tests/support/builders.ts";
+import { NO_RESOURCES } from "../../shared/model/resources.ts";
+import { aNode, aTask, someFacts, someResources } from "../../tests/support/builders.ts";
 import { aHome, NODE } from "../../tests/support/home_fixture.ts";
+import { setNamespace } from "./namespaces.ts";
+
+const HOUR_MS = 3_600_000;
 
 /** All of the node's four cores. */
 const large = { task: aTask({ resources: someResources({ cpuMillis: 4000 }) }) };
@@ -121,4 +125,38 @@ Deno.test("explaining writes nothing", async () => {
   const before = changes();
   await home.explain({ limit: 10 }, other);
   assert.equal(changes(), before);
+});
+
+Deno.test("a daemon that stands by says that it is blocked, and for how long something of it has waited", async () => {
+  const cores = (cpuMillis: number) => aTask({ resources: { ...NO_RESOURCES, cpuMillis } });
+  const home = await aHome({ type: "daemon", count: 0, task: cores(3000) });
+  home.report("running", home.executionId, { health: { status: "healthy", forMs: 0 } });
+  home.plan();
+  assert.equal((await home.explain()).waiting, undefined);
+  const blocker = await home.submit({ task: cores(4000), constraints: [] });
+  assert.equal((await home.explain({ limit: 1 }, blocker)).waiting?.status, "blocked");
+  const [nowMs, later] = [home.store.nowMs(), "n-1" as NodeId];
+  home.pass(HOUR_MS);
+  home.join(someFacts({ id: later }));
+  home.plan();
+  const here = home.store.executions.liveOn(later).map(({ execution }) => execution.jobId);
+  assert.deepEqual(here, [blocker], "what waited longer has the room");
+  const { waiting } = await home.explain();
+  assert.deepEqual([waiting?.status, waiting?.slotCount, waiting?.aheadCount], ["blocked", 1, 0]);
+  assert.equal(waiting?.sinceMs, nowMs + HOUR_MS);
+});
+
+Deno.test("a job beyond the quota of its namespace says so, and no node is said to start it at once", async () => {
+  const task = aTask({ resources: { ...NO_RESOURCES, cpuMillis: 1000 } });
+  const home = await aHome({ task });
+  setNamespace({ store: home.store, nudgeTurn: () => {} }, "default", { quota: { cpuMillis: 1500 } });
+  for (const type of ["batch", "daemon"] as const) {
+    const id = await home.submit({ task, type, count: type === "batch" ? 1 : 0 });
+    const { waiting, nodes, items } = await home.explain({ limit: 1 }, id);
+    assert.equal(waiting?.status, "over_quota", type);
+    assert.deepEqual([nodes?.fitCount, items[0]?.verdict], [0, "not_now"]);
+    assert.match(items[0]!.reasons[0]!.text, /^would take it, but namespace "default" holds 1 of 1.5 cores/);
+  }
+  const { waiting, items } = await home.explain();
+  assert.deepEqual([waiting, items[0]?.verdict], [undefined, "fits"], "one that runs asks for nothing more");
 });

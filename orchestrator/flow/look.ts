@@ -4,6 +4,7 @@ import { isEndless, isPerNode, type Job, UPDATE_DEFAULT } from "../../shared/mod
 import { needOf } from "../core/filters.ts";
 import type { NodeView } from "../core/node.ts";
 import { matching } from "../core/place_pinned.ts";
+import { type QuotaRoom, quotaRoom } from "../core/quota.ts";
 import { reconcile } from "../core/reconcile.ts";
 import type { OpenExecution, Plan, ReconcileInput } from "../core/plan.ts";
 import type { JobRow } from "../store/jobs.ts";
@@ -73,3 +74,10 @@ export function nodesFor(
     ? matching(needOf(spec, image), nodes, { isEndless: isEndless(spec.type), beenOn })
     : [];
 }
+
+/** How much more of a job its namespace may hold. */
+export const roomInQuota = (
+  { namespaces, projection: { accounts } }: Store,
+  { spec: { namespace, task } }: Pick<Job, "spec">,
+): QuotaRoom =>
+  quotaRoom(namespaces.find(namespace), { held: accounts.heldBy(namespace), need: task.resources });

@@ -16,7 +16,6 @@ import { needOf } from "../core/filters.ts";
 import type { NodeView } from "../core/node.ts";
 import { place, type Placement, type PlaceResult, type Slot } from "../core/place.ts";
 import { placePinned } from "../core/place_pinned.ts";
-import { quotaRoom } from "../core/quota.ts";
 import type { Refusal } from "../core/refusal.ts";
 import { hashOfSpec, type JobRow } from "../store/jobs.ts";
 import type { Store } from "../store/store.ts";
@@ -24,6 +23,7 @@ import { groupKey } from "../store/waiting.ts";
 import type { Submission } from "./desk.ts";
 import { nameOf, type NodeExplanation, tallyNodes } from "./explain.ts";
 import type { KeepContents } from "./keep_contents.ts";
+import { roomInQuota } from "./look.ts";
 import { begin, type Takeover, takeOver } from "./takeover.ts";
 import { demandNamespace, findSameName } from "./versions.ts";
 
@@ -102,7 +102,11 @@ export async function planSubmission(
     : takeOver(store, { row: same.row, next: job, isForced });
   const { slots, going, staying, maxParallel } = takeover;
   const { after, ...placed } = await placeAll(options, { job, jobRow: same?.row, takeover });
-  const notes = notesOf([...placed.places.map(({ placement }) => placement), ...staying], spec);
+  const room = roomInQuota(store, job);
+  const notes = {
+    ...notesOf([...placed.places.map(({ placement }) => placement), ...staying], spec),
+    ...(room.count <= placed.places.length && { overQuota: room.refusal!.message }),
+  };
   return {
     ...(same === undefined ? { action: "create" as const } : { action: "update" as const, known: same.job }),
     ...{ version: job.version, slotCount: slots.length, stayCount: staying.length, stopCount: going.length },
@@ -158,10 +162,7 @@ async function placeAll(
   let first: Refusal | undefined;
   let triedCount = 0;
   // One that may go anywhere and finds no place speaks for all that come after it.
-  const quota = quotaRoom(store.namespaces.find(namespace), {
-    held: store.projection.accounts.heldBy(namespace),
-    need: spec.task.resources,
-  });
+  const quota = roomInQuota(store, job);
   while (triedCount < slots.length && (first === undefined || isPinned(spec, slots))) {
     if (triedCount >= LIMITS.plannedMax) break;
     if (places.length >= quota.count) {

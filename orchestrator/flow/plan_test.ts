@@ -12,6 +12,7 @@ import { orchestratorPeer } from "../../shared/wire/subjects.ts";
 import { aNode, aSpec, aTask, someContents, someResources } from "../../tests/support/builders.ts";
 import { APPLICATION_ID, MIGRATIONS } from "../store/migrations.ts";
 import { composeOrchestrator } from "./compose.ts";
+import { setNamespace } from "./namespaces.ts";
 
 /** An orchestrator on disk whose only stage that is ticked is the turn. */
 async function anOrchestrator(
@@ -247,6 +248,17 @@ Deno.test("behind others that ask for the same nothing is placed, unless it goes
     assert.equal(first.unplaced!.isBehindOthers, false);
     const other = await home.plan({ task: cores(500) });
     assert.deepEqual([other.places.length, other.unplaced], [1, undefined]);
+  }));
+
+Deno.test("a plan beyond the quota of its namespace says so, also of the nodes that have room", () =>
+  anOrchestrator([{ id: id(0) }], async (home) => {
+    setNamespace({ store: home.store, nudgeTurn: () => {} }, "default", { quota: { cpuMillis: 1500 } });
+    const plan = await home.plan({ count: 2, task: cores(1000) });
+    assert.deepEqual([plan.places.length, plan.unplaced?.count], [1, 1]);
+    assert.match(plan.unplaced!.refusal.message, /of its quota/);
+    assert.deepEqual([plan.nodes?.fitCount, plan.nodes?.groups[0]?.reason?.filter], [0, "quota"]);
+    const within = await home.plan({ task: cores(500) });
+    assert.equal(within.nodes?.fitCount, 1);
   }));
 
 Deno.test("a plan is refused as the submission would be", () =>

@@ -5,7 +5,7 @@
 import { LIMITS } from "../../shared/limits.ts";
 import { isLive } from "../../shared/model/execution.ts";
 import type { NodeId } from "../../shared/model/ids.ts";
-import { isEndless, isPerNode, type Job, JOB_TERMINAL } from "../../shared/model/job.ts";
+import { isEndless, isPerNode, JOB_TERMINAL } from "../../shared/model/job.ts";
 import * as events from "../core/events.ts";
 import { turnMax } from "../core/fair.ts";
 import { needOf } from "../core/filters.ts";
@@ -14,7 +14,6 @@ import { OLDER_VERSION } from "../core/keep_up.ts";
 import { place, type Placement, type Slot } from "../core/place.ts";
 import { placePinned } from "../core/place_pinned.ts";
 import type { OpenExecution, Plan } from "../core/plan.ts";
-import { type QuotaRoom, quotaRoom } from "../core/quota.ts";
 import { type Refusal, STARTS_BY_ITSELF } from "../core/refusal.ts";
 import { jobAt, type JobRow } from "../store/jobs.ts";
 import { type GroupKey, groupKey, quotaKey, type Waiter, type Wakes } from "../store/waiting.ts";
@@ -22,7 +21,7 @@ import type { Claim } from "../store/claims.ts";
 import { Preempt, type Preempted, type PreemptionPolicy } from "./preempt.ts";
 import { Enact, type EnactOptions } from "./enact.ts";
 import { beginWait } from "./job_deadlines.ts";
-import { type Having, having, planOf } from "./look.ts";
+import { type Having, having, planOf, roomInQuota } from "./look.ts";
 import { failRollout, followRollout } from "./rollout.ts";
 
 /** One job under evaluation. */
@@ -148,7 +147,7 @@ export class Schedule {
       this.#block(one, { key, refusal: ahead, isAtWork: hasLive(open) });
       return 0;
     }
-    const quota = this.#quotaRoom(jobRow.job);
+    const quota = roomInQuota(this.#options.store, jobRow.job);
     if (quota.count === 0) {
       this.#block(one, { key: quotaKey(jobRow.job), refusal: quota.refusal!, isAtWork: hasLive(open) });
       return 0;
@@ -173,14 +172,6 @@ export class Schedule {
     return placements.length;
   }
 
-  #quotaRoom({ spec: { namespace, task } }: Job): QuotaRoom {
-    const { namespaces, projection } = this.#options.store;
-    return quotaRoom(namespaces.find(namespace), {
-      held: projection.accounts.heldBy(namespace),
-      need: task.resources,
-    });
-  }
-
   /** How many of a job are placed before it is the turn of another namespace. */
   #turnMax({ waiter, jobRow }: Case): number {
     const { waiting, shares } = this.#options.store;
@@ -196,7 +187,7 @@ export class Schedule {
   #placePinned(one: Case, placementsMax: number): number {
     const { projection } = this.#options.store;
     const { jobRow, plan, open, nextPartition } = one;
-    const quota = this.#quotaRoom(jobRow.job);
+    const quota = roomInQuota(this.#options.store, jobRow.job);
     const { placements, refusal, waitsFor, beyondCount } = placePinned({
       need: needOf(jobRow.job.spec, jobRow.job.image),
       slots: plan.slots as (Slot & { nodeId: NodeId })[],
@@ -286,6 +277,8 @@ export class Schedule {
     if (isOver || !(nodes || isPausing)) return this.#done(waiter);
     this.#stay(jobRow);
     store.waiting.standBy(waiter, { nodes, room, ...(quotaOf !== undefined && { quotaOf }) });
+    const isWaiting = room.size > 0 || quotaOf !== undefined || plan.againInMs !== undefined;
+    store.evaluations.noteWaiting(jobRow.row, { isWaiting, nowMs: store.nowMs() });
     const hasNoNode = type === "daemon" && open.length === 0 && plan.slots.length === 0;
     if (hasNoNode) this.#showWaiting(jobRow, { refusal: NO_NODE_YET, isAtWork: false });
   }

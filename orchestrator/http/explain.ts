@@ -92,6 +92,7 @@ function formatRollout(rollout: Rollout, nowMs: number) {
 const NEXT_LOOKS = {
   due: "at its turn, within moments",
   blocked: "as soon as room is free, or a node joins, comes back or changes",
+  over_quota: "as soon as other work of its namespace has ended, or the namespace's quota is raised",
   pausing: "when the pause after its last end is over",
 } as const;
 

@@ -54,7 +54,7 @@ const ExplainedExecution = z.strictObject({
 const Waiting = z.strictObject({
   Unplaced: z.number().describe("Executions that have no node yet"),
   Partitions: z.array(z.number()).describe("The first of them"),
-  Status: z.enum(["due", "blocked", "pausing"]),
+  Status: z.enum(["due", "blocked", "over_quota", "pausing"]),
   NextLook: z.string(),
   AgainInMs: z.number().optional(),
   FailsInMs: z.number().optional().describe("When its queue time-out passes"),

@@ -40,10 +40,20 @@ export class Evaluations {
     return row === undefined ? undefined : toEvaluation(row);
   }
 
-  /** Since when the job is to be evaluated, Unix ms. */
+  /** Since when something of the job waits, Unix ms; undefined when nothing does. */
   since(jobRow: number): number | undefined {
     const row = this.#database.get("SELECT created_at_ms FROM evaluations WHERE job_row = ?", jobRow);
-    return row === undefined ? undefined : Number(row.created_at_ms);
+    return Number(row?.created_at_ms ?? 0) || undefined;
+  }
+
+  /** Of one that stands by for as long as its job lives: whether something of the job waits from now on, unless it did already. */
+  noteWaiting(jobRow: number, { isWaiting, nowMs }: { isWaiting: boolean; nowMs: number }): void {
+    this.#database.run(
+      "UPDATE evaluations SET created_at_ms = ? WHERE job_row = ? AND (created_at_ms = 0) = ?",
+      isWaiting ? nowMs : 0,
+      jobRow,
+      isWaiting ? 1 : 0,
+    );
   }
 
   delete(jobRow: number): void {

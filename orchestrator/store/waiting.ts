@@ -206,12 +206,14 @@ export class Waiting {
     return least;
   }
 
-  /** Undefined when it is not to be evaluated. Names at most so many that are ahead. */
+  /** Undefined when it is not to be evaluated. Names at most so many that are ahead; nobody is of one that stands by. */
   standing(jobRow: number, namedMax: number): Standing | undefined {
     const isDue = this.#due.has(jobRow);
     const group = this.#groups.get(this.#groupOf.get(jobRow) ?? "");
     const queue = isDue ? this.#due : group?.queue;
-    if (queue === undefined) return undefined;
+    if (queue === undefined) {
+      return this.#standing.has(jobRow) ? { status: "blocked", aheadCount: 0, ahead: [] } : undefined;
+    }
     const { shareOf, stepOf } = this.#shares;
     const resources = isDue ? NO_RESOURCES : group!.key.resources;
     const { count, rows } = queue.aheadOf(jobRow, {
