@@ -61,15 +61,15 @@ export class EndlessJobs {
     );
     if (last === undefined) return { rowCount: 0, executions: [] };
     const found = this.#database.all(
-      `SELECT row, id, node_id, body FROM executions INDEXED BY executions_created
+      // The newest of each place are found once, along an index, and not for each that may go.
+      `WITH newest AS MATERIALIZED (SELECT partition AS place, job_version AS version, max(row) AS newest_row
+         FROM executions INDEXED BY executions_job WHERE job_row = ? GROUP BY job_version, partition)
+       SELECT row, id, node_id, body FROM executions INDEXED BY executions_created
        WHERE job_row = ? AND row <= ?
          AND (phase IN ('failed', 'stopped', 'refused', 'completed') OR (phase = 'lost' AND desired = 'stop'))
-         AND EXISTS (SELECT 1 FROM executions later WHERE later.job_row = executions.job_row
-           AND later.partition = executions.partition AND later.job_version >= executions.job_version
-           AND later.row > executions.row) ORDER BY row LIMIT ?`,
-      row,
-      Number(last.row),
-      rowsMax,
+         AND EXISTS (SELECT 1 FROM newest WHERE place = partition AND version >= job_version AND newest_row > row)
+       ORDER BY row LIMIT ?`,
+      ...[row, row, Number(last.row), rowsMax],
     );
     for (const execution of found) {
       this.#database.run("DELETE FROM executions WHERE row = ?", Number(execution.row));
