@@ -29,7 +29,15 @@ import {
   type Stopping,
 } from "./outcome.ts";
 import { type Circumstances, type Past, restartAfter } from "./restart.ts";
-import { ENDED_BY_POLICY, STILL_RUNNING, tell, tellRestart, tellRunning, TIMED_OUT } from "./told.ts";
+import {
+  ENDED_BY_POLICY,
+  STILL_RUNNING,
+  tell,
+  tellHealth,
+  tellRestart,
+  tellRunning,
+  TIMED_OUT,
+} from "./told.ts";
 
 /** Applies one event. Total: an event that no longer matters returns the same state and no effects. */
 export function step(state: ExecutionState, event: ExecutionEvent): Step {
@@ -272,14 +280,11 @@ function changeHealth(
   { status, sinceMs, message, restart }: Extract<ExecutionEvent, { type: "health_changed" }>,
 ): Step {
   const health: Health = { status, sinceMs, ...(message !== undefined && { message }) };
-  const told = tell({
-    topic: "Execution",
-    message: status === "healthy" ? "Healthy" : `Not healthy: ${message ?? "it has not run long enough"}`,
-  });
+  const told = tellHealth(health, state.past);
   const next: Running = { ...state, health };
-  if (restart === undefined) return { next, effects: [told] };
+  if (restart === undefined) return { next, effects: told };
   const ending = stop(next, { because: "unhealthy", message: message ?? "", graceMs: restart.graceMs });
-  return { next: ending.next, effects: [told, ...ending.effects] };
+  return { next: ending.next, effects: [...told, ...ending.effects] };
 }
 
 function stop(state: Running, stopping: Stopping, told: readonly Effect[] = []): Step {

@@ -1,10 +1,11 @@
 /** What the history of an execution is told of its life on its node. */
+import type { HealthStatus } from "../../shared/model/execution.ts";
 import type { HistoryEvent } from "../../shared/model/history.ts";
 import type { Effect } from "./execution_state.ts";
 import { formatSeconds } from "./outcome.ts";
 import type { Past } from "./restart.ts";
 
-/** So many starts in place are each told of in the history; later ones only once in so many. */
+/** So many starts in place are each told of in the history, with all that becomes of them; later ones only once in so many. */
 const TOLD_MAX = 100;
 const isTold = (run: number): boolean => run <= TOLD_MAX || run % TOLD_MAX === 0;
 
@@ -27,6 +28,18 @@ export function tellRestart({ run, lastExit }: Past, inMs: number): Effect[] {
 export function tellRunning(past: Past | undefined): Effect[] {
   if (past === undefined) return [tell(RUNNING)];
   return isTold(past.run) ? [tell({ ...RUNNING, message: `Running execution (restart ${past.run})` })] : [];
+}
+
+/** Whether its task does its work has changed: of a run that is told of at all. */
+export function tellHealth(
+  { status, message }: { status: HealthStatus; message?: string },
+  past: Past | undefined,
+): Effect[] {
+  if (past !== undefined && !isTold(past.run)) return [];
+  return [tell({
+    topic: "Execution",
+    message: status === "healthy" ? "Healthy" : `Not healthy: ${message ?? "it has not run long enough"}`,
+  })];
 }
 
 const RUNNING: HistoryEvent = { topic: "Running Execution", message: "Running execution" };

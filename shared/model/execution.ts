@@ -93,7 +93,7 @@ export const Execution = z.object({
   desiredMessage: z.string().optional(),
   /** It should stop because its home wants it elsewhere. */
   moving: Moving.optional(),
-  /** Of its job when it was placed. Absent: 0. */
+  /** Of its job's version. Absent: 0. */
   priority: z.number().int().optional(),
   /** It is not stopped for others' sake: its job is for that node, or must never run anything twice. */
   staysPut: z.boolean().optional(),
