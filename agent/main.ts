@@ -160,12 +160,16 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       running.set(stage.name, supervise(stage, { log, onBug: options.onBug }));
     }
     // Engines come and go: a daemon that is started after the agent, or upgraded, is offered once it answers.
-    offers.watch((now) => {
+    const onOffers = (now: Offers) => {
       const away = now.absent.map(({ type, reason }) => `${type}: ${reason}`).join(", ");
       const engines = now.usable.join(", ");
       log.info("The engines that this node offers have changed", { engines, ...(away && { away }) });
       program.setFacts(factsOf(now));
-    });
+    };
+    const watching = supervise(
+      { name: "offers", tick: async () => (await offers.watch(onOffers), false) },
+      { log, onBug: options.onBug },
+    );
     return {
       nodeId,
       peer: program.peer,
@@ -173,6 +177,8 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       load: program.load,
       async close() {
         offers.close();
+        // An engine that takes its time to answer is not waited for: what it says is not written down any more.
+        watching.close();
         await Promise.all([...running.values()].map((stage) => stage.close()));
         program.close();
         await Promise.all(engines.map((engine) => engine.close()));

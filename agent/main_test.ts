@@ -6,6 +6,7 @@ import type { NodeId } from "../shared/model/ids.ts";
 import { systemIds } from "../shared/random.ts";
 import { supervise } from "../shared/supervise.ts";
 import { anOrder, aTask, SimulatedEngine, SimulatedHome } from "../tests/support/agent_fixture.ts";
+import { waitUntil } from "../tests/support/wait_until.ts";
 import { type AgentOptions, checkAgentStore, startAgent } from "./main.ts";
 
 const HOME = "n-hub/orchestrator";
@@ -75,6 +76,22 @@ Deno.test("an engine that is not available is told as absent, with its reason", 
       Promise.resolve({ isAvailable: false, reason: "no socket", hint: "Start it" }) as never;
     const agent = await startAgent(optionsOf(folder, { engines: [engine] }));
     assert.deepEqual([agent.facts().engines, agent.facts().absent], [[], { wasm: "no socket" }]);
+    await agent.close();
+  }));
+
+Deno.test("an engine that fails to say what it offers is asked again, and the agent lives on", () =>
+  inFolder(async (folder) => {
+    const engine = new SimulatedEngine();
+    const available = await engine.probe();
+    const away = { isAvailable: false, isAway: true, reason: "no answer", hint: "Start it" } as const;
+    const answers = [away, away, new Error("it cannot say")];
+    engine.probe = () => {
+      const answer = answers.shift() ?? available;
+      return answer instanceof Error ? Promise.reject(answer) : Promise.resolve(answer as never);
+    };
+    const agent = await startAgent(optionsOf(folder, { engines: [engine] }));
+    assert.deepEqual(agent.facts().engines, []);
+    await waitUntil("it is offered", () => agent.facts().engines.length > 0);
     await agent.close();
   }));
 

@@ -103,7 +103,8 @@ export class Serve {
     let unread = this.#unread.get(id);
     if (unread === undefined) {
       const files = await this.#options.workspace.listResults(id);
-      unread = new Set(
+      // Another file may have been read to its end meanwhile.
+      unread = this.#unread.get(id) ?? new Set(
         files.filter(({ kind, sizeBytes }) => kind === "file" && sizeBytes > 0).map((file) => file.path),
       );
       for (const oldest of this.#unread.keys()) {

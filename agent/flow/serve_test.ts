@@ -99,3 +99,18 @@ Deno.test("a follower is answered when the agent closes", async () => {
   await agent.close();
   assert.equal(((await following).value as LogAnswer).isComplete, false);
 });
+
+Deno.test("results whose files are read side by side count as fetched", async () => {
+  const agent = await anAgent();
+  agent.home.order(anOrder("e-1"));
+  await agent.settle();
+  agent.engine.end("e-1");
+  await agent.settle();
+  const files = ["a", "b", "c"];
+  agent.workspace.listResults = () =>
+    Promise.resolve(files.map((path) => ({ path, kind: "file" as const, sizeBytes: 3 })));
+  await Promise.all(files.map((path) => ask(agent, "result_read", { path })));
+  const kept = agent.database.get("SELECT keeps_results, fetched_lifetime_ms FROM executions");
+  assert.equal(kept?.keeps_results, 0);
+  await agent.close();
+});
