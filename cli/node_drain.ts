@@ -1,13 +1,16 @@
 /** `skerry node drain` */
-import { AppError } from "../shared/errors.ts";
+import { AppError, EXIT } from "../shared/errors.ts";
 import { LIMITS } from "../shared/limits.ts";
 import { formatDuration } from "../shared/spec/units.ts";
 import { openClient } from "./client.ts";
 import { type Call, defineCommand } from "./command.ts";
-import { parsed, parseSpan, text, toggle } from "./flags.ts";
-import { isData, OUTPUT_FLAGS, printData } from "./output.ts";
+import { waitForDrain, whatIsLeft } from "./drain_wait.ts";
+import { duration, parsed, parseSpan, text, toggle } from "./flags.ts";
+import { onInterrupt } from "./interrupt.ts";
+import { isData, type Output, OUTPUT_FLAGS, printData } from "./output.ts";
+import type { Terminal } from "./terminal.ts";
 import { asRecord, type NodeView, readNode } from "./wire.ts";
-import { harmless, plural, short } from "./words.ts";
+import { harmless, short } from "./words.ts";
 
 /** No deadline, as the API writes it. */
 const NONE = -1;
@@ -24,6 +27,11 @@ const FLAGS = {
   reason: text({ placeholder: "TEXT", summary: "Why, for whoever waits for the node" }),
   keep: toggle({ summary: "Only give it nothing new; what is there stays" }),
   cancel: toggle({ summary: "Let the node take work again" }),
+  wait: toggle({ summary: "Wait until nothing is left there" }),
+  timeout: duration({
+    placeholder: "DURATION",
+    summary: "With --wait: stop waiting after this (default: never)",
+  }),
   ...OUTPUT_FLAGS,
 };
 
@@ -42,13 +50,14 @@ export const DRAIN = defineCommand({
       line: "skerry node drain n-0123abcd --deadline 10m --reason 'new kernel'",
       does: "Empty it in 10 minutes",
     },
+    { line: "skerry node drain n-0123abcd --wait && reboot", does: "Go on once nothing is left there" },
     { line: "skerry node drain n-0123abcd --keep", does: "Let what is there go on, and give it nothing new" },
     { line: "skerry node drain n-0123abcd --cancel", does: "Let it take work again" },
   ],
   run,
 });
 
-async function run({ operands, flags, settings, terminal }: Call<typeof FLAGS>): Promise<void> {
+async function run({ operands, flags, settings, terminal }: Call<typeof FLAGS>): Promise<number> {
   if (flags.cancel && (flags.keep || flags.deadline !== undefined || flags.reason !== undefined)) {
     throw new AppError("bad_request", "Cannot drain: --cancel stands alone");
   }
@@ -61,6 +70,12 @@ async function run({ operands, flags, settings, terminal }: Call<typeof FLAGS>):
       },
     );
   }
+  if (flags.wait && (flags.keep || flags.cancel)) {
+    throw new AppError(
+      "bad_request",
+      "Cannot drain: --wait is for what leaves, --keep and --cancel let it stay",
+    );
+  }
   const client = await openClient(settings);
   const body = {
     Action: flags.cancel ? "uncordon" : flags.keep ? "cordon" : "drain",
@@ -70,9 +85,32 @@ async function run({ operands, flags, settings, terminal }: Call<typeof FLAGS>):
   const answer = asRecord(
     await client.put(`/orchestrator/nodes/${encodeURIComponent(operands[0]!)}`, { body }),
   ).Node;
-  if (isData(flags.output)) return await printData(terminal, { value: answer, output: flags.output });
   const node = readNode(answer);
-  terminal.print(flags.output === "name" ? node.id : told(node));
+  if (!flags.wait) {
+    await show(node, { terminal, output: flags.output });
+    return EXIT.ok;
+  }
+  const isTold = flags.output === "table" || flags.output === "wide";
+  if (isTold && !isEmpty(node)) terminal.note(told(node));
+  using interrupt = onInterrupt();
+  try {
+    const options = { terminal, signal: interrupt.signal, timeoutMs: flags.timeout };
+    await show(await waitForDrain(client, node.id, options), { terminal, output: flags.output });
+    return EXIT.ok;
+  } catch (error) {
+    if (!interrupt.signal.aborted) throw error;
+    terminal.progress();
+    terminal.note("Interrupted: the drain goes on; the same command waits again, --cancel ends it");
+    return EXIT.interrupted;
+  }
+}
+
+async function show(
+  node: NodeView,
+  { terminal, output }: { terminal: Terminal; output: Output },
+): Promise<void> {
+  if (isData(output)) return await printData(terminal, { value: node.wire, output });
+  terminal.print(output === "name" ? node.id : told(node));
 }
 
 function told(node: NodeView): string {
@@ -80,11 +118,10 @@ function told(node: NodeView): string {
   const which = `node ${short(node.id)}${name}`;
   if (node.drain === undefined) return `The ${which} takes work again`;
   if (node.drain.state === "cordoned") return `The ${which} gets nothing new`;
-  const there = node.running + node.queued;
-  const until = node.drain.leftMs === undefined
-    ? "however long that takes"
-    : `${formatDuration(Math.round(node.drain.leftMs / 1000) * 1000)} at most`;
-  return there === 0
+  return isEmpty(node)
     ? `The ${which} is empty and gets nothing new`
-    : `Draining ${which}: ${plural(there, "execution")} there, ${until}`;
+    : `Draining ${which}: ${whatIsLeft(node)}`;
 }
+
+const isEmpty = ({ drain, running, queued }: NodeView): boolean =>
+  drain?.state === "drained" || running + queued === 0;

@@ -22,7 +22,7 @@ const PROGRESS_MS = 1000;
 /** A server that does not hold answers back is asked again after this. */
 const POLL_MS = 400;
 /** A lost server is asked again after this, for as long as the user waits. */
-const LOST_PAUSE_MS = 2000;
+export const LOST_PAUSE_MS = 2000;
 /** Above this many partitions the progress line does not ask for them. */
 const COUNTED_MAX = 2000;
 
@@ -30,7 +30,7 @@ const COUNTED_MAX = 2000;
 export async function waitForJob(client: Client, id: string, options: WaitOptions): Promise<JobView> {
   const { terminal, signal, timeoutMs = Number.POSITIVE_INFINITY } = options;
   const startedAtMs = performance.now();
-  const link = watchLink(terminal);
+  const link = watchLink(terminal, "the job does not need this link");
   // The first answer comes at once, and tells whether there is such a job and such a server at all.
   for (let isFirst = true;; isFirst = false) {
     const elapsedMs = performance.now() - startedAtMs;
@@ -64,8 +64,8 @@ async function getJob(
   return readJob(recordAt(answer, "Job"));
 }
 
-/** Runs a request; a lost link is said once and is no error: the job does not need us. */
-function watchLink(terminal: Terminal) {
+/** Runs a request; a lost link is said once and is no error: what is waited for goes on without us, as `why` says. */
+export function watchLink(terminal: Terminal, why: string) {
   let isLost = false;
   let hasAnswered = false;
   return async <Value>(request: () => Promise<Value>): Promise<Value | undefined> => {
@@ -77,7 +77,7 @@ function watchLink(terminal: Terminal) {
     } catch (error) {
       if (!hasAnswered || !(error instanceof AppError) || !error.kind.isRetryable) throw error;
       if (!isLost) {
-        terminal.note(`${error.message}; the job does not need this link, still trying (Ctrl-C to leave)`);
+        terminal.note(`${error.message}; ${why}, still trying (Ctrl-C to leave)`);
       }
       isLost = true;
       return undefined;
