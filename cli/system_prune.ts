@@ -150,7 +150,10 @@ export function describeHeld(
     (numberAt(amount(item, key), "Count") ?? 0).toLocaleString("en");
   const size = (item: unknown, key: string) =>
     textAt(item, "Kind") === "jobs" ? "-" : amountOfBytes(numberAt(amount(item, key), "Bytes") ?? 0);
-  const table = formatTable(itemsOf(wire, "Items"), {
+  const items = itemsOf(wire, "Items");
+  const isGoingWithJobs = kinds.includes("jobs") && kinds.includes("results") &&
+    items.some((item) => textAt(item, "Kind") === "jobs" && count(item, "MayGo") !== "0");
+  const table = formatTable(items, {
     terminal,
     columns: [
       { title: "WHAT", cell: (item) => textAt(item, "Kind") ?? "" },
@@ -164,6 +167,9 @@ export function describeHeld(
           [
             ...(isAsked(item) ? [] : [`not asked for (--${textAt(item, "Kind")})`]),
             ...itemsOf(item, "Stays").map((why) => oneLine(String(why))),
+            ...(isGoingWithJobs && textAt(item, "Kind") === "results"
+              ? ["but those of the jobs that go, go with them"]
+              : []),
           ].join("; ") || "-",
       },
     ],
