@@ -83,9 +83,18 @@ interface Group {
   count: number;
 }
 
+/** A node that a filter rules out. */
+interface Rejected {
+  readonly nodeId: NodeId;
+  readonly reason: string;
+  readonly filter: string;
+  readonly isLasting: boolean;
+  readonly remedy?: string;
+}
+
 /** Places what fits. */
 export function place(input: PlaceInput): PlaceResult {
-  const rejected: { nodeId: NodeId; reason: string; filter: string; isLasting: boolean }[] = [];
+  const rejected: Rejected[] = [];
   const { fitting, groups } = sift(input, rejected);
   const rejectedBy: Record<string, number> = {};
   for (const { filter } of rejected) rejectedBy[filter] = (rejectedBy[filter] ?? 0) + 1;
@@ -126,7 +135,7 @@ const excludes = ({ excluded }: Slot, id: NodeId): boolean => excluded.some(({ n
 
 function sift(
   input: PlaceInput,
-  rejected: { nodeId: NodeId; reason: string; filter: string; isLasting: boolean }[],
+  rejected: Rejected[],
 ) {
   const fitting: Fit[] = [];
   const byKey = new Map<string, Group>();
@@ -140,6 +149,7 @@ function sift(
         reason: no.reason,
         filter: no.filter.name,
         isLasting: no.filter.isLasting,
+        remedy: no.filter.remedy,
       });
       continue;
     }

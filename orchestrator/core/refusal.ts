@@ -13,7 +13,7 @@ export interface Refusal {
 export interface RefusalInput {
   readonly requestedCount: number;
   readonly nodesKnown: number;
-  readonly rejected: readonly { nodeId: NodeId; reason: string; isLasting: boolean }[];
+  readonly rejected: readonly { nodeId: NodeId; reason: string; isLasting: boolean; remedy?: string }[];
   /** Nodes that pass every filter and have refused this partition all the same. */
   readonly refused: readonly { nodeId: NodeId; reason: string; hint?: string }[];
   /** Nodes that pass every filter and have no room. */
@@ -52,9 +52,15 @@ export function notEnoughNodes(input: RefusalInput): Refusal {
     hint: isRefusedEverywhere
       ? refused.find(({ hint }) => hint !== undefined)?.hint ?? "Change what the job asks for"
       : isLasting
-      ? "Change what the job asks for, or add a node that offers it"
+      ? commonRemedy(rejected) ?? "Change what the job asks for, or add a node that offers it"
       : `${STARTS_BY_ITSELF} a node has room`,
   };
+}
+
+/** What would help with every node. */
+function commonRemedy(rejected: RefusalInput["rejected"]): string | undefined {
+  const [remedy, ...others] = new Set(rejected.map((one) => one.remedy));
+  return others.length === 0 ? remedy : undefined;
 }
 
 /** How hints for what waits without fault of the job begin. */

@@ -35,6 +35,21 @@ Deno.test("a refusal is lasting only when no node could ever run it", () => {
   });
   assert.equal(isLasting, true);
   assert.equal(hint, "Change what the job asks for, or add a node that offers it");
+  const hintFor = (...remedies: string[]) =>
+    notEnoughNodes({
+      requestedCount: 1,
+      nodesKnown: 2,
+      rejected: remedies.map((remedy, at) => ({
+        nodeId: n(at),
+        reason: `no ${at}`,
+        isLasting: true,
+        remedy,
+      })),
+      busy: [],
+      refused: [],
+    }).hint;
+  assert.equal(hintFor("Ask for less", "Ask for less"), "Ask for less");
+  assert.equal(hintFor("Ask for less", "Set the engine up"), hint);
 });
 
 Deno.test("nodes that refused it themselves are told with their own reason, which lasts, and their own hint", () => {
