@@ -13,7 +13,7 @@ Deno.test("a job that finds no place within its queue time-out fails", async () 
   pass(1);
   assert.deepEqual([job().phase, job().code], ["failed", "queue_timed_out"]);
   // Waiting longer would not help it.
-  assert.match(job().hint!, /^Change what the job asks for/);
+  assert.match(job().hint!, /^Ask for less/);
 });
 
 Deno.test("a job that runs does not wait, however long it runs", async () => {
