@@ -4,6 +4,7 @@ import { pause, systemClock } from "../../shared/clock.ts";
 import { AppError } from "../../shared/errors.ts";
 import { type DockerClient, isConflict, isMissing } from "./docker_client.ts";
 import { ContainerState } from "./docker_exit.ts";
+import { endOrphans } from "./docker_orphans.ts";
 
 /** Pauses while the daemon cannot be reached. */
 const AWAY_PAUSE_MS = 200;
@@ -59,6 +60,12 @@ export class Daemon {
         if (!isMissing(error) && !isConflict(error)) throw error;
       }
     });
+  }
+
+  /** Removes a container whose start may have been cut off by an end of the daemon, and what runs of it all the same. */
+  async removeUnstarted(id: string): Promise<void> {
+    await this.remove(id);
+    await endOrphans(id, { signal: this.closing });
   }
 
   /** Asked once, and again when the daemon has been away. */

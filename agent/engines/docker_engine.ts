@@ -181,7 +181,12 @@ class DockerEngine implements Engine {
 
   async wait(executionId: string, signal?: AbortSignal): Promise<EngineExit> {
     const held = this.#held.get(executionId);
-    if (held === undefined) return goneExit("The engine knows nothing of the execution");
+    if (held === undefined) {
+      return goneExit(
+        "The engine knows nothing of the execution",
+        "Look at what removes containers on the node",
+      );
+    }
     return await orAborted(held.exited.promise, signal);
   }
 

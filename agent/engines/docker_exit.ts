@@ -121,14 +121,15 @@ export function exitOf(
   return { kind: "exited", exitCode: ExitCode };
 }
 
+/** What is told of a start that the daemon's own end cut off. */
+export const START_CUT_OFF = {
+  message: "The Docker Engine was killed while it started the container",
+  hint: "Its program may have begun: it runs again by the job's policy for lost attempts",
+} as const;
+
 /** The container is not there any more. */
-export function goneExit(message: string): EngineExit {
-  return {
-    kind: "failed",
-    code: "interrupted",
-    message,
-    hint: "Look at what removes containers on the node",
-  };
+export function goneExit(message: string, hint: string): EngineExit {
+  return { kind: "failed", code: "interrupted", message, hint };
 }
 
 /** The daemon, or NVIDIA's part of it, does not know devices, or not this one. */

@@ -161,7 +161,7 @@ export class HeldContainers {
       const run = runs.get(executionId);
       // A network that is held for a container which never came: a crash was faster.
       const isStray = run === undefined || run.run !== runOf(Labels) || LABELS.sandbox in Labels;
-      if (isStray) this.inBackground(this.#removeStray(Id, Labels[LABELS.gpus]));
+      if (isStray) this.inBackground(this.#removeStray({ Id, State, Labels }));
       else if (State !== "created") {
         mine.push({ executionId, run, isRunning: State === "running" });
       }
@@ -175,11 +175,11 @@ export class HeldContainers {
   }
 
   /** Its devices are free once it is gone. */
-  async #removeStray(containerId: string, gpus: string | undefined): Promise<void> {
+  async #removeStray({ Id, State, Labels }: z.infer<typeof Listed>[number]): Promise<void> {
     const { devices } = this.#options;
-    devices.hold(containerId, gpus?.split(",") ?? []);
-    await this.#daemon.remove(containerId);
-    devices.release(containerId);
+    devices.hold(Id, Labels[LABELS.gpus]?.split(",") ?? []);
+    await this.#daemon[State === "created" ? "removeUnstarted" : "remove"](Id);
+    devices.release(Id);
   }
 
   /** The daemon is away: what was started counts as running until the daemon tells otherwise. */
@@ -188,11 +188,11 @@ export class HeldContainers {
     started: readonly (readonly [executionId: string, run: EngineRun])[],
   ): Promise<readonly EngineHeld[]> {
     this.inBackground(this.#daemon.retry(async () => {
-      for (const { Id, Labels } of await this.#listOwn()) {
-        const executionId = Labels[LABELS.execution] ?? "";
-        if (this.#options.http.isHolding(Id)) continue;
+      for (const listed of await this.#listOwn()) {
+        const executionId = listed.Labels[LABELS.execution] ?? "";
+        if (this.#options.http.isHolding(listed.Id)) continue;
         const known = this.#held.get(executionId)?.task.run ?? runs.get(executionId)?.run;
-        if (known !== runOf(Labels)) await this.#removeStray(Id, Labels[LABELS.gpus]);
+        if (known !== runOf(listed.Labels)) await this.#removeStray(listed);
       }
     }));
     return await Promise.all(

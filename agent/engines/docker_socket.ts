@@ -7,6 +7,7 @@ import type { Mount } from "./engine.ts";
  * Errors: `refused`.
  */
 export async function refuseSocket(socketPath: string, inputs: readonly Mount[]): Promise<void> {
+  if (inputs.length === 0) return;
   const resolve = (path: string) => Deno.realPath(path).catch(() => path);
   const socket = await resolve(socketPath);
   for (const { hostPath, target } of inputs) {

@@ -4,11 +4,12 @@ import { AppError } from "../../shared/errors.ts";
 import { DockerRefusal, isConflict } from "./docker_client.ts";
 import { containerName, containerOf, LABELS } from "./docker_container.ts";
 import type { Daemon } from "./docker_daemon.ts";
-import { startFailure } from "./docker_exit.ts";
+import { START_CUT_OFF, startFailure } from "./docker_exit.ts";
 import type { GpuSupply } from "./docker_gpu_supply.ts";
 import type { Held, HeldContainers } from "./docker_held.ts";
 import { type HttpNetworks, PROXY_ENV } from "./docker_http.ts";
 import { ensureImage, startedWith } from "./docker_images.ts";
+import { endOrphans } from "./docker_orphans.ts";
 import type { DockerParams } from "./docker_params.ts";
 import type { Granted } from "./docker_policy.ts";
 import type { DockerPulls } from "./docker_pulls.ts";
@@ -82,10 +83,9 @@ export class DockerStarts {
         gpus,
         ...(sandbox !== undefined && { sandbox: { ...sandbox, env: PROXY_ENV } }),
       });
-      const { id, isNew } = await this.#create(task, body);
+      const { id, isNew } = await this.#create(name, { body, onProgress });
       held.containerId = id;
-      const status = isNew ? "created" : (await this.#daemon.inspect(id)).State.Status;
-      if (status === "created" && !await this.#run(held, start, image.id)) return;
+      if (isNew && !await this.#run(held, start, image.id)) return;
       onProgress(startedWith(image));
       this.#options.held.watch(held, { isWitnessed: isNew });
     } finally {
@@ -113,35 +113,50 @@ export class DockerStarts {
         await client.call("POST", `/containers/${id}/start`);
       }
     } catch (error) {
-      await this.#daemon.remove(id);
-      throw error instanceof DockerRefusal ? startFailure(error, params) : error;
+      await this.#daemon.removeUnstarted(id);
+      if (error instanceof DockerRefusal) throw startFailure(error, params);
+      const isCutOff = held.isStartSent && error instanceof AppError && error.code === "unavailable";
+      throw isCutOff ? new AppError("interrupted", START_CUT_OFF.message, START_CUT_OFF) : error;
     }
     if (held.isStopping) this.#options.held.end(held, { kind: "stopped" });
     return !held.isStopping;
   }
 
-  /** The name is the run's, so that a second request finds the first one's container. */
+  /**
+   * The name is the run's, so that a second request finds the first one's container. One that has not started is made again:
+   * the daemon may have been killed in the middle of its start, and its program have run.
+   */
   async #create(
-    { executionId, run }: EngineTask,
-    body: object,
+    name: string,
+    { body, onProgress }: { body: object; onProgress: (message: string) => void },
   ): Promise<{ id: string; isNew: boolean }> {
-    const name = containerName(executionId, run);
-    const { client } = this.#daemon;
-    try {
-      const { Id } = await client.post("/containers/create", Created, { query: { name }, body });
-      return { id: Id, isNew: true };
-    } catch (error) {
-      if (error instanceof DockerRefusal && !isConflict(error)) throw startFailure(error, undefined);
-      if (!isConflict(error)) throw error;
-      const { Id, Config } = await this.#daemon.inspect(name);
-      if (Config.Labels?.[LABELS.node] === this.#options.nodeId) return { id: Id, isNew: false };
-      throw new AppError(
-        "conflict",
-        `Cannot start container: the name "${name}" is taken by one that this node did not make`,
-        {
-          hint: "Remove that container, or run the job again",
-        },
-      );
+    const { client, closing } = this.#daemon;
+    for (;;) {
+      try {
+        const { Id } = await client.post("/containers/create", Created, { query: { name }, body });
+        return { id: Id, isNew: true };
+      } catch (error) {
+        if (error instanceof DockerRefusal && !isConflict(error)) throw startFailure(error, undefined);
+        if (!isConflict(error)) throw error;
+      }
+      const { Id, Config, State } = await this.#daemon.inspect(name);
+      if (Config.Labels?.[LABELS.node] !== this.#options.nodeId) throw nameTaken(name);
+      if (State.Status !== "created") return { id: Id, isNew: false };
+      try {
+        await client.call("DELETE", `/containers/${Id}`, { query: { v: true } });
+      } catch (error) {
+        // It has started meanwhile.
+        if (isConflict(error)) return { id: Id, isNew: false };
+        throw error;
+      }
+      await endOrphans(Id, { signal: closing, onProgress });
     }
   }
 }
+
+const nameTaken = (name: string): AppError =>
+  new AppError(
+    "conflict",
+    `Cannot start container: the name "${name}" is taken by one that this node did not make`,
+    { hint: "Remove that container, or run the job again" },
+  );

@@ -5,7 +5,7 @@ import { recogniseIo } from "../../shared/disk.ts";
 import { isConflict, isMissing } from "./docker_client.ts";
 import type { Daemon } from "./docker_daemon.ts";
 import type { DockerDisk } from "./docker_disk.ts";
-import { type ContainerState, exitOf, goneExit, isCutShort } from "./docker_exit.ts";
+import { type ContainerState, exitOf, goneExit, isCutShort, START_CUT_OFF } from "./docker_exit.ts";
 import { ContainerOutput } from "./docker_output.ts";
 import type { HeldTask } from "./docker_record.ts";
 import { copyResults } from "./docker_results.ts";
@@ -72,11 +72,9 @@ export class Watch {
     }
   }
 
-  async #finish(output: ContainerOutput, end: End | undefined): Promise<EngineExit> {
+  async #finish(output: ContainerOutput, end: End | "gone" | "unstarted"): Promise<EngineExit> {
     const { id, task, disk, isStopping } = this.#options;
-    if (end === undefined) {
-      return isStopping() ? { kind: "stopped" } : goneExit("Somebody removed the container");
-    }
+    if (typeof end === "string") return isStopping() ? { kind: "stopped" } : END_UNSEEN[end];
     const shutdown = isStopping() ? {} : readShutdownFacts(this.#options.shutdownSigns);
     await this.#daemon.retry(() => output.take(this.#daemon.client, id, { isFollowing: false }));
     const finishedAtMs = Date.parse(end.state.FinishedAt);
@@ -93,8 +91,11 @@ export class Watch {
     return exit;
   }
 
-  /** The container's last state; undefined when it is gone. `isCutShort`: a shutdown ended it, not the task itself. */
-  async #untilEnd(): Promise<{ state: ContainerState; isCutShort: boolean } | undefined> {
+  /**
+   * The container's last state; `gone` when somebody removed it, `unstarted` when the daemon was killed in the middle of its
+   * start, and knows nothing of it: then it is removed, with what ran of it.
+   */
+  async #untilEnd(): Promise<End | "gone" | "unstarted"> {
     let lostAtMs: number | undefined;
     const { id } = this.#options;
     let isSeen = this.#options.isWitnessed;
@@ -106,11 +107,15 @@ export class Watch {
         });
         // A daemon that shuts down still answers, while it ends its containers.
         if (!await this.#daemon.client.isListening()) lostAtMs ??= Date.now();
-        const { state, isLiveRestored } = await this.#daemon.retry(async () => ({
-          state: (await this.#daemon.inspect(id)).State,
-          isLiveRestored: (await this.#daemon.info()).LiveRestoreEnabled === true,
-        }));
+        const { state, wholeId, isLiveRestored } = await this.#daemon.retry(async () => {
+          const { Id: wholeId, State: state } = await this.#daemon.inspect(id);
+          return { wholeId, state, isLiveRestored: (await this.#daemon.info()).LiveRestoreEnabled === true };
+        });
         if (state.Running) continue;
+        if (state.Status === "created") {
+          await this.#daemon.removeUnstarted(wholeId);
+          return "unstarted";
+        }
         return {
           state,
           isCutShort: await isCutShort(state, {
@@ -119,7 +124,7 @@ export class Watch {
           }),
         };
       } catch (error) {
-        if (isMissing(error)) return undefined;
+        if (isMissing(error)) return "gone";
         if (this.#daemon.closing.aborted) throw error;
         lostAtMs ??= Date.now();
         this.#daemon.forgetInfo();
@@ -195,6 +200,12 @@ export class Watch {
     }
   }
 }
+
+/** Ends of which nothing is known. */
+const END_UNSEEN: Readonly<Record<"gone" | "unstarted", EngineExit>> = {
+  gone: goneExit("Somebody removed the container", "Look at what removes containers on the node"),
+  unstarted: goneExit(START_CUT_OFF.message, START_CUT_OFF.hint),
+};
 
 /** The container's last state. */
 interface End {

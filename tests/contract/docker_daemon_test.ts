@@ -194,6 +194,84 @@ Deno.test("a container whose output met a full disk has not completed, also when
   });
 });
 
+/** Processes of the script, but not those of which it is an argument only. */
+const processesOf = (script: string): number[] =>
+  [...Deno.readDirSync("/proc")].map(({ name }) => name).filter((pid) => {
+    if (!/^\d+$/.test(pid)) return false;
+    try {
+      return Deno.readTextFileSync(`/proc/${pid}/cmdline`).endsWith(`${script}\0`);
+    } catch {
+      return false; // it has just ended
+    }
+  }).map(Number);
+
+/**
+ * Kills the daemon in the middle of a start, when containerd has begun the program and the daemon does not know it yet: then
+ * it counts the container as created for ever.
+ */
+async function killInStart(daemon: DockerDaemon, engine: Engine, folder: TaskFolder, runsS = 30) {
+  for (let round = 0; round < 40; round++) {
+    const script = `: ${crypto.randomUUID()}; echo begin; sleep ${runsS}; echo end`;
+    const task = await shell(folder, script);
+    const started = engine.start(task).then(() => "started", ({ code }) => code);
+    await waitUntil("its program runs", () => processesOf(script).length > 0);
+    await daemon.kill();
+    if (await Promise.race([started, Promise.resolve("not yet")]) === "started") await daemon.begin();
+    else return { task, script, started };
+  }
+  throw new Error("the daemon was never met in the middle of a start");
+}
+
+Deno.test("a program that a killed daemon has forgotten is ended before it is started again", async () => {
+  await withDaemon({ isLiveRestored: true }, async (daemon, open, folder) => {
+    const first = open();
+    const { task, script } = await killInStart(daemon, first, folder, 3);
+    await first.close();
+    const [before] = processesOf(script);
+    await daemon.begin();
+    const second = open();
+    assertEquals(await second.list(runsOf(task)), []);
+    await second.start(task);
+    assert(!processesOf(script).includes(before!), "it runs twice");
+    assertEquals(await second.wait(task.executionId), { kind: "exited", exitCode: 0 });
+    assertEquals(await textOf(task), "begin\nend\n");
+  });
+});
+
+Deno.test("a start that fails with its daemon leaves no program behind", async () => {
+  await withDaemon({ isLiveRestored: true }, async (daemon, open, folder) => {
+    const { script, started } = await killInStart(daemon, open(), folder);
+    await daemon.begin();
+    assertEquals(await started, "interrupted");
+    assertEquals(processesOf(script), []);
+  });
+});
+
+Deno.test("a task that was being started when the daemon was killed has not completed", async () => {
+  await withDaemon({ isLiveRestored: true }, async (daemon, open, folder) => {
+    const first = open();
+    const { task, script } = await killInStart(daemon, first, folder);
+    await first.close();
+    const second = open();
+    assertEquals(await second.list(runsOf(task)), [{ executionId: task.executionId, isRunning: true }]);
+    await daemon.begin();
+    const exit = await second.wait(task.executionId);
+    assertEquals(codeOf(exit), "interrupted");
+    assertEquals(processesOf(script), []);
+  });
+});
+
+Deno.test("a program that a killed daemon has forgotten is ended when nobody wants it", async () => {
+  await withDaemon({ isLiveRestored: true }, async (daemon, open, folder) => {
+    const first = open();
+    const { script } = await killInStart(daemon, first, folder);
+    await first.close();
+    await daemon.begin();
+    await open().list(new Map());
+    await waitUntil("it has ended", () => processesOf(script).length === 0, { deadlineMs: 2_000 });
+  });
+});
+
 Deno.test("a disk that was full for a moment only is noticed", async (t) => {
   await using disk = await mountSmallDisk(t.name, { sizeBytes: 64 * 1024 * 1024 });
   if (disk === undefined) return;
@@ -257,15 +335,15 @@ Deno.test("what goes wrong has its own reason and a hint", async () => {
       [{ User: "nobody-knows" }, "start_failed", /user is not in the image/],
       [{ Image: "no/such:image", Pull: "never" }, "image_missing", /docker pull/],
       [{ Image: "127.0.0.1:9/no/such:image" }, "image_unreachable", /registry/],
-      [{ Image: "Not An Image" }, "invalid", /job specification/],
-      [{ Entrypoint: "sh" }, "invalid", /job specification/],
-      [{ Priviledged: true }, "invalid", /job specification/],
+      [{ Image: "Not An Image" }, "invalid", /must be written as/],
+      [{ Entrypoint: "sh" }, "invalid", /must be a list of strings/],
+      [{ Priviledged: true }, "invalid", /is not a known field; known here/],
     ];
-    for (const [params, code, hint] of refusals) {
+    for (const [params, code, help] of refusals) {
       const task = await shell(folder, "true", { params });
-      await rejects(engine.start(task), (error: { code: string; hint: string }) => {
+      await rejects(engine.start(task), (error: { code: string; message: string; hint?: string }) => {
         assertEquals(error.code, code, JSON.stringify(error));
-        assertMatch(error.hint, hint);
+        assertMatch(error.hint ?? error.message, help);
         return true;
       });
     }
