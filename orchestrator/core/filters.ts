@@ -137,7 +137,7 @@ export const FILTERS: readonly Filter[] = [
   {
     name: "engine_away",
     isLasting: false,
-    remedy: "It is used again as soon as it answers: see on the node whether it runs",
+    remedy: "The engine is used again as soon as it answers: see on the node whether it runs",
     rejects: ({ engine }, { node: { facts } }) =>
       facts.absent[engine] && `cannot use its engine ${engine} at the moment: ${facts.absent[engine]}`,
   },

@@ -44,6 +44,7 @@ export function notEnoughNodes(input: RefusalInput): Refusal {
   );
   const isRefusedEverywhere = refused.length > 0 && busy.length === 0;
   const isLasting = isRefusedEverywhere || (busy.length === 0 && rejected.every((one) => one.isLasting));
+  const remedy = commonRemedy(rejected);
   return {
     isLasting,
     message:
@@ -52,8 +53,10 @@ export function notEnoughNodes(input: RefusalInput): Refusal {
     hint: isRefusedEverywhere
       ? refused.find(({ hint }) => hint !== undefined)?.hint ?? "Change what the job asks for"
       : isLasting
-      ? commonRemedy(rejected) ?? "Change what the job asks for, or add a node that offers it"
-      : `${STARTS_BY_ITSELF} a node has room`,
+      ? remedy ?? "Change what the job asks for, or add a node that offers it"
+      : remedy === undefined || busy.length > 0
+      ? `${STARTS_BY_ITSELF} a node has room`
+      : `${STARTS_BY_ITSELF} a node takes it; ${remedy[0]!.toLowerCase()}${remedy.slice(1)}`,
   };
 }
 

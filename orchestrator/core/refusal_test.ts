@@ -49,6 +49,16 @@ Deno.test("a refusal is lasting only when no node could ever run it", () => {
       refused: [],
     }).hint;
   assert.equal(hintFor("Ask for less", "Ask for less"), "Ask for less");
+  const away = { nodeId: n(1), reason: "is not connected", isLasting: false, remedy: "The node comes back" };
+  const waits = { requestedCount: 1, nodesKnown: 2, rejected: [away], refused: [] };
+  assert.equal(
+    notEnoughNodes({ ...waits, busy: [] }).hint,
+    "It starts by itself as soon as a node takes it; the node comes back",
+  );
+  assert.equal(
+    notEnoughNodes({ ...waits, busy: [n(2)] }).hint,
+    "It starts by itself as soon as a node has room",
+  );
   assert.equal(hintFor("Ask for less", "Set the engine up"), hint);
 });
 
