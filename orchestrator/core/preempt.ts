@@ -58,6 +58,13 @@ interface Ground {
   /** What counts against the node and its queue. */
   used: Resources;
   waitingCount: number;
+  /** What it would give to the next slot, until somebody takes it; null: nothing. Undefined: nobody has asked yet. */
+  offer: Offer | null | undefined;
+}
+
+interface Offer {
+  readonly made: RoomMade;
+  readonly cost: readonly number[];
 }
 
 /** Makes room slot by slot: each finds what those before it have left. */
@@ -90,6 +97,7 @@ export class RoomMaker {
       ahead: first.reduce((sum, { resources }) => add(sum, resources), held),
       used: add(view.allocated, held),
       waitingCount: view.waitingCount,
+      offer: undefined,
     };
   }
 
@@ -101,13 +109,12 @@ export class RoomMaker {
 
   /** The best node for the slot, which is then taken; undefined where nothing would help. `now`: only where it may go at once. */
   next(slot: Slot, { now }: { now: boolean }): RoomMade | undefined {
-    let best: { made: RoomMade; cost: readonly number[] } | undefined;
+    let best: Offer | undefined;
     for (const ground of this.#grounds.values()) {
       if (slot.excluded.some(({ nodeId }) => nodeId === ground.id)) continue;
-      const made = this.#roomOn(ground);
-      if (made === undefined || (now && !made.isPlaceable)) continue;
-      const cost = costOf(made);
-      if (best === undefined || isLess(cost, best.cost)) best = { made, cost };
+      const offer = ground.offer === undefined ? ground.offer = this.#offerOf(ground) : ground.offer;
+      if (offer === null || (now && !offer.made.isPlaceable)) continue;
+      if (best === undefined || isLess(offer.cost, best.cost)) best = offer;
     }
     if (best === undefined) return undefined;
     const { made } = best;
@@ -126,6 +133,12 @@ export class RoomMaker {
     ground.ahead = add(ground.ahead, resources);
     ground.used = add(ground.used, resources);
     ground.waitingCount++;
+    ground.offer = undefined;
+  }
+
+  #offerOf(ground: Ground): Offer | null {
+    const made = this.#roomOn(ground);
+    return made === undefined ? null : { made, cost: costOf(made) };
   }
 
   #roomOn(ground: Ground): RoomMade | undefined {

@@ -118,3 +118,19 @@ Deno.test("slots take what those before them have left", () => {
   noted.note("n-1" as NodeId);
   assert.deepEqual(made(noted), ["n-1", "a", true]);
 });
+
+Deno.test("each node is worked out once, and again only when somebody has taken its room", () => {
+  const NODES = 200;
+  let looks = 0;
+  const there = Object.fromEntries(
+    Array.from({ length: NODES }, (_, at) => {
+      const one = occupant(`e-${at}`, 4000);
+      return [`n-${String(at).padStart(3, "0")}`, [
+        new Proxy(one, { get: (target, key) => (looks++, Reflect.get(target, key)) }),
+      ]];
+    }),
+  );
+  const room = maker(there);
+  for (let count = 0; count < 32; count++) assert.ok(made(room));
+  assert.ok(looks < 40 * NODES, `${looks} looks`);
+});
