@@ -204,7 +204,7 @@ function openDesk(
       new Promise((resolve) => resolve(stopJob({ store, deadlines, nudgeSchedule }, { id, reason }))),
     rerun: (id, options) =>
       new Promise((resolve) =>
-        resolve(rerunJob({ store, deadlines, nudgeTurn: nudgeSchedule }, { id, ...options }))
+        resolve(rerunJob({ store, deadlines, refuses, nudgeTurn: nudgeSchedule }, { id, ...options }))
       ),
     plan: (submission) => planSubmission({ store, keepContents, refuses }, submission),
     prune,

@@ -273,6 +273,15 @@ Deno.test("a plan is refused as the submission would be", () =>
     assert.equal(await code({}), "disk_full");
   }));
 
+Deno.test("on a full disk a rerun is refused as a submission is", () =>
+  anOrchestrator([{ id: id(0) }], async (home) => {
+    const { jobId } = await home.submit({});
+    await home.desk.stop(jobId, { reason: "enough" });
+    home.refuse(new AppError("disk_full", "full"));
+    await assert.rejects(home.desk.rerun(jobId, { reason: "again" }), { code: "disk_full" });
+    assert.equal(home.store.jobs.find(jobId)!.job.version, 1);
+  }));
+
 Deno.test("a plan of many on many nodes is bounded, and lets others have their turn", () =>
   anOrchestrator(Array.from({ length: 3000 }, (_, at) => ({ id: id(at) })), async (home) => {
     let turns = 0;

@@ -86,12 +86,17 @@ export function beginTimeouts(deadlines: Deadlines, job: Job): void {
   beginWait(deadlines, job);
 }
 
-/** Runs an earlier version once more, as a new one. Errors: `not_found`, `conflict` while it has not begun, and bounds. */
+/**
+ * Runs an earlier version once more, as a new one. Errors: `not_found`, `conflict` while it has not begun, and what new work is
+ * refused for.
+ */
 export function rerunJob(
-  options: VersionOptions & { nudgeTurn: () => void },
+  options: VersionOptions & { nudgeTurn: () => void; refuses: () => AppError | undefined },
   { id, version, reason }: { id: JobId; version?: number; reason: string },
 ): { evaluationId: EvaluationId; version: number } {
   const { store, nudgeTurn } = options;
+  const refusal = options.refuses();
+  if (refusal !== undefined) throw refusal;
   const found = store.jobs.find(id);
   if (found === undefined) throw new AppError("not_found", `job not found: ${id}`);
   const { row, job } = found;

@@ -118,7 +118,11 @@ export async function aHome(
       const { node } = store.projection.find(NODE)!;
       store.projection.putNode({ ...node, connection: isConnected ? "connected" : "disconnected" });
     },
-    rerun: () => rerunJob({ store, deadlines, nudgeTurn: nothing }, { id: jobId, reason: "again" }),
+    rerun: () =>
+      rerunJob({ store, deadlines, nudgeTurn: nothing, refuses: () => undefined }, {
+        id: jobId,
+        reason: "again",
+      }),
     stopJob: (id: JobId) => stopJob({ store, deadlines, nudgeSchedule: nothing }, { id, reason: "enough" }),
     stop: () => stopJob({ store, deadlines, nudgeSchedule: nothing }, { id: jobId, reason: "enough" }),
     explain: (query: ExplainQuery = { limit: 10 }, id = jobId) =>
