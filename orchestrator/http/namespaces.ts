@@ -108,6 +108,11 @@ function readAmounts(body: Record<string, unknown>, field: string): AmountChange
   if (typeof given !== "object" || given === null || Array.isArray(given)) {
     throw wrong(field, "must be an object of amounts", given);
   }
+  const known = Object.values(FIELDS);
+  const odd = Object.keys(given).find((key) =>
+    !known.some((name) => name.toLowerCase() === key.toLowerCase())
+  );
+  if (odd !== undefined) throw wrong(field, `must name amounts of ${known.join(", ")}`, odd);
   const changes: Record<string, number | undefined> = {};
   for (const dimension of DIMENSIONS) {
     const value = fieldOf(given as Record<string, unknown>, FIELDS[dimension]);

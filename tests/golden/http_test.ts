@@ -271,6 +271,10 @@ Deno.test("a namespace is set up, changed, bounds its jobs, and is deleted", asy
   deepEqual([late.status, late.json.Details.code], [429, "exhausted"]);
   match(await set({ Weight: 0 }), /^400 .*Weight must be from 0.01 to 1000, current value is 0/);
   match(await set({ Quota: { CPU: "many" } }), /^400 .*Quota.CPU must be an amount/);
+  match(
+    await set({ Quota: { Mem: "1GB" } }),
+    /^400 .*Quota must name amounts of CPU, Memory, Disk, GPU.*Mem/,
+  );
   match(await set({ Defaults: { CPU: 2 } }), /^400 .*a default must be at most the maximum/);
   deepEqual((await node.ask("DELETE", path)).json, { Success: true });
   equal((await node.ask("DELETE", path)).status, 404);
