@@ -134,6 +134,15 @@ Deno.test("update: nodes that are away hold nobody up, and follow when they are 
   assert.deepEqual([rest.slots, rest.rollout], [[], { upCount: 1, isGood: true }]);
 });
 
+Deno.test("update: what had begun on a node that is away since holds nobody up either", () => {
+  const daemon = { type: "daemon" as const, count: 0, nodes, nextPartition: 2 };
+  const open = [up(0, { nodeId: nodes[0], health: "unknown" })];
+  const before = [older(1, { nodeId: nodes[1] })];
+  assert.deepEqual(rolling({ ...daemon, open, older: before }).stops, []);
+  const away = new Set([nodes[0]!]);
+  assert.deepEqual(rolling({ ...daemon, open, older: before, away }).stops.map(({ id }) => id), ["old-1"]);
+});
+
 Deno.test("update: what runs on a node that takes nothing new runs on, holds nobody up, and follows later", () => {
   const daemon = { type: "daemon" as const, count: 0, nodes, nextPartition: 2 };
   const before = [older(0, { nodeId: nodes[0] }), older(1, { nodeId: nodes[1] })];

@@ -69,3 +69,17 @@ Deno.test("of what becomes free, the namespace that holds less gets its turn fir
   home.plan();
   assert.equal(store.executions.liveOf(store.jobs.find(quiet)!.row).length, 1);
 });
+
+Deno.test("what is shared is what nodes have that are not given up", async () => {
+  const { store } = await aHome({ namespace: "team", task: cores(1000) }, facts);
+  const whole = store.projection.accounts.total;
+  const { node } = store.projection.find(NODE)!;
+  store.projection.putNode({ ...node, facts: { ...facts, id: "n-1" as typeof NODE } });
+  assert.equal(store.projection.accounts.total.cpuMillis, 2 * whole.cpuMillis);
+  const gone = { ...node, facts: { ...facts, id: "n-1" as typeof NODE }, isGivenUp: true };
+  store.projection.putNode(gone);
+  assert.deepEqual(store.projection.accounts.total, whole);
+  assert.equal(store.shares.shareOf("team"), 0.25);
+  store.projection.putNode({ ...gone, isGivenUp: undefined });
+  assert.equal(store.shares.shareOf("team"), 0.125);
+});

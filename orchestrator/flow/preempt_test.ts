@@ -105,3 +105,40 @@ Deno.test("what runs on as a new version's has its priority, also for those who 
   await home.submit({ priority: 41, task: cores(1000) });
   assert.ok(isStopped(), "a job of higher priority than the newest version");
 });
+
+Deno.test("where nothing helped, nobody is looked at again for a second; then what has changed counts", async () => {
+  const home = await aHome({ task: cores(2000) }, withoutQueue, { preemption });
+  const { store } = home;
+  home.report("running");
+  const fixed = await home.submit({ priority: 50, task: cores(2000) });
+  const [other] = store.executions.liveOf(store.jobs.find(fixed)!.row);
+  await home.submit({ priority: 20, task: cores(3000) });
+  const isStopped = () => store.executions.find(home.executionId)!.execution.desired === "stop";
+  assert.ok(!isStopped(), "its two cores alone would not do");
+  home.report("completed", other!.id);
+  home.plan();
+  assert.ok(!isStopped(), "nobody looks yet");
+  home.pass(1_000);
+  home.plan();
+  assert.ok(isStopped());
+});
+
+Deno.test("who made room for one that another took before it says no longer that it is being made", async () => {
+  const home = await aHome({ task: cores(4000) }, withoutQueue, { preemption });
+  const { store } = home;
+  home.report("running");
+  home.join(someFacts({ id: "n-1" as typeof NODE, capacity: { ...capacity, cpuMillis: 1000 } }));
+  await home.submit({ task: cores(1000) });
+  assert.equal(
+    store.executions.liveOn("n-1" as typeof NODE).length,
+    1,
+    "of low priority, and of no use to it",
+  );
+  const mid = await home.submit({ priority: 20, task: cores(4000) });
+  assert.match(store.jobs.find(mid)!.job.message!, /makes room/);
+  const top = await home.submit({ priority: 25, task: cores(4000) });
+  home.report("stopped", home.executionId, told);
+  home.plan();
+  assert.equal(store.executions.liveOf(store.jobs.find(top)!.row).length, 1);
+  assert.doesNotMatch(store.jobs.find(mid)!.job.message!, /makes? room/);
+});

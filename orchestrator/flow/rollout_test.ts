@@ -206,3 +206,23 @@ Deno.test("a node that is told everything again gets each execution's order as i
     [2, "2"],
   ]);
 });
+
+Deno.test("a place that comes up again and again is no progress", async () => {
+  const it = await aService();
+  await it.submit(withEnv("flaps"));
+  it.makeWay();
+  const flaps = it.byVersion(2)[0]!.id;
+  const say = (status: "healthy" | "unhealthy") => {
+    it.report("running", flaps, { health: { status, forMs: 0 } });
+    it.plan();
+  };
+  it.pass(50_000);
+  say("healthy");
+  say("unhealthy");
+  it.pass(50_000);
+  say("healthy");
+  say("unhealthy");
+  it.pass(20_000);
+  it.plan();
+  assert.deepEqual([it.job().version, it.rollout().rolledBackFrom], [3, 2]);
+});
