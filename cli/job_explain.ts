@@ -164,7 +164,7 @@ function waiting(it: Wire): [string, string][] {
   const againMs = numberAt(it, "AgainInMs");
   const failsMs = numberAt(it, "FailsInMs");
   const ahead = numberAt(it, "AheadCount") ?? 0;
-  const names = itemsOf(it, "Ahead").map((job) => named(textAt(job, "ID") ?? "", textAt(job, "Name") ?? ""));
+  const names = itemsOf(it, "Ahead");
   const next = [
     ...(againMs === undefined ? [] : [`in ${span(againMs)}, when the pause after its last end is over`]),
     ...(status === "pausing" ? [] : [textAt(it, "NextLook") ?? ""]),
@@ -180,7 +180,7 @@ function waiting(it: Wire): [string, string][] {
         ? ""
         : ahead === 0
         ? "nothing that asks for the same"
-        : `${plural(ahead, "job")}: ${names.join(", ")}${ahead > names.length ? ", …" : ""}`,
+        : `${plural(ahead, "job")}: ${namesOf(it, "Ahead")}${ahead > names.length ? ", …" : ""}`,
     ],
     ["Next look", next.map(oneLine).join("\n")],
     ["Gives up", failsMs === undefined ? "" : `in ${span(failsMs)}, by its queue time-out`],
@@ -215,11 +215,27 @@ function executionTable(items: readonly unknown[], it: TableOf & { title: string
       },
       { title: "SINCE", cell: ageAt },
       { title: "NODE", cell: nodeCell },
-      { title: "WHY THERE", cell: (item) => textAt(item, "Why") ?? "" },
+      { title: "WHY THERE", cell: (item) => [...behind(item), textAt(item, "Why") ?? ""].join("; ") },
     ],
   });
   return [`${terminal.paint.bold(title)}\n${indent(table)}${more(items, it)}`];
 }
+
+/** Whom it waits behind on its node: `behind 2 that run and 1 that waits: j-0123abcd (etl)`. */
+function behind(item: unknown): readonly string[] {
+  const it = recordAt(item, "Behind");
+  const [running, waiting] = [numberAt(it, "Running") ?? 0, numberAt(it, "Waiting") ?? 0];
+  const counts = [
+    ...(running > 0 ? [`${running} that ${running === 1 ? "runs" : "run"}`] : []),
+    ...(waiting > 0 ? [`${waiting} that ${waiting === 1 ? "waits" : "wait"}`] : []),
+  ];
+  if (counts.length === 0) return [];
+  return [`behind ${counts.join(" and ")}: ${namesOf(it, "Jobs")}`];
+}
+
+/** The first of some jobs. */
+const namesOf = (it: Wire, key: string): string =>
+  itemsOf(it, key).map((job) => named(textAt(job, "ID") ?? "", textAt(job, "Name") ?? "")).join(", ");
 
 function attempts(items: readonly unknown[], it: TableOf): readonly string[] {
   if (items.length === 0) return [];

@@ -117,6 +117,16 @@ Deno.test("ops: once on every node that matches, each named by its slot", () => 
   ]);
 });
 
+Deno.test("ops: what has completed beside a lost attempt is not tried again, and the job is done", () => {
+  const retry = { attempts: 3, lostAttempts: 3 };
+  const superseded = lost({ nodeId: nodes[0], isSuperseded: true });
+  const done = reconcile(input({
+    ...{ type: "ops", count: 0, nodes: nodes.slice(0, 1), beenOn: new Set(nodes.slice(0, 1)), retry },
+    ...{ nextPartition: 1, completedCount: 1, open: [superseded] },
+  }));
+  assert.deepEqual([done.slots, done.outcome?.phase], [[], "completed"]);
+});
+
 Deno.test("ops: a node that is not for the job any more is not waited for", () => {
   const lost = ended(0, "n-a", { phase: "lost", code: "node_lost", message: "gone" });
   const ops = {

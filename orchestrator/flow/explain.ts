@@ -21,6 +21,7 @@ import type { NodeView } from "../core/node.ts";
 import type { Slot } from "../core/place.ts";
 import { jobAt, type JobRow } from "../store/jobs.ts";
 import type { Store } from "../store/store.ts";
+import { type Behind, behindOf } from "./behind.ts";
 import type { BusyNodes } from "./busy_nodes.ts";
 import { having, planOf, roomInQuota } from "./look.ts";
 
@@ -70,6 +71,8 @@ export interface Waiting {
 export interface ExplainedExecution {
   readonly execution: Execution;
   readonly nodeName: string;
+  /** Of one that waits on its node. */
+  readonly behind?: Behind;
 }
 
 /** A node's verdict with what it is called, and how old what is known of it is. */
@@ -190,6 +193,7 @@ function tellJob(
   const isWaiting = due.slots.length > 0 || due.againInMs !== undefined;
   const waiting = isWaiting ? tellWaiting(options, { jobRow, ...due }) : undefined;
   const totalLeftMs = deadlines.remainingMs(job.id, "total");
+  const behind = behindOf(store, some.live);
   return {
     job,
     ...(waiting && { waiting }),
@@ -199,6 +203,7 @@ function tellJob(
     executions: [...some.live, ...some.unsuccessful, ...some.completed].map((execution) => ({
       execution,
       nodeName: nameOf(store.projection.find(execution.nodeId)),
+      behind: behind.get(execution.id),
     })),
   };
 }

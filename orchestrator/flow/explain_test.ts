@@ -160,3 +160,28 @@ Deno.test("a job beyond the quota of its namespace says so, and no node is said 
   const { waiting, items } = await home.explain();
   assert.deepEqual([waiting, items[0]?.verdict], [undefined, "fits"], "one that runs asks for nothing more");
 });
+
+Deno.test("one that waits on its node says who runs there, and who waits there before it", async () => {
+  const queueCapacity = someResources({ cpuMillis: 40_000, memoryBytes: 2 ** 40 });
+  const home = await aHome({ ...large, name: "first" }, someFacts({ id: NODE, queueCapacity }));
+  home.report("running");
+  const earlier = await home.submit({ ...large, name: "earlier" });
+  const urgent = await home.submit({ ...large, name: "urgent", priority: 5 });
+  const last = await home.submit({ ...large, count: 2 });
+  const leaving = await home.submit(large);
+  home.stopJob(leaving);
+  const behindOf = async (id: typeof last) => {
+    const { executions } = await home.explain({ limit: 1 }, id);
+    return executions.map(({ behind }) =>
+      behind && [behind.runningCount, behind.waitingCount, behind.jobs.map(({ name }) => name || "-").join()]
+    );
+  };
+  assert.deepEqual(await behindOf(home.jobId), [undefined], "it runs");
+  assert.deepEqual(await behindOf(urgent), [[1, 0, "first"]]);
+  assert.deepEqual(await behindOf(earlier), [[1, 1, "first,urgent"]]);
+  const name = home.store.jobs.find(last)!.job.spec.name || "-";
+  assert.deepEqual(await behindOf(last), [
+    [1, 2, "first,urgent,earlier"],
+    [1, 3, `first,urgent,earlier,${name}`],
+  ]);
+});

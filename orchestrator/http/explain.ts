@@ -4,10 +4,12 @@ import type { NodeId } from "../../shared/model/ids.ts";
 import { isPerNode, type JobType, type Rollout } from "../../shared/model/job.ts";
 import { JOB_STATES } from "../../shared/spec/format_job.ts";
 import { type Reason, type VerdictGroup, whyThere } from "../core/explain.ts";
+import type { Behind } from "../flow/behind.ts";
 import type {
   ExplainedExecution,
   ExplainedNode,
   JobExplanation,
+  NamedJob,
   NodeExplanation,
   Waiting,
 } from "../flow/explain.ts";
@@ -105,13 +107,13 @@ function formatWaiting(it: Waiting, nowMs: number) {
     ...(it.againInMs !== undefined && { AgainInMs: Math.round(it.againInMs) }),
     ...(it.queueLeftMs !== undefined && { FailsInMs: Math.round(it.queueLeftMs) }),
     AheadCount: it.aheadCount,
-    Ahead: it.ahead.map(({ id, name }) => ({ ID: id, Name: name })),
+    Ahead: it.ahead.map(formatNamed),
     ...ageOf(it.sinceMs, nowMs),
   };
 }
 
 function formatExecution(
-  { execution, nodeName }: ExplainedExecution,
+  { execution, nodeName, behind }: ExplainedExecution,
   { type, nowMs }: { type: JobType; nowMs: number },
 ) {
   return {
@@ -126,10 +128,19 @@ function formatExecution(
     Message: execution.message ?? execution.desiredMessage ?? "",
     Hint: execution.hint ?? "",
     Why: whyThere(execution.explanation, { isPerNode: isPerNode(type) }),
+    ...(behind && { Behind: formatBehind(behind) }),
     PlacedAt: toRfc3339(execution.createdAtMs),
     ...ageOf(execution.modifiedAtMs, nowMs),
   };
 }
+
+const formatBehind = ({ runningCount, waitingCount, jobs }: Behind) => ({
+  Running: runningCount,
+  Waiting: waitingCount,
+  Jobs: jobs.map(formatNamed),
+});
+
+const formatNamed = ({ id, name }: NamedJob) => ({ ID: id, Name: name });
 
 /** Nodes by what they would say. */
 export function formatNodes({ knownCount, fitCount, groups }: NodeExplanation) {

@@ -35,6 +35,8 @@ const ExplainedNode = z.strictObject({
   ...Age,
 });
 
+const NamedJobs = z.array(z.strictObject({ ID: z.string(), Name: z.string() })).describe("The first of them");
+
 const ExplainedExecution = z.strictObject({
   ID: z.string(),
   JobVersion: z.number(),
@@ -47,6 +49,11 @@ const ExplainedExecution = z.strictObject({
   Message: z.string(),
   Hint: z.string(),
   Why: z.string().describe("Why this node"),
+  Behind: z.strictObject({
+    Running: z.number(),
+    Waiting: z.number().describe("Of higher priority, or of the same and there before it"),
+    Jobs: NamedJobs,
+  }).optional().describe("Of one that waits on its node: what of this server is there before it"),
   PlacedAt: Time,
   ...Age,
 });
@@ -59,7 +66,7 @@ const Waiting = z.strictObject({
   AgainInMs: z.number().optional(),
   FailsInMs: z.number().optional().describe("When its queue time-out passes"),
   AheadCount: z.number(),
-  Ahead: z.array(z.strictObject({ ID: z.string(), Name: z.string() })).describe("The first of them"),
+  Ahead: NamedJobs,
   ...Age,
 });
 

@@ -22,6 +22,13 @@ export interface ThereRow {
   readonly desired: Execution["desired"];
 }
 
+/** One in the line of a node. */
+export interface QueuedRow {
+  readonly id: ExecutionId;
+  readonly jobRow: number;
+  readonly hasBegun: boolean;
+}
+
 /** Of executions: live. */
 export const LIVE = "phase IN ('placed', 'queued', 'preparing', 'running', 'publishing')";
 
@@ -336,6 +343,20 @@ export class Executions {
       jobRow: Number(row.job_row),
       phase: parseStored(Execution.shape.phase, row.phase),
       desired: row.desired === "stop" ? "stop" : "run",
+    }));
+  }
+
+  /** Live executions on a node in the order in which it lets them begin: those that have, then by priority, then the oldest. */
+  queueOn(nodeId: NodeId): readonly QueuedRow[] {
+    return this.#database.all(
+      `SELECT id, job_row, phase NOT IN ('placed', 'queued') AS has_begun FROM executions INDEXED BY executions_live
+       WHERE node_id = ? AND ${LIVE} ORDER BY has_begun DESC,
+         CASE WHEN json_valid(substr(body, 9)) THEN coalesce(json_extract(substr(body, 9), '$.priority'), 0) END DESC, row`,
+      nodeId,
+    ).map((row) => ({
+      id: row.id as ExecutionId,
+      jobRow: Number(row.job_row),
+      hasBegun: Number(row.has_begun) === 1,
     }));
   }
 

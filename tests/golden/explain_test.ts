@@ -125,6 +125,10 @@ Deno.test("an explanation as people read it", async () => {
         anExecution(0, {}),
         anExecution(1, { State: "failed", Message: "The module ended by a trap", Attempt: 1, ...aged(220) }),
         anExecution(0, { State: "running", JobVersion: 1, IsToStop: true }),
+        anExecution(2, {
+          State: "queued",
+          Behind: { Running: 2, Waiting: 1, Jobs: [{ ID: id("j", 3), Name: "first" }] },
+        }),
       ],
     },
     Nodes: { Known: 3, Fit: 1, Groups: [groupOf("cannot", SIZE, 1), groupOf("full", ROOM, 1)] },
