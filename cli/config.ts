@@ -53,8 +53,8 @@ export interface ServeConfig {
   /** Which ended jobs are kept. */
   readonly retention: { readonly keptMs: number; readonly countMax: number };
   readonly leftRetention: { readonly keptMs: number; readonly bytesMax?: number };
-  /** Absent: this node runs no containers. */
   readonly stopGraceMsMax: number;
+  /** Absent: this node runs no containers. */
   readonly dockerSocket: string | undefined;
   readonly docker: {
     readonly profile: SettingValue<"docker_profile">;
@@ -114,7 +114,8 @@ export function openSettings({ path, flags }: { path?: string; flags: SettingFla
     const kept = (await file).get(key);
     if (kept) return { texts: kept, source: "file" };
     const initial = SETTINGS[key].initial?.();
-    return { texts: initial === undefined ? [] : [initial], source: "default" };
+    const source = SETTINGS[key].initialFrom?.() === undefined ? "default" : "environment";
+    return { texts: initial === undefined ? [] : [initial], source };
   };
   const get = async <K extends SettingKey>(key: K): Promise<SettingValue<K> | undefined> => {
     const { texts, source } = await find(key);
@@ -134,7 +135,10 @@ export function openSettings({ path, flags }: { path?: string; flags: SettingFla
 
 function whereIs(key: SettingKey, { source, path }: { source: SettingSource; path: string }): string {
   if (source === "flag") return `--${key.replaceAll("_", "-")}`;
-  if (source === "environment") return environmentName(key);
+  if (source === "environment") {
+    const name = environmentName(key);
+    return Deno.env.get(name) ? name : SETTINGS[key].initialFrom?.() ?? name;
+  }
   return `${key} in ${path}`;
 }
 

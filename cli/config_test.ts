@@ -42,6 +42,23 @@ Deno.test("flags beat the environment, which beats the file, which beats the def
     });
   }));
 
+Deno.test("DOCKER_HOST is shown as the source of what it decides, and a folder has a name", () =>
+  withFile(FILE_TEXT, async (path) => {
+    const before = Deno.env.get("DOCKER_HOST");
+    Deno.env.set("DOCKER_HOST", "unix:///run/other.sock");
+    try {
+      const { text, source } = await open(path).show("docker_socket");
+      assert.deepEqual([text, source], ["unix:///run/other.sock", "environment"]);
+    } finally {
+      if (before === undefined) Deno.env.delete("DOCKER_HOST");
+      else Deno.env.set("DOCKER_HOST", before);
+    }
+    await assert.rejects(
+      () => resolveServe(open(path, { data_dir: [""] })),
+      refuses("config", /Cannot use --data-dir: must be a folder/),
+    );
+  }));
+
 Deno.test("resolveServe() gives typed values of every source", () =>
   withFile(FILE_TEXT, async (path) => {
     const config = await resolveServe(

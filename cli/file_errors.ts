@@ -3,6 +3,7 @@
 const BY_CLASS: readonly [new (...args: never[]) => Error, string][] = [
   [Deno.errors.NotFound, "there is no such file or folder"],
   [Deno.errors.IsADirectory, "it is a folder"],
+  [Deno.errors.AlreadyExists, "there is a file in its place"],
   [Deno.errors.NotADirectory, "a part of its path is a file, not a folder"],
   [Deno.errors.PermissionDenied, "permission denied"],
 ];

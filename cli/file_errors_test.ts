@@ -23,6 +23,10 @@ Deno.test("reasonOf() tells people what the system means", async () => {
     "its name is too long",
   );
   assert.equal(reasonOf(new Error("No space left on device (os error 28)")), "the disk is full");
+  assert.equal(
+    reasonOf(new Deno.errors.AlreadyExists("File exists (os error 17)")),
+    "there is a file in its place",
+  );
   assert.equal(reasonOf(new Error("Odd thing (os error 99): mkdir '/x'")), "Odd thing");
   assert.equal(reasonOf("odd"), "odd");
   await Deno.remove(file);

@@ -2,7 +2,8 @@
 import { type Call, defineCommand, type Noun } from "./command.ts";
 import { resolveServe } from "./config.ts";
 import { type Flag, list, text, toggle } from "./flags.ts";
-import { SETTING_KEYS, type SettingKey, SETTINGS } from "./settings.ts";
+import { unheeded, unusedDockerHost } from "./environment.ts";
+import { DOCKER_HOST, SETTING_KEYS, type SettingKey, SETTINGS } from "./settings.ts";
 import { harmless } from "./words.ts";
 
 /** Settings that only clients use. */
@@ -39,9 +40,13 @@ export const SERVE: Noun = { name: COMMAND.name, summary: COMMAND.summary, comma
 
 async function run({ settings, terminal }: Call): Promise<number> {
   const config = await resolveServe(settings);
+  const warn = (text: string) => terminal.note(`${terminal.paintNote.warn("Warning:")} ${text}`);
+  for (const text of unheeded(Deno.env.toObject())) warn(text);
+  const elsewhere = unusedDockerHost(Deno.env.get(DOCKER_HOST));
+  if (elsewhere && (await settings.show("docker_socket")).source === "default") warn(elsewhere);
   for (const { path } of config.allowPaths) {
     const why = await whyUnreadable(path);
-    if (why) terminal.note(`${terminal.paintNote.warn("Warning:")} --allow-path ${harmless(path)}: ${why}`);
+    if (why) warn(`--allow-path ${harmless(path)}: ${why}`);
   }
   const { serve } = await import("./serve.ts");
   return await serve(config);

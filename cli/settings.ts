@@ -26,6 +26,8 @@ interface Setting<Value> {
   readonly isList?: boolean;
   /** As a user would write it; absent: no value. */
   readonly initial?: () => string;
+  /** A variable of the environment that the default came from, if it did. */
+  readonly initialFrom?: () => string | undefined;
   /** The default as help shows it, where it depends on the machine. */
   readonly initialShown?: string;
   readonly read: (texts: readonly string[]) => Value;
@@ -35,6 +37,8 @@ const NETWORKS = ["none", "bridge", "host", "http"] as const;
 const DEFAULT_NETWORKS = ["none", "bridge", "host"] as const;
 const PULL_POLICIES = ["missing", "always", "never"] as const;
 const DOCKER_SOCKET = "/var/run/docker.sock";
+/** Where Docker's own tools look for an engine. */
+export const DOCKER_HOST = "DOCKER_HOST";
 
 const setting = <Value>(row: Setting<Value>): Setting<Value> => row;
 const last = <Value>(parse: (text: string) => Value) => (texts: readonly string[]): Value =>
@@ -64,7 +68,7 @@ export const SETTINGS = {
     placeholder: "DIR",
     initial: defaultDataDir,
     initialShown: "~/.local/share/skerry",
-    read: last((text) => resolvePath(text)),
+    read: last(parseFolder),
   }),
   listen: setting({
     summary: "Address of the server's API",
@@ -240,7 +244,8 @@ export const SETTINGS = {
   docker_socket: setting({
     summary: "Socket of the Docker Engine that runs containers; none: this node runs no containers",
     placeholder: "PATH",
-    initial: () => dockerSocket(Deno.env.get("DOCKER_HOST")),
+    initial: () => dockerSocket(Deno.env.get(DOCKER_HOST)),
+    initialFrom: () => Deno.env.get(DOCKER_HOST)?.startsWith("unix://") ? DOCKER_HOST : undefined,
     initialShown: DOCKER_SOCKET,
     read: last(parseSocket),
   }),
@@ -393,6 +398,11 @@ function parseBoolean(text: string): boolean {
   if (/^(true|yes|on|1)$/i.test(text)) return true;
   if (/^(false|no|off|0)$/i.test(text)) return false;
   throw new AppError("invalid", "must be true or false");
+}
+
+function parseFolder(text: string): string {
+  if (text.trim() !== "" && !text.includes("\0")) return resolvePath(text);
+  throw new AppError("invalid", "must be a folder");
 }
 
 function parseAllowedPath(text: string): AllowedPath {

@@ -567,6 +567,12 @@ Deno.test("parseJob() says where in its text a problem is", () => {
   }
 });
 
+Deno.test("parseJob() warns of amounts whose unit was forgotten", () => {
+  deepEqual(parseJob(job({}, { Resources: { Memory: "512", Disk: "64Mb" } })).warnings, [
+    "Resources.Memory is 512 bytes: was a unit meant, such as 512Mb?",
+  ]);
+});
+
 Deno.test("parseJob() names problems in the order of the text", () => {
   const lines = new Map([["Countt", 9], ["Priority", 2], ["Count", 4]]);
   try {

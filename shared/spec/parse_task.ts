@@ -39,6 +39,9 @@ export interface TaskReading {
   readonly warnings: string[];
 }
 
+/** Less than this does nobody any good; without a unit an amount is in bytes. */
+const SMALL_BYTES = 64 * 1024;
+
 const PATH: Path = ["Tasks", 0];
 const ENGINE_PATH: Path = [...PATH, "Engine", "Params"];
 
@@ -112,6 +115,16 @@ function checkTask(task: Task, inputs: readonly PlacedInput[], { problems, warni
     ...task.inputs.map(({ source }) => warningOfType("input", source.type)),
   ];
   warnings.push(...new Set(types.filter((warning) => warning !== undefined)));
+  for (
+    const [field, bytes] of [["Memory", task.resources.memoryBytes], [
+      "Disk",
+      task.resources.diskBytes,
+    ]] as const
+  ) {
+    if (bytes > 0 && bytes < SMALL_BYTES) {
+      warnings.push(`Resources.${field} is ${bytes} bytes: was a unit meant, such as ${bytes}Mb?`);
+    }
+  }
   if (task.network.type === "http" && task.network.domains.length === 0) {
     warnings.push('with the network "HTTP" and no Domains the task reaches nothing');
   }
