@@ -35,6 +35,8 @@ Deno.test("what was about to start begins again, unless it must not run twice", 
   assert.deepEqual(recover(preparing, undefined, given(BATCH)), { type: "recovered", held: "nothing" });
   const event = recover(preparing, undefined, given({ ...BATCH, runsOnce: true }));
   assert.ok(event?.type === "start_failed" && event.failure.code === "interrupted");
+  const service = given({ jobType: "service", runsOnce: true });
+  assert.deepEqual(recover(preparing, undefined, service), { type: "recovered", held: "nothing" });
   assert.deepEqual(recover(preparing, { isRunning: true }, given({ ...BATCH, runsOnce: true })), RUNNING);
   assert.deepEqual(recover(SAMPLE_STATES.queued!, undefined, given({ ...BATCH, runsOnce: true })), {
     type: "recovered",
