@@ -2,7 +2,7 @@
 import type { Damaged } from "../../shared/ledger/damaged.ts";
 import type { Database } from "../../shared/ledger/database.ts";
 import { type Removed, withResults } from "./ended_jobs.ts";
-import { LIVE } from "./executions.ts";
+import { liveRows } from "./jobs.ts";
 
 /** Events kept of each, the newest. */
 const EVENTS_KEPT = 5_000;
@@ -20,14 +20,11 @@ export class EndlessJobs {
     this.#damaged = damaged;
   }
 
-  /** Rows of jobs of which something lives, after the given one, in order. */
+  /** Rows of jobs that have not ended, after the given one, in order: also of those that pause between two failures. */
   live(after: number, limit: number): readonly number[] {
-    return this.#database.all(
-      `SELECT DISTINCT job_row FROM executions INDEXED BY executions_live WHERE ${LIVE} AND job_row > ?
-       ORDER BY job_row LIMIT ?`,
-      after,
-      limit,
-    ).map(({ job_row }) => Number(job_row));
+    return this.#database.all(`${liveRows(">", "ASC")} LIMIT ?`, after, after, limit).map(({ job_row }) =>
+      Number(job_row)
+    );
   }
 
   /** Removes events beyond the newest; up to so many. Answers how many. */

@@ -30,6 +30,18 @@ Deno.test("of a job without an end the newest executions stay, the latest of eac
   assert.deepEqual(store.endless.live(0, 10), [row]);
 });
 
+Deno.test("what pauses between two failures is looked through too", async () => {
+  const { store, jobId, executionId, report, plan, stop } = await aHome({ type: "service" });
+  const { row } = store.jobs.find(jobId)!;
+  report("failed", executionId, { code: "program_failed", message: "no config" });
+  plan();
+  assert.deepEqual([store.executions.liveOf(row), store.endless.live(0, 10)], [[], [row]]);
+  assert.deepEqual(store.endless.live(row, 10), []);
+  stop();
+  plan();
+  assert.deepEqual(store.endless.live(0, 10), []);
+});
+
 Deno.test("of its events the newest stay", async () => {
   const { store, jobId } = await aHome(SERVICE);
   const found = store.jobs.find(jobId)!;

@@ -45,8 +45,8 @@ const isBefore = (a: Change, b: Change): boolean => a.atMs < b.atMs || (a.atMs =
 
 const COLUMNS = "row, id, version, phase, created_at_ms, modified_at_ms, jobs.body AS body";
 const SELECT = `SELECT ${COLUMNS} FROM jobs`;
-/** A job that has not ended is to be evaluated, or an execution of it is live; both come in the order of jobs. */
-const liveRows = (sign: string, order: string): string =>
+/** A job that has not ended is to be evaluated, or an execution of it is live; both come in the order of jobs. Two values. */
+export const liveRows = (sign: string, order: string): string =>
   `SELECT job_row FROM evaluations WHERE job_row ${sign} ? UNION
    SELECT job_row FROM executions INDEXED BY executions_live WHERE ${LIVE} AND job_row ${sign} ? ORDER BY job_row ${order}`;
 /** Changes read at a time. */
