@@ -80,8 +80,11 @@ export class Enact {
   }
 
   #linkPrevious(previousId: string, { id }: Execution): void {
-    const previous = this.#options.store.executions.find(previousId)!.execution;
-    this.#options.store.executions.update({ ...previous, nextId: id, revision: previous.revision + 1 });
+    const { damaged, executions } = this.#options.store;
+    const found = damaged.read(`execution ${previousId}`, () => executions.find(previousId)!);
+    if (found === undefined) return;
+    const { execution: previous } = found;
+    executions.update({ ...previous, nextId: id, revision: previous.revision + 1 });
   }
 
   /** Orders the execution to stop; once is enough. `moving`: it is placed anew, at no cost of an attempt. */

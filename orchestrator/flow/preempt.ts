@@ -126,7 +126,8 @@ export class Preempt {
   }
 
   #isThere(id: string): boolean {
-    const found = this.#store.executions.find(id);
+    const { damaged, executions } = this.#store;
+    const found = damaged.read(`execution ${id}`, () => executions.find(id));
     return found !== undefined && isLive(found.execution.phase);
   }
 

@@ -32,3 +32,19 @@ Deno.test("a daemon comes to all nodes, plan after plan", async () => {
   assert.equal(live.length, ids.length + 1);
   assert.equal(new Set(live.map(({ partition }) => partition)).size, live.length);
 });
+
+Deno.test("a job goes on past an ended execution whose record cannot be read", async () => {
+  const retry = { attempts: 3, lostAttempts: 3, delayMs: 0 };
+  for (const type of ["batch", "service"] as const) {
+    const { store, executionId, report, plan, pass } = await aHome({ type, retry });
+    report("failed", executionId, { code: "program_failed", message: "no" });
+    const { database } = store;
+    database.transaction(() =>
+      database.run("UPDATE executions SET body = replace(body, 'failed', 'fooled') WHERE id = ?", executionId)
+    );
+    pass(60_000);
+    const [again] = plan();
+    assert.equal(again?.desired, "run", type);
+    assert.equal(store.executions.find(again!.executionId)?.execution.attempt, 1);
+  }
+});

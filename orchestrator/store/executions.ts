@@ -36,8 +36,8 @@ const FAILED = "phase IN ('failed', 'stopped', 'refused', 'lost')";
 /** The two indexes of executions that have not completed. */
 const OPEN = [{ index: "executions_live", phases: LIVE }, { index: "executions_failed", phases: FAILED }];
 
-/** What `toOpen` reads, but for one column. Of those that live no body is parsed: there may be many, at every look. */
-const OPEN_COLUMNS = `id, node_id, partition, attempt, phase, desired, health, restarts,
+/** What `#toOpen` reads, but for one column. Of those that live no body is parsed: there may be many, at every look. */
+const OPEN_COLUMNS = `id, job_row, node_id, partition, attempt, phase, desired, health, restarts,
   CASE WHEN ${LIVE} THEN NULL ELSE body END AS body`;
 
 /** Reads and writes executions. */
@@ -173,7 +173,7 @@ export class Executions {
         jobVersion,
       )
     );
-    return { open: rows.map(toOpen), nextPartition };
+    return { open: rows.map((row) => this.#toOpen(row)), nextPartition };
   }
 
   /** Of earlier versions: those that may run, asked to stop or not. */
@@ -184,7 +184,7 @@ export class Executions {
        UNION ALL SELECT ${OPEN_COLUMNS}, 0 AS superseded FROM executions INDEXED BY executions_failed
          WHERE job_row = ? AND job_version < ? AND ${FAILED} AND phase = 'lost' AND desired = 'run'`,
       ...[jobRow, jobVersion, jobRow, jobVersion],
-    ).map(toOpen);
+    ).map((row) => this.#toOpen(row));
   }
 
   /** Where executions of earlier versions have stopped because they were asked to. */
@@ -219,7 +219,7 @@ export class Executions {
       jobRow,
       jobVersion,
     );
-    return { open: rows.map(toOpen), nextPartition };
+    return { open: rows.map((row) => this.#toOpen(row)), nextPartition };
   }
 
   /** Live executions of a job, whatever their version; damaged ones are left out. */
@@ -360,6 +360,30 @@ export class Executions {
     }));
   }
 
+  /** One whose record cannot be read has ended in a way that nobody knows: its job goes on. */
+  #toOpen(row: SqlRow): OpenExecution {
+    const ended = row.body === null ? undefined : this.#read(row)?.execution;
+    return {
+      id: row.id as ExecutionId,
+      nodeId: row.node_id as NodeId,
+      partition: Number(row.partition),
+      attempt: Number(row.attempt),
+      phase: parseStored(Execution.shape.phase, row.phase),
+      desired: row.desired === "stop" ? "stop" : "run",
+      createdAtMs: ended?.createdAtMs ?? 0,
+      modifiedAtMs: ended?.modifiedAtMs ?? 0,
+      code: ended?.code,
+      message: ended?.message,
+      hint: ended?.hint,
+      exitCode: ended?.output?.exitCode,
+      health: row.health === null ? undefined : parseStored(HealthStatus, row.health),
+      restarts: row.restarts === null ? undefined : Number(row.restarts),
+      streak: ended?.streak,
+      moving: ended?.moving,
+      isSuperseded: Number(row.superseded) === 1,
+    };
+  }
+
   #read(row: SqlRow): ExecutionRow | undefined {
     return this.#damaged.read(`execution ${row.id}`, () => toExecution(row));
   }
@@ -476,27 +500,4 @@ function toResources(row: SqlRow): Resources {
 
 function toExecution(row: SqlRow): ExecutionRow {
   return { jobRow: Number(row.job_row), execution: parseBody(Execution, row.body) };
-}
-
-function toOpen(row: SqlRow): OpenExecution {
-  const ended = row.body === null ? undefined : parseBody(Execution, row.body);
-  return {
-    id: row.id as ExecutionId,
-    nodeId: row.node_id as NodeId,
-    partition: Number(row.partition),
-    attempt: Number(row.attempt),
-    phase: parseStored(Execution.shape.phase, row.phase),
-    desired: row.desired === "stop" ? "stop" : "run",
-    createdAtMs: ended?.createdAtMs ?? 0,
-    modifiedAtMs: ended?.modifiedAtMs ?? 0,
-    code: ended?.code,
-    message: ended?.message,
-    hint: ended?.hint,
-    exitCode: ended?.output?.exitCode,
-    health: row.health === null ? undefined : parseStored(HealthStatus, row.health),
-    restarts: row.restarts === null ? undefined : Number(row.restarts),
-    streak: ended?.streak,
-    moving: ended?.moving,
-    isSuperseded: Number(row.superseded) === 1,
-  };
 }
