@@ -8,7 +8,7 @@ import { TOPICS } from "./help.ts";
 import { NOUNS } from "./nouns.ts";
 import { kebab } from "./program.ts";
 import { SETTING_KEYS, SETTINGS } from "./settings.ts";
-import { itemsOf, type JobView, readJob, readNode } from "./wire.ts";
+import { itemsOf, type JobView, readJob, readNode, textAt } from "./wire.ts";
 import { oneLine, short } from "./words.ts";
 
 /** A word, and what it means. */
@@ -117,6 +117,10 @@ async function askFor(kind: Completes): Promise<readonly Offer[]> {
     if (kind === "node") {
       const nodes = itemsOf(await client.get("/orchestrator/nodes"), "Nodes").map(readNode);
       return nodes.map(({ id, name, connection }) => ({ value: short(id), about: `${connection} ${name}` }));
+    }
+    if (kind === "namespace") {
+      const namespaces = itemsOf(await client.get("/orchestrator/namespaces"));
+      return namespaces.map((it) => ({ value: textAt(it, "Name") ?? "", about: "" }));
     }
     const query = { limit: ASKED_JOBS, order_by: "created_at", reverse: true };
     const jobs = itemsOf(await client.get("/orchestrator/jobs", { query })).map(readJob);

@@ -27,6 +27,8 @@ Deno.test("operands say what completes them, also behind flags with values", () 
   assert.equal(completes("job", "stop", "j-1", "j-"), "job");
   assert.equal(completes("job", "logs", "--tail", "5", ""), "job");
   assert.equal(completes("job", "run", ""), "file");
+  assert.equal(completes("namespace", "describe", ""), "namespace");
+  assert.equal(completes("job", "list", "--namespace", ""), "namespace");
   assert.equal(completes("job", "get", "--output-dir", ""), "folder");
   assert.equal(completes("job", "describe", "j-1", ""), undefined);
   assert.equal(completes("wasm", "run", "x.wasm", "--", ""), undefined);

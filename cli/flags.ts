@@ -5,7 +5,7 @@ import { nearest } from "../shared/spec/suggest.ts";
 import { parseDuration } from "../shared/spec/units.ts";
 
 /** What a shell offers for a value. */
-export type Completes = "job" | "node" | "setting" | "file" | "folder";
+export type Completes = "job" | "node" | "namespace" | "setting" | "file" | "folder";
 
 /** One flag. `switch` takes no value, `value` the last one given, `list` all of them in order. */
 export interface Flag<Value> {

@@ -44,7 +44,11 @@ const FLAGS = {
     summary: "The job as it was submitted in this version, and what became of that",
     least: 1,
   }),
-  namespace: text({ placeholder: "NAME", summary: "Namespace in which the job's name is looked up" }),
+  namespace: text({
+    placeholder: "NAME",
+    completes: "namespace",
+    summary: "Namespace in which the job's name is looked up",
+  }),
   ...OUTPUT_FLAGS,
 };
 

@@ -14,7 +14,11 @@ const FLAGS = {
   partition: whole({ placeholder: "N", summary: "Only executions of this partition" }),
   ...VERSIONS_FLAGS,
   limit: whole({ placeholder: "N", short: "n", summary: "At most so many (default: all)", least: 1 }),
-  namespace: text({ placeholder: "NAME", summary: "Namespace in which the job's name is looked up" }),
+  namespace: text({
+    placeholder: "NAME",
+    completes: "namespace",
+    summary: "Namespace in which the job's name is looked up",
+  }),
   ...OUTPUT_FLAGS,
 };
 

@@ -21,7 +21,11 @@ import { harmless, indent, oneLine, plural, ranges, short, span } from "./words.
 
 const FLAGS = {
   allNodes: toggle({ summary: "Tell of every node, however many there are" }),
-  namespace: text({ placeholder: "NAME", summary: "Namespace in which the job's name is looked up" }),
+  namespace: text({
+    placeholder: "NAME",
+    completes: "namespace",
+    summary: "Namespace in which the job's name is looked up",
+  }),
   ...OUTPUT_FLAGS,
 };
 

@@ -17,7 +17,11 @@ export const FILE_OPERAND = {
 
 /** What is said beside the file. */
 export const FILE_FLAGS = {
-  namespace: text({ placeholder: "NAME", summary: "Namespace of the job, where the file names none" }),
+  namespace: text({
+    placeholder: "NAME",
+    completes: "namespace",
+    summary: "Namespace of the job, where the file names none",
+  }),
 };
 
 /** A job file, checked, in the namespace that is meant. Throws `invalid` with every problem and its line. */

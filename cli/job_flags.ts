@@ -50,7 +50,7 @@ export const JOB_FLAGS = {
   timeout: duration({ placeholder: "DURATION", summary: "The job may take this long in all" }),
   queueTimeout: duration({ placeholder: "DURATION", summary: "The job may wait this long for a node" }),
   name: text({ placeholder: "NAME", summary: "Name of the job; the same name again makes its next version" }),
-  namespace: text({ placeholder: "NAME", summary: "Namespace of the job" }),
+  namespace: text({ placeholder: "NAME", completes: "namespace", summary: "Namespace of the job" }),
   priority: whole({ placeholder: "N", summary: "Higher goes first (default: 0)" }),
   labels: list({ placeholder: "KEY=VALUE", short: "l", summary: "Label of the job" }),
   taskName: text({ placeholder: "NAME", summary: "Name of the task (default: main)" }),

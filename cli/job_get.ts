@@ -29,7 +29,11 @@ const FLAGS = {
   force: toggle({ summary: "Replace files of the same name" }),
   timeout: duration({ placeholder: "DURATION", summary: "Give up after this (default: never)" }),
   downloadTimeoutSecs: duration({ placeholder: "SECONDS", summary: "The same", isHidden: true }),
-  namespace: text({ placeholder: "NAME", summary: "Namespace in which the job's name is looked up" }),
+  namespace: text({
+    placeholder: "NAME",
+    completes: "namespace",
+    summary: "Namespace in which the job's name is looked up",
+  }),
 };
 
 /** `skerry job get` */

@@ -22,7 +22,11 @@ const FLAGS = {
   executionId: text({ placeholder: "ID", short: "e", summary: "Only events of this execution" }),
   ...VERSIONS_FLAGS,
   limit: whole({ placeholder: "N", short: "n", summary: "At most so many (default: all)", least: 1 }),
-  namespace: text({ placeholder: "NAME", summary: "Namespace in which the job's name is looked up" }),
+  namespace: text({
+    placeholder: "NAME",
+    completes: "namespace",
+    summary: "Namespace in which the job's name is looked up",
+  }),
   ...OUTPUT_FLAGS,
 };
 

@@ -21,7 +21,11 @@ const FLAGS = {
   }),
   limit: whole({ placeholder: "N", short: "n", summary: "At most so many (default: 10)", least: 1 }),
   all: toggle({ summary: "Every job, however many there are", short: "a" }),
-  namespace: text({ placeholder: "NAME", summary: "Only jobs of this namespace (default: all)" }),
+  namespace: text({
+    placeholder: "NAME",
+    completes: "namespace",
+    summary: "Only jobs of this namespace (default: all)",
+  }),
   reverse: toggle({ summary: "Show the oldest first" }),
   orderBy: text({ placeholder: "FIELD", summary: "created_at or modified_at", isHidden: true }),
   ...OUTPUT_FLAGS,

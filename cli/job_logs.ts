@@ -23,7 +23,11 @@ const FLAGS = {
     summary: "Only output since: 10m, or 2026-03-01T12:00:00Z",
     parse: parseSince,
   }),
-  namespace: text({ placeholder: "NAME", summary: "Namespace in which the job's name is looked up" }),
+  namespace: text({
+    placeholder: "NAME",
+    completes: "namespace",
+    summary: "Namespace in which the job's name is looked up",
+  }),
 };
 
 /** `skerry job logs` */

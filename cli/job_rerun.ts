@@ -17,7 +17,11 @@ const FLAGS = {
     least: 1,
   }),
   reason: text({ placeholder: "TEXT", summary: "Why, for the job's history" }),
-  namespace: text({ placeholder: "NAME", summary: "Namespace in which the job's name is looked up" }),
+  namespace: text({
+    placeholder: "NAME",
+    completes: "namespace",
+    summary: "Namespace in which the job's name is looked up",
+  }),
   wait: toggle({ summary: "Wait until the job has ended", initial: true }),
   waitTimeout: duration({ placeholder: "DURATION", summary: "Stop waiting after this; the job goes on" }),
   waitTimeoutSecs: duration({ placeholder: "SECONDS", summary: "The same", isHidden: true }),

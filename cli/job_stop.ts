@@ -16,7 +16,7 @@ const FLAGS = {
     summary: "Stop every running or waiting job with these labels",
   }),
   reason: text({ placeholder: "TEXT", summary: "Why, for the job's history" }),
-  namespace: text({ placeholder: "NAME", summary: "Namespace of the jobs" }),
+  namespace: text({ placeholder: "NAME", completes: "namespace", summary: "Namespace of the jobs" }),
   quiet: toggle({ summary: "Print nothing", short: "q" }),
   ...OUTPUT_FLAGS,
 };

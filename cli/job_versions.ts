@@ -8,7 +8,11 @@ import { itemsOf, type JobView, readJob } from "./wire.ts";
 import { moment } from "./words.ts";
 
 const FLAGS = {
-  namespace: text({ placeholder: "NAME", summary: "Namespace in which the job's name is looked up" }),
+  namespace: text({
+    placeholder: "NAME",
+    completes: "namespace",
+    summary: "Namespace in which the job's name is looked up",
+  }),
   ...OUTPUT_FLAGS,
 };
 

@@ -12,7 +12,11 @@ import { waitForJob } from "./wait.ts";
 
 const FLAGS = {
   timeout: duration({ placeholder: "DURATION", summary: "Stop waiting after this (default: never)" }),
-  namespace: text({ placeholder: "NAME", summary: "Namespace in which the job's name is looked up" }),
+  namespace: text({
+    placeholder: "NAME",
+    completes: "namespace",
+    summary: "Namespace in which the job's name is looked up",
+  }),
   ...OUTPUT_FLAGS,
 };
 

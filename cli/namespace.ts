@@ -10,7 +10,7 @@ import { formatFacts, isData, OUTPUT_FLAGS, printData, printList } from "./outpu
 import { asRecord, itemsOf, numberAt, recordAt, textAt, type Wire } from "./wire.ts";
 import { harmless } from "./words.ts";
 
-const OPERAND = { name: "NAME", summary: "Name of the namespace" } as const;
+const OPERAND = { name: "NAME", summary: "Name of the namespace", completes: "namespace" } as const;
 /** Removes a bound, as the API writes it. */
 const NONE = null;
 

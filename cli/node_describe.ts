@@ -16,8 +16,8 @@ export function describeNode(
     ...(isSelf ? [] : [
       ["State", `${node.connection} ${age(node.since, nowMs)}, ${node.membership}`],
       ["Last seen", age(node.seenAtMs, nowMs)],
-      ["Problem", node.error],
     ] as [string, string][]),
+    ["Problem", node.error],
     ["Drain", drainOf(node, nowMs)],
     ["Engines", node.engines.join(", ")],
     ["Inputs", node.inputs.join(", ")],

@@ -1,4 +1,6 @@
 /** Where a command writes: data to stdout, everything else to stderr; colours and progress on terminals only. */
+import { AppError } from "../shared/errors.ts";
+import { reasonOf } from "./file_errors.ts";
 import { colours, type Paint } from "./paint.ts";
 
 /** The two streams of a command. */
@@ -30,7 +32,16 @@ export function openTerminal(options: { isColourless: boolean }): Terminal {
   const isPlain = options.isColourless || Deno.env.get("TERM") === "dumb";
   let progressShown = false;
   const writeAll = (stream: { writeSync(bytes: Uint8Array): number }, bytes: Uint8Array) => {
-    for (let from = 0; from < bytes.length;) from += stream.writeSync(bytes.subarray(from));
+    try {
+      for (let from = 0; from < bytes.length;) from += stream.writeSync(bytes.subarray(from));
+    } catch (cause) {
+      // Whoever reads has gone, and has seen enough: that is no failure.
+      if (cause instanceof Deno.errors.BrokenPipe) throw cause;
+      throw new AppError("io", `Cannot write the output: ${reasonOf(cause)}`, {
+        hint: "See where it is redirected to",
+        cause,
+      });
+    }
   };
   const error = (text: string) => writeAll(Deno.stderr, encoder.encode(text));
   const clear = () => {

@@ -171,7 +171,7 @@ export function composeAgent(options: ComposeOptions): AgentProgram {
     engines: options.engines,
   });
   const sweep = new Sweep({
-    ...{ database, journal, executions, deadlines, disk, clock, lifetime, keepLeft },
+    ...{ database, journal, executions, deadlines, disk, log, clock, lifetime, keepLeft },
     contents: options.contents,
     push: (id, event) => run.push(id, event),
     onRefusalChanged: () => join.helloSoon(),

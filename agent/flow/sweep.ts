@@ -1,5 +1,6 @@
 /** What is due by time: execution time-outs, old executions, the disk's reserve. */
 import type { Clock } from "../../shared/clock.ts";
+import type { Log } from "../../shared/log.ts";
 import type { Database } from "../../shared/ledger/database.ts";
 import type { Deadlines, Due } from "../../shared/ledger/deadlines.ts";
 import { AppError } from "../../shared/errors.ts";
@@ -26,6 +27,7 @@ export interface SweepOptions {
   readonly contents: ContentStore;
   readonly keepLeft: KeepLeft;
   readonly disk: DiskWatch;
+  readonly log: Log;
   readonly clock: Clock;
   readonly lifetime: Lifetime;
   readonly push: (id: ExecutionId, event: ExecutionEvent) => void;
@@ -105,11 +107,15 @@ export class Sweep implements Stage {
   }
 
   #watchDisk(): void {
-    const { disk, onRefusalChanged } = this.#options;
+    const { disk, onRefusalChanged, log } = this.#options;
     disk.restore();
-    const isRefusing = disk.refuses() !== undefined;
-    if (isRefusing !== this.#isRefusing) onRefusalChanged();
+    const refusal = disk.refuses();
+    const isRefusing = refusal !== undefined;
+    if (isRefusing === this.#isRefusing) return;
     this.#isRefusing = isRefusing;
+    if (isRefusing) log.warn(`No new work is taken: ${refusal.message}`, { hint: refusal.hint });
+    else log.info("New work is taken again: the disk has room");
+    onRefusalChanged();
   }
 
   get #pauseMs(): number {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { Database, type TransactionOptions } from "../../shared/ledger/database.ts";
 import { AppError } from "../../shared/errors.ts";
+import { silentLog } from "../../shared/log.ts";
 import { LIMITS } from "../../shared/limits.ts";
 import { decodeAnswer, encodeMessage } from "../../shared/wire/envelope.ts";
 import { serveSubject } from "../../shared/wire/subjects.ts";
@@ -137,6 +138,22 @@ Deno.test("on a disk that gets full old executions go before their time", async 
   agent.machine.freeBytes = LIMITS.diskReserveBytes + 1;
   await agent.pass(60_000);
   assert.deepEqual(agent.workspace.removed, ["e-1"]);
+  await agent.close();
+});
+
+Deno.test("the log says once when a disk that gets full ends the taking of work, and when it goes on", async () => {
+  const told: string[] = [];
+  const note = (text: string) => void told.push(text);
+  const agent = await anAgent({ log: { ...silentLog, info: note, warn: note } });
+  for (
+    const free of [LIMITS.diskReserveBytes - 1, LIMITS.diskReserveBytes - 2, 8 * LIMITS.diskReserveBytes]
+  ) {
+    agent.machine.freeBytes = free;
+    await agent.pass(31_000);
+  }
+  assert.deepEqual(told.length, 2, told.join("\n"));
+  assert.match(told[0]!, /No new work is taken: this node does not have enough free disk/);
+  assert.match(told[1]!, /New work is taken again/);
   await agent.close();
 });
 

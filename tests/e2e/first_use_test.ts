@@ -1,7 +1,7 @@
 /** What people do with a node that they have just met, and what they read then. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { skerry, startNodeProcess } from "../support/node_process.ts";
+import { skerry, skerryCommand, startNodeProcess } from "../support/node_process.ts";
 import { waitUntil } from "../support/wait_until.ts";
 import { command, printing, wasmOf } from "../support/wasm_modules.ts";
 
@@ -111,6 +111,19 @@ Deno.test("the command line, by hand", async (t) => {
     const below = await run("job", "get", "two", "--output-dir", join(hello, "x"));
     assert.match(below.stderr, /a part of its path is a file, not a folder\nHint: .*--output-dir/);
     assert.match((await run("job", "list", "--namespace", "none")).stderr, /No jobs in the namespace "none"/);
+  });
+
+  await t.step("output that cannot be written is said in words", async () => {
+    const [command, args] = skerryCommand(undefined, ["version", "--client"]);
+    const child = new Deno.Command("sh", {
+      args: ["-c", 'exec "$@" > /dev/full', "sh", command, ...args],
+      stderr: "piped",
+    });
+    const { code, stderr } = await child.output();
+    assert.deepEqual(
+      [code, new TextDecoder().decode(stderr).split("\n")[0]],
+      [1, "Error: Cannot write the output: the disk is full"],
+    );
   });
 
   await Deno.remove(folder, { recursive: true });

@@ -6,7 +6,7 @@ import { Database } from "../../shared/ledger/database.ts";
 import { LEDGER_TABLES } from "../../shared/ledger/ledger.ts";
 import { Outbox } from "../../shared/ledger/outbox.ts";
 import { Sync } from "../../shared/ledger/sync.ts";
-import { silentLog } from "../../shared/log.ts";
+import { type Log, silentLog } from "../../shared/log.ts";
 import type { ExecutionId, IdSource, JobId, NodeId } from "../../shared/model/ids.ts";
 import type { NodeFacts } from "../../shared/model/node.ts";
 import type { ImageFound } from "../../shared/model/image.ts";
@@ -383,6 +383,8 @@ export interface FixtureOptions {
   readonly inputs?: readonly Input[];
   readonly publishers?: readonly Publisher[];
   readonly retention?: LeftRetention;
+  /** Silent unless given. */
+  readonly log?: Log;
 }
 
 /** An agent and a home on an embedded bus, ticked by hand. */
@@ -401,7 +403,7 @@ export async function anAgent(options: FixtureOptions = {}): Promise<AgentFixtur
   const home = new SimulatedHome({ bus, clock, ids: systemIds, agent: "n-1/agent" });
   const compose = (database: Database, facts: Partial<NodeFacts> | undefined) =>
     composeAgent({
-      ...{ database, bus, clock, ids: systemIds, log: silentLog, workspace, machine },
+      ...{ database, bus, clock, ids: systemIds, log: options.log ?? silentLog, workspace, machine },
       homes: [home.peer],
       facts: someFacts(facts),
       engines: [engine],
