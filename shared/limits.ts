@@ -84,6 +84,8 @@ export const LIMITS = {
   plannedMax: 2000,
   /** Evaluations worked on in one tick, in one transaction. */
   evaluationsPerTick: 64,
+  /** How long one tick goes on to plan: the API waits meanwhile, and on many nodes each evaluation takes ms. Beyond: the next tick. */
+  planMs: 20,
   /** Deadlines acted on in one transaction: keeps a tick short. */
   deadlinesPerTick: 256,
   /** Submissions committed together: shares one fsync without making anyone wait long. */

@@ -59,17 +59,16 @@ export class Schedule {
     this.#preempt = preemption && new Preempt({ store, enact: this.#enact, policy: preemption });
   }
 
-  /** Works on a bounded number of evaluations; answers whether more are due. */
+  /** Works on a bounded number of evaluations, for a bounded time; answers whether more are due. */
   tick(): boolean {
     const { store } = this.#options;
     if (store.waiting.next() === undefined) return false;
+    const untilMs = store.clock.uptimeMs() + LIMITS.planMs;
     store.transaction(() => {
       let placedCount = 0;
-      for (
-        let count = 0;
-        count < LIMITS.evaluationsPerTick && placedCount < LIMITS.placementsPerPlan;
-        count++
-      ) {
+      for (let count = 0; count < LIMITS.evaluationsPerTick; count++) {
+        if (placedCount >= LIMITS.placementsPerPlan) break;
+        if (count > 0 && store.clock.uptimeMs() >= untilMs) break;
         const waiter = store.waiting.next();
         if (waiter === undefined) break;
         placedCount += this.#evaluateOne(waiter, LIMITS.placementsPerPlan - placedCount);

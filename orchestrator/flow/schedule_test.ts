@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
+import { Deadlines } from "../../shared/ledger/deadlines.ts";
 import { LIMITS } from "../../shared/limits.ts";
-import type { NodeId } from "../../shared/model/ids.ts";
-import { someFacts } from "../../tests/support/builders.ts";
+import { newJobId, type NodeId } from "../../shared/model/ids.ts";
+import { aSpec, someFacts } from "../../tests/support/builders.ts";
 import { aHome } from "../../tests/support/home_fixture.ts";
+import { admit } from "../core/admit.ts";
+import { Schedule } from "./schedule.ts";
 
 /** A home that knows far more nodes than one plan places on. */
 async function aFleet() {
@@ -47,4 +50,27 @@ Deno.test("a job goes on past an ended execution whose record cannot be read", a
     assert.equal(again?.desired, "run", type);
     assert.equal(store.executions.find(again!.executionId)?.execution.attempt, 1);
   }
+});
+
+Deno.test("a tick plans for a bounded time, at least one job, and leaves the rest to the next", async () => {
+  const { store } = await aHome();
+  const { database, lifetime, clock } = store;
+  const deadlines = new Deadlines({ database, lifetime, clock, nudge: () => {} });
+  const schedule = new Schedule({ store, deadlines, send: () => {} });
+  const jobs = [1, 2, 3, 4].map(() => {
+    const id = newJobId(store.ids);
+    const job = admit({ spec: aSpec({}), id, nowMs: 0, sameName: undefined, isForced: false });
+    return store.transaction(() => {
+      const row = store.jobs.insert(job, id);
+      store.evaluate({ row, job }, "job_register");
+      return row;
+    });
+  });
+  // Each look at the clock takes its time.
+  let nowMs = 0;
+  Object.assign(clock, { uptimeMs: () => nowMs += LIMITS.planMs / 2 });
+  let ticks = 1;
+  while (schedule.tick()) ticks++;
+  assert.ok(ticks > 1 && ticks <= jobs.length, `${ticks}`);
+  for (const row of jobs) assert.equal(store.executions.liveOf(row).length, 1);
 });
