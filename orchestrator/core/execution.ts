@@ -61,11 +61,13 @@ function onReport(
   }
   const { revision, executionId: _, health, ...told } = report;
   // A report is the whole observed state: what it does not tell of is no longer so.
-  const observed: Partial<Execution> = {
+  const observed: { -readonly [Key in keyof Execution]?: Execution[Key] } = {
     ...NOT_TOLD,
     ...told,
     ...(health && { health: { ...timeless(health), sinceAtMs: nowMs - ageMs - health.forMs } }),
   };
+  const isUp = report.phase === "running" && (health === undefined || health.status === "healthy");
+  if (isUp) observed.restartsBefore = report.restarts;
   if (report.phase === "completed" && isPartitionTaken) {
     return changed(execution, {
       ...observed,

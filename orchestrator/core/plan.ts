@@ -26,7 +26,10 @@ export interface OpenExecution {
   readonly moving?: Moving;
   /** Another execution of the partition has the accepted result. */
   readonly isSuperseded: boolean;
-  /** Of one that is live, in jobs without an end: what its agent says of its health, and how often it has restarted it. */
+  /**
+   * Of one that is live, in jobs without an end: what its agent says of its health, and how often it has started it again since
+   * it was last up, or became one of its version.
+   */
   readonly health?: HealthStatus;
   readonly restarts?: number;
   /** Of jobs without an end: ends in a row in its place before it, none after a stable run. */

@@ -226,3 +226,21 @@ Deno.test("a place that comes up again and again is no progress", async () => {
   it.plan();
   assert.deepEqual([it.job().version, it.rollout().rolledBackFrom], [3, 2]);
 });
+
+Deno.test("starts in place before a version had it, or before it was up, are not held against an execution", async () => {
+  const it = await aService();
+  const [first, second] = it.live().map(({ id }) => id);
+  const crashed = (id: ExecutionId, restarts: number) => {
+    it.report("preparing", id, { restarts, health: { status: "unhealthy", forMs: 0 } });
+    it.plan();
+  };
+  crashed(first!, 7);
+  await it.submit({ ...withEnv("1"), count: 3 });
+  assert.deepEqual([it.job().version, it.rollout().state], [2, "rolling"], "it is not taken back");
+  for (const restarts of [8, 9]) crashed(first!, restarts);
+  it.report("running", first!, { restarts: 9, health: { status: "healthy", forMs: 0 } });
+  crashed(first!, 10);
+  assert.equal(it.rollout().state, "rolling");
+  for (const restarts of [1, 2, 3]) crashed(second!, restarts);
+  assert.match(it.rollout().message ?? "", /version 2 will not do: partition 1 was started 4 times/);
+});

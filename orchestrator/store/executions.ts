@@ -81,7 +81,7 @@ export class Executions {
       execution.desired,
       execution.modifiedAtMs,
       execution.health?.status ?? null,
-      execution.restarts ?? null,
+      (execution.restarts ?? 0) - (execution.restartsBefore ?? 0) || null,
       encodeBody(execution),
       execution.id,
     );
@@ -202,6 +202,7 @@ export class Executions {
     const adopted = {
       ...{ ...execution, jobVersion, revision: execution.revision + 1 },
       priority: priority === 0 ? undefined : priority,
+      restartsBefore: execution.restarts,
     };
     this.update(adopted);
     this.#database.run("UPDATE executions SET job_version = ? WHERE id = ?", jobVersion, execution.id);

@@ -68,7 +68,8 @@ CREATE INDEX content_uses_digest ON content_uses (digest);
 `,
   "ALTER TABLE executions ADD COLUMN host_ports TEXT", // that its task names, with commas between
   NAMESPACE_TABLES,
-  // Of executions that live: what their agents say, without a look into their bodies (JSON behind 8 characters).
+  // Of executions that live: what reconcile asks of what their agents say, without a look into their bodies (JSON behind 8
+  // characters).
   `ALTER TABLE executions ADD COLUMN health TEXT;
 ALTER TABLE executions ADD COLUMN restarts INTEGER;
 UPDATE executions SET health = json_extract(substr(body, 9), '$.health.status'), restarts = json_extract(substr(body, 9), '$.restarts')
