@@ -275,7 +275,9 @@ function readExtra(
   const [field, extra] = names.find(([, { key: known }]) => known.toLowerCase() === key.toLowerCase()) ?? [];
   if (!field || !extra) {
     const known = names.map(([, { key }]) => key);
-    problems.add(path, `is not a known field; did you mean ${quote(nearest(key, known) ?? known[0])}?`);
+    const near = nearest(key, known);
+    const guess = near ? `did you mean ${quote(near)}?` : `known here: ${known.join(", ")}`;
+    problems.add(path, `is not a known field; ${guess}`);
     return;
   }
   let value: unknown = text;

@@ -567,6 +567,14 @@ Deno.test("parseJob() says where in its text a problem is", () => {
   }
 });
 
+Deno.test("parseJob() guesses a key of Skerry's own in Meta only where one is near", () => {
+  match(problemsOf(job({ Meta: { "skerry/retri": "{}" } })), /did you mean "skerry\/retry"\?/);
+  match(
+    problemsOf(job({ Meta: { "skerry/bogus": "{}" } })),
+    /is not a known field; known here: skerry\/retry, /,
+  );
+});
+
 Deno.test("parseJob() warns of amounts whose unit was forgotten", () => {
   deepEqual(parseJob(job({}, { Resources: { Memory: "512", Disk: "64Mb" } })).warnings, [
     "Resources.Memory is 512 bytes: was a unit meant, such as 512Mb?",
