@@ -8,6 +8,8 @@ import {
   itemsOf,
   type JobView,
   readExecution,
+  readJob,
+  recordAt,
   textAt,
 } from "./wire.ts";
 import { age, plural, ranges, short } from "./words.ts";
@@ -30,6 +32,14 @@ export function rolloutLine({ version, count, rollout }: JobView, nowMs: number)
     ? message && `\n${message}`
     : `\nIt came back in place of version ${rolledBackFrom}: ${message}`;
   return `${version} ${how}: ${upCount} of ${count}, ${age(sinceAtMs, nowMs)}${why}`;
+}
+
+/** The job as it was submitted in that version, the latest unless told. Throws `not_found` when there is none such. */
+export async function fetchVersion(client: Client, id: string, version?: number): Promise<JobView> {
+  const query = { namespace: client.namespace, job_version: version };
+  return readJob(
+    recordAt(await client.get(`/orchestrator/jobs/${encodeURIComponent(id)}`, { query }), "Job"),
+  );
 }
 
 /** Every execution of one version of the job, the latest unless told, or of all; oldest first. */

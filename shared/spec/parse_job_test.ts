@@ -575,6 +575,12 @@ Deno.test("parseJob() guesses a key of Skerry's own in Meta only where one is ne
   );
 });
 
+Deno.test("parseJob() warns of a network that a module is asked for, and does not get", () => {
+  const warnings = (Type: string) => parseJob(job({}, { Network: { Type } })).warnings;
+  deepEqual(warnings("Bridge"), ['the engine "wasm" gives no network: Network.Type changes nothing']);
+  deepEqual([...warnings("None"), ...warnings("Default")], []);
+});
+
 Deno.test("parseJob() warns of amounts whose unit was forgotten", () => {
   deepEqual(parseJob(job({}, { Resources: { Memory: "512", Disk: "64Mb" } })).warnings, [
     "Resources.Memory is 512 bytes: was a unit meant, such as 512Mb?",

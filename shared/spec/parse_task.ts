@@ -125,6 +125,9 @@ function checkTask(task: Task, inputs: readonly PlacedInput[], { problems, warni
       warnings.push(`Resources.${field} is ${bytes} bytes: was a unit meant, such as ${bytes}Mb?`);
     }
   }
+  if (task.engine.type === "wasm" && !["default", "none"].includes(task.network.type)) {
+    warnings.push('the engine "wasm" gives no network: Network.Type changes nothing');
+  }
   if (task.network.type === "http" && task.network.domains.length === 0) {
     warnings.push('with the network "HTTP" and no Domains the task reaches nothing');
   }

@@ -75,7 +75,14 @@ Deno.test("ops, service and daemon, from submission to stop", async (t) => {
     );
     const logs = await run("job", "logs", "web", "-v", "2", "--follow");
     assert.match(logs.stdout, /no config/);
-    assert.equal((await run("job", "logs", "web", "-v", "9")).code, 3);
+    for (const verb of ["logs", "executions", "history", "describe"]) {
+      const { code, stderr } = await run("job", verb, "web", "-v", "9");
+      assert.deepEqual([code, /has no version 9/.test(stderr)], [3, true], verb);
+    }
+    assert.match(
+      (await run("job", "executions", "web", "--partition", "7")).stderr,
+      /Cannot find partition 7/,
+    );
   });
   await t.step("a change of the count keeps what runs", async () => {
     const before = await runningOf("web");
