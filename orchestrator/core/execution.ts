@@ -10,6 +10,7 @@ import {
   type Moving,
 } from "../../shared/model/execution.ts";
 import type { Report } from "../../shared/model/report.ts";
+import { isPassing } from "./retry.ts";
 
 /** What can happen to an execution at its home. */
 export type ExecutionEvent =
@@ -67,7 +68,11 @@ function onReport(
     ...(health && { health: { ...timeless(health), sinceAtMs: nowMs - ageMs - health.forMs } }),
   };
   const isUp = report.phase === "running" && (health === undefined || health.status === "healthy");
+  const startCount = (report.restarts ?? 0) - (execution.restarts ?? 0);
   if (isUp) observed.restartsBefore = report.restarts;
+  else if (startCount > 0 && isPassing(report.lastExit?.code)) {
+    observed.restartsBefore = (execution.restartsBefore ?? 0) + startCount;
+  }
   if (report.phase === "completed" && isPartitionTaken) {
     return changed(execution, {
       ...observed,

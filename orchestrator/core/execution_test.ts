@@ -74,6 +74,28 @@ Deno.test("a second result of a partition is recorded and not accepted", () => {
   assert.match(after.message ?? "", /partition 4/);
 });
 
+Deno.test("starts after a fault of the node say nothing against the version", () => {
+  const after = (code: "unavailable" | "program_failed") =>
+    [1, 2, 3].reduce(
+      (execution, restarts) =>
+        step(
+          execution,
+          reported("preparing", {
+            revision: execution.reportRevision + 1,
+            restarts,
+            lastExit: { code: restarts === 2 ? "program_failed" : code, message: "so" },
+          }),
+          restarts,
+        ),
+      anExecution(),
+    );
+  assert.deepEqual([after("unavailable").restarts, after("unavailable").restartsBefore], [3, 2]);
+  assert.deepEqual([after("program_failed").restarts, after("program_failed").restartsBefore], [
+    3,
+    undefined,
+  ]);
+});
+
 Deno.test("health is of the home's time, and what a report no longer tells of is gone", () => {
   const running = step(
     anExecution(),

@@ -27,7 +27,7 @@ export const wasTaken = ({ phase, code, moving }: Ended): boolean =>
   (phase === "stopped" || phase === "lost" || (phase === "failed" && isPassing(code)));
 
 /** Whether a failure is one of the node, the link or the machine. */
-const isPassing = (code: string | undefined): boolean =>
+export const isPassing = (code: string | undefined): boolean =>
   code !== undefined && Object.hasOwn(ERRORS, code) && ERRORS[code as ErrorCode].isRetryable;
 
 /** Whose fault an unsuccessful end was. */

@@ -113,7 +113,10 @@ export const Execution = z.object({
   }).optional(),
   /** How often its node has started the task again in place; absent: never. */
   restarts: z.number().int().positive().optional(),
-  /** Of them, those before it was last up, or became one of its job's version: they say nothing against the version. */
+  /**
+   * Of them, those before it was last up, or became one of its job's version, and those after what was its node's fault, such
+   * as an engine that was away: they say nothing against the version.
+   */
   restartsBefore: z.number().int().positive().optional(),
   /** Of the run before the present one. */
   lastExit: LastExit.optional(),
