@@ -157,6 +157,18 @@ Deno.test("the log says once when a disk that gets full ends the taking of work,
   await agent.close();
 });
 
+Deno.test("homes hear at once that a node takes work again, and not with its next sign of life", async () => {
+  const agent = await anAgent();
+  const refusing = () => agent.home.hellos.at(-1)?.load?.refuses;
+  agent.machine.freeBytes = LIMITS.diskReserveBytes - 1;
+  await agent.pass(30_000);
+  assert.match(refusing() ?? "", /free disk/);
+  agent.machine.freeBytes = 8 * LIMITS.diskReserveBytes;
+  await agent.pass(2_500);
+  assert.equal(refusing(), undefined);
+  await agent.close();
+});
+
 Deno.test("a full disk costs the reserve, and what was decided is recorded then", async () => {
   const agent = await anAgent();
   agent.home.order(anOrder("e-1"));

@@ -15,7 +15,7 @@ import { systemIds } from "../../shared/random.ts";
 import type { Task } from "../../shared/model/job.ts";
 import { Order, type RunOrder } from "../../shared/model/order.ts";
 import { Report } from "../../shared/model/report.ts";
-import type { ExecutionHappened, PeerId } from "../../shared/wire/messages.ts";
+import type { ExecutionHappened, Hello, PeerId } from "../../shared/wire/messages.ts";
 import { orchestratorPeer } from "../../shared/wire/subjects.ts";
 import type {
   Engine,
@@ -298,6 +298,7 @@ export class SimulatedHome {
   readonly reports: Report[] = [];
   readonly happened: ExecutionHappened[] = [];
   readonly facts: NodeFacts[] = [];
+  readonly hellos: Hello[] = [];
   readonly sync: Sync;
   readonly #database: Database;
   readonly #agent: PeerId;
@@ -316,6 +317,7 @@ export class SimulatedHome {
       program: {
         accepts: () => true,
         snapshot: () => [],
+        onHello: (_from, hello) => void this.hellos.push(hello),
         apply: (_from, _lane, { kind, body }) => {
           if (kind === "report") this.reports.push(Report.parse(body));
           else if (kind === "node") this.facts.push(body as NodeFacts);
