@@ -1,7 +1,6 @@
 /** What the decision to start a task again in place goes by, as it is now. */
 import type { Lifetime } from "../../shared/ledger/lifetime.ts";
 import type { Outbox } from "../../shared/ledger/outbox.ts";
-import { LIMITS } from "../../shared/limits.ts";
 import { isEndless } from "../../shared/model/job.ts";
 import type { RunOrder } from "../../shared/model/order.ts";
 import { type Circumstances, type OutputBytes, restartPolicyOf } from "../core/restart.ts";
@@ -19,6 +18,12 @@ export interface AgainOptions {
 
 /** All circumstances but those of the end itself. */
 export type Surroundings = Omit<Circumstances, "isCrash" | "isBlameless">;
+
+/**
+ * What was told longer ago than this and is not acknowledged does not arrive now: less than the pause after a first crash, so that
+ * the second one knows. Where the link is only slow, a task is tried once more here before it is handed back.
+ */
+const ARRIVES_MS = 500;
 
 /** Looks around. */
 export class Again {
@@ -44,7 +49,7 @@ export class Again {
   /** What was told it some time ago has arrived. */
   #isReached(home: string): boolean {
     const ageMs = this.#options.outbox.oldestAgeMs(home, "state");
-    return ageMs === undefined || ageMs < LIMITS.heartbeatMs;
+    return ageMs === undefined || ageMs < ARRIVES_MS;
   }
 
   /** Where the output cannot be seen, the next run's beginning is that of all. */
