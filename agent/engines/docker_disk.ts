@@ -32,8 +32,9 @@ export class DockerDisk {
     this.#daemon = daemon;
   }
 
-  /** From here on, and from before this process if the disk is full when it begins. */
+  /** From here on, or from when it was first asked for; and from before this process where that is noted. */
   watch(run: Run): void {
+    if (this.#runs.has(noteOf(run))) return;
     const isNoted = existsSync(noteOf(run));
     this.#runs.set(noteOf(run), { isFull: isNoted, isNoted });
     this.#lookSoon();

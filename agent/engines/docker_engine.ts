@@ -170,7 +170,7 @@ class DockerEngine implements Engine {
     try {
       await held.started;
     } catch (error) {
-      this.#held.drop(held.executionId);
+      this.#held.drop(held);
       if (isGpuFailure(error)) this.#gpus.onRefused();
       throw error;
     } finally {

@@ -88,8 +88,9 @@ export class HeldContainers {
   }
 
   /** Its start has failed: nothing of it stays. */
-  drop(executionId: string): void {
+  drop({ executionId, task }: Held): void {
     this.#held.delete(executionId);
+    this.#disk.unwatch(task);
     this.#options.http.close(executionId);
     this.#options.devices.release(executionId);
   }
@@ -103,6 +104,11 @@ export class HeldContainers {
     if (held === undefined) return;
     this.#held.delete(executionId);
     if (held.containerId !== undefined) this.inBackground(this.#daemon.remove(held.containerId));
+  }
+
+  /** Its container is about to start: what it prints at once may meet a full disk before the start is known to be done. */
+  aboutToStart({ task }: Held): void {
+    this.#disk.watch(task);
   }
 
   /** Its container runs, or has run: watched to its end. */
@@ -136,6 +142,7 @@ export class HeldContainers {
   /** The first end told is the end. */
   end(held: Held, exit: EngineExit): void {
     held.exit ??= exit;
+    this.#disk.unwatch(held.task);
     this.#options.http.close(held.executionId);
     held.exited.resolve(held.exit);
   }

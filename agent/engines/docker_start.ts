@@ -109,6 +109,7 @@ export class DockerStarts {
       });
       signal?.throwIfAborted();
       if (!held.isStopping) {
+        this.#options.held.aboutToStart(held);
         held.isStartSent = true;
         await client.call("POST", `/containers/${id}/start`);
       }

@@ -2,7 +2,7 @@
  * Whether the machine is on its way down: then whatever ends was ended by that, also with exit code 0. Asked when a
  * container has ended, beside the taking over of its output: a look at a file, and where systemd runs its own command.
  */
-import { exists } from "../../shared/disk.ts";
+import { existsSync } from "node:fs";
 
 /** Where the machine tells of it. */
 export interface ShutdownSigns {
@@ -46,13 +46,13 @@ export async function readShutdownFacts(signs: Partial<ShutdownSigns> = {}): Pro
   const { systemdFolder, systemctl, utmp } = { ...SIGNS, ...signs };
   const [systemState, runlevel] = await Promise.all([
     askSystemd(systemdFolder, systemctl),
-    Deno.readFile(utmp).then(runlevelIn, () => undefined),
+    existsSync(utmp) ? Deno.readFile(utmp).then(runlevelIn, () => undefined) : undefined,
   ]);
   return { ...(systemState && { systemState }), ...(runlevel && { runlevel }) };
 }
 
 async function askSystemd(folder: string, systemctl: string): Promise<string | undefined> {
-  if (!await exists(folder).catch(() => false)) return undefined;
+  if (!existsSync(folder)) return undefined;
   let child: Deno.ChildProcess;
   try {
     const args = ["is-system-running"];
