@@ -39,8 +39,10 @@ export function openQueries(store: Store): Queries {
     getJob: (idOrName, namespace) => findJob(store, idOrName, namespace ?? "default"),
     getJobVersion(id, version) {
       const found = store.jobs.listVersions(rowOf(id)).find((job) => job.version === version);
-      if (found === undefined) throw new AppError("not_found", `job ${id} has no version ${version}`);
-      return found;
+      if (found !== undefined) return found;
+      throw new AppError("not_found", `job ${id} has no version ${version}`, {
+        hint: `"skerry job versions ${id}" lists its versions`,
+      });
     },
     listJobs: (query) => listJobs(store, query),
     listVersions: (id) => store.jobs.listVersions(rowOf(id)),

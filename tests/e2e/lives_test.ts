@@ -77,7 +77,7 @@ Deno.test("ops, service and daemon, from submission to stop", async (t) => {
     assert.match(logs.stdout, /no config/);
     for (const verb of ["logs", "executions", "history", "describe"]) {
       const { code, stderr } = await run("job", verb, "web", "-v", "9");
-      assert.deepEqual([code, /has no version 9/.test(stderr)], [3, true], verb);
+      assert.deepEqual([code, /has no version 9\nHint: .*job versions/.test(stderr)], [3, true], verb);
     }
     assert.match(
       (await run("job", "executions", "web", "--partition", "7")).stderr,
