@@ -7,7 +7,7 @@ const PREFIX = "SKERRY_";
 /** No settings, and yet known. */
 const OTHERS = ["SKERRY_CONFIG", "SKERRY_DEBUG"];
 /** What a job finds in its environment: a command may be called there. */
-const OF_JOBS = /^SKERRY_(EXECUTION_ID|JOB_ID|JOB_TYPE|PARTITION_|PORT_|HOST_PORT_)/;
+const OF_JOBS = /^SKERRY_(EXECUTION_ID|JOB_|PARTITION_|PORT_|HOST_PORT_)/;
 
 /** Names in it that were meant as settings, and are none, in words. In their order. */
 export function unheeded(environment: Readonly<Record<string, string>>): readonly string[] {

@@ -41,6 +41,8 @@ export const HABITS: Readonly<Record<string, Readonly<Record<string, string>>>> 
     ...all("config list", "settings"),
   },
   job: JOB_VERBS,
+  docker: JOB_VERBS,
+  wasm: JOB_VERBS,
   node: {
     ...all("node list", "status", "ls", "ps", "nodes"),
     ...all("node describe", "show", "inspect", "info", "get"),
@@ -58,12 +60,38 @@ export const HABITS: Readonly<Record<string, Readonly<Record<string, string>>>> 
   agent: { ...all("agent alive", "status", "health", "ping"), ...all("agent node", "info", "describe") },
 };
 
+function phrase(hint: string, flags: readonly string[]): Record<string, string> {
+  return Object.fromEntries(flags.map((flag) => [flag, hint]));
+}
+
 function all(command: string, ...words: readonly string[]): Record<string, string> {
   return Object.fromEntries(words.map((word) => [word, command]));
 }
 
 function same(...verbs: readonly string[]): Record<string, string> {
   return Object.fromEntries(verbs.map((verb) => [verb, `job ${verb}`]));
+}
+
+/** Flags of `docker run`, and what does their work here. */
+const DOCKER_FLAGS: Readonly<Record<string, string>> = {
+  ...phrase("For a path of the node: -i /PATH:/TARGET, and -o NAME:/PATH for what is to be kept", [
+    ...["-v", "--volume", "--mount"],
+  ]),
+  ...phrase("Jobs run in the background: --no-wait does not wait for the end", ["-d", "--detach"]),
+  ...phrase("Leave it out: containers are removed once their end is recorded", ["--rm"]),
+  ...phrase("Leave it out: jobs have no terminal", ["-t", "--tty", "--interactive"]),
+  ...phrase("For ports of the node: --port NAME=PORT:TARGET, such as --port http=8080:80", ["--publish"]),
+  ...phrase("Ask for what is needed: --cap-add NAME, as far as the node's owner allows it", ["--privileged"]),
+  ...phrase("See --profile: default gives few capabilities, strict none", ["--cap-drop", "--security-opt"]),
+  ...phrase("See --type service, and Restart in a job file", ["--restart"]),
+  ...phrase("Did you mean --network?", ["--net"]),
+  ...phrase("Did you mean --memory?", ["-m"]),
+  ...phrase("Name each: -e KEY=VALUE, or Env in a job file", ["--env-file"]),
+};
+
+/** What to say of a flag that a command does not have, and another tool has. */
+export function flagHint(flag: string, noun: string | undefined): string | undefined {
+  return noun === "docker" && Object.hasOwn(DOCKER_FLAGS, flag) ? DOCKER_FLAGS[flag] : undefined;
 }
 
 /** `Did you mean skerry job logs?` for an unknown word after a known one (or after nothing). */

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { habitHint, HABITS } from "./habits.ts";
+import { flagHint, habitHint, HABITS } from "./habits.ts";
 import { NOUNS } from "./nouns.ts";
 
 Deno.test("habitHint() knows words of other tools", () => {
@@ -10,12 +10,21 @@ Deno.test("habitHint() knows words of other tools", () => {
     ["cancel", "job", "Did you mean skerry job stop?"],
     ["rm", "job", "Did you mean skerry job stop?"],
     ["status", "node", "Did you mean skerry node list?"],
+    ["ps", "docker", "Did you mean skerry job list?"],
     ["cordon", "node", "Did you mean skerry node drain NODE --keep?"],
     ["status", "", "Did you mean skerry job describe?"],
     ["constructor", "", undefined],
     ["logs", "version", undefined],
   ];
   for (const [word, after, hint] of cases) assert.equal(habitHint(word, after), hint, `${after} ${word}`);
+});
+
+Deno.test("flagHint() knows flags of docker, where they were given to docker run", () => {
+  assert.match(flagHint("-v", "docker")!, /-i \/PATH/);
+  assert.equal(flagHint("--net", "docker"), "Did you mean --network?");
+  for (const [flag, noun] of [["-v", "wasm"], ["--nope", "docker"], ["constructor", "docker"]]) {
+    assert.equal(flagHint(flag!, noun), undefined);
+  }
 });
 
 Deno.test("every command that a habit leads to exists", async () => {

@@ -174,7 +174,9 @@ export function parsePublisher(text: string): WireInput["Source"] {
 
 function refusePublisher(text: string): AppError {
   return new AppError("bad_request", `Cannot read the publisher ${quote(text)}`, {
-    hint: "Use local, ipfs, s3managed, or s3://bucket/key[,opt=region=REGION]",
+    hint: /^(?:[\d.]+:)?\d+(?::\d+)?(?:\/\w+)?$/.test(text)
+      ? "For a port of the node: --port NAME=PORT:TARGET, such as --port http=8080:80"
+      : "Use local, ipfs, s3managed, or s3://bucket/key[,opt=region=REGION]",
   });
 }
 
@@ -191,5 +193,9 @@ export function parsePairs(texts: readonly string[], flag: string): Record<strin
 }
 
 function refuse(text: string, why: string, hint: string): AppError {
-  return new AppError("bad_request", `Cannot read the input ${quote(text)}: ${why}`, { hint });
+  // As in `docker run -it`.
+  const isTerminal = /^td?$/.test(text);
+  return new AppError("bad_request", `Cannot read the input ${quote(text)}: ${why}`, {
+    hint: isTerminal ? "Leave -t out: jobs have no terminal" : hint,
+  });
 }

@@ -95,6 +95,9 @@ Deno.test("parsePublisher() reads types and S3 with options", () => {
     Params: { Bucket: "b", Key: "k/{jobID}", Region: "eu", Encoding: "plain" },
   });
   assert.throws(() => parsePublisher("ftp://x"), AppError);
+  for (const port of ["8080:80", "80", "127.0.0.1:8080:80", "53:53/udp"]) {
+    assert.throws(() => parsePublisher(port), { hint: /--port NAME=/ });
+  }
 });
 
 Deno.test("parsePairs() keeps what follows the first =", () => {

@@ -5,7 +5,7 @@ import { InvariantError } from "../shared/invariant.ts";
 import { VERSION } from "../shared/version.ts";
 import type { Noun } from "./command.ts";
 import { openSettings, type SettingFlags } from "./config.ts";
-import { habitHint } from "./habits.ts";
+import { flagHint, habitHint } from "./habits.ts";
 import { NOUNS } from "./nouns.ts";
 import { parseArgs, type Parsed } from "./program.ts";
 import { SETTING_KEYS } from "./settings.ts";
@@ -97,7 +97,8 @@ function showUsageError(error: CommanderError, { args, nouns, terminal }: UsageC
     const [text = "", guess] = error.message.replace(/^error: /, "").split("\n");
     terminal.note(`Error: ${text[0]?.toUpperCase()}${text.slice(1).replaceAll("'", '"')}`);
     const isForProgram = error.code === "commander.unknownOption" && (noun === "wasm" || noun === "docker");
-    const habit = unknown === undefined ? undefined : habitHint(unknown, known?.name);
+    const flag = /^error: unknown option '([^'=]*)/.exec(error.message)?.[1] ?? "";
+    const habit = unknown === undefined ? flagHint(flag, known?.name) : habitHint(unknown, known?.name);
     if (habit) terminal.note(`Hint: ${habit}`);
     else if (guess) terminal.note(`Hint: ${guess.replace(/^\((.*)\)$/, "$1")}`);
     else if (isForProgram) terminal.note("Hint: What the program itself should get follows after --");
