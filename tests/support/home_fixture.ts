@@ -112,6 +112,8 @@ export async function aHome(
         })
       );
     },
+    /** The silent are noticed. */
+    lookForSilent: () => watch.tick(),
     lose: () => store.transaction(() => loseNode(store, NODE, { message: "Execution lost" })),
     /** The node leaves for a while: nothing is placed there. */
     setConnected: (isConnected: boolean) => {
