@@ -60,20 +60,22 @@ Deno.test("a job that takes too long in all is told of its own time-out, not of 
 });
 
 Deno.test("a queue time-out costs a job of many partitions next to nothing when each of them begins", async () => {
-  const COUNT = 1_000;
-  const beginMs = async (queueMs: number, type: "batch" | "service") => {
-    const resources = { ...task.resources, cpuMillis: 1, memoryBytes: 0 };
-    const spec = { task: { ...task, resources, timeouts: { ...task.timeouts, queueMs } }, retry, type };
-    const { report, store, jobId } = await aHome({ ...spec, count: COUNT });
-    const { row } = store.jobs.find(jobId)!;
-    const executions = store.executions.liveOf(row);
-    assert.equal(executions.length, COUNT);
-    const fromMs = performance.now();
-    for (const { id } of executions) report("running", id);
-    return performance.now() - fromMs;
-  };
+  const COUNT = 300;
+  const resources = { ...task.resources, cpuMillis: 1, memoryBytes: 0 };
   for (const type of ["batch", "service"] as const) {
-    const [without, withOne] = [await beginMs(0, type), await beginMs(3_600_000, type)];
-    assert.ok(withOne < 5 * without + 500, `${type}: ${withOne} ms, without ${without} ms`);
+    const { report, store, jobId } = await aHome({ task: { ...task, resources }, retry, type, count: COUNT });
+    const executions = store.executions.liveOf(store.jobs.find(jobId)!.row);
+    assert.equal(executions.length, COUNT);
+    let rowCount = 0;
+    const all = store.database.all.bind(store.database);
+    Object.assign(store.database, {
+      all: (...asked: Parameters<typeof all>) => {
+        const rows = all(...asked);
+        rowCount += rows.length;
+        return rows;
+      },
+    });
+    for (const { id } of executions) report("running", id);
+    assert.ok(rowCount < 5 * COUNT, `${type}: ${rowCount} rows`);
   }
 });
