@@ -223,7 +223,7 @@ const SCORE_WORDS: Readonly<Record<string, (score: number) => string | undefined
     count === 0
       ? "room was on its way there"
       : `${count} ${count === 1 ? "execution" : "executions"} of lower priority made room`,
-  packing: (score) => `with it ${percent(score)} of the node was in use`,
+  packing: (score) => `with it ${percent(score)} of its cores and memory was in use, as the mean of both`,
 };
 
 /** `best of 3 nodes that fitted, of 5 known: it has room at once; …`. `isPerNode`: of a job with one execution for each node. */

@@ -112,7 +112,7 @@ Deno.test("why a node was chosen is a sentence with the figures of every ranker,
   assert.equal(
     whyThere({ nodesKnown: 5, nodesFit: 3, rejectedBy: { size: 2 }, scores }, { isPerNode: false }),
     "best of 3 nodes that fitted, of 5 known (others ruled out: 2 by size): it was busy, and nothing better was free; " +
-      "it met 50 % of the job's wishes; 3 executions of the job were there; with it 42 % of the node was in use; tide 0.50",
+      "it met 50 % of the job's wishes; 3 executions of the job were there; with it 42 % of its cores and memory was in use, as the mean of both; tide 0.50",
   );
   assert.equal(
     whyThere({ nodesKnown: 1, nodesFit: 1, rejectedBy: {}, scores: { room_now: 1, wishes: 1, apart: 1 } }, {
