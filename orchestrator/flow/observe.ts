@@ -216,7 +216,7 @@ export class Observe {
     };
     store.nodes.put(node);
     // Of one that is known this is followed; to sum it up looks through everything that lives.
-    store.projection.putNode(node, known === undefined ? store.executions.placedOn(nodeId) : undefined);
+    store.projection.putNode(node, known === undefined ? store.loads.placedOn(nodeId) : undefined);
     store.waiting.nodesChanged();
     this.#nudge();
   }

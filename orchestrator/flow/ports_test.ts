@@ -33,6 +33,6 @@ Deno.test("partitions with a named port go to a node each; after a restart it is
   assert.deepEqual(nodes.sort(), [NODE, second]);
   const portsOf = () => store.projection.nodes.map(({ hostPorts }) => hostPorts);
   assert.deepEqual(portsOf(), [[8080], [8080]]);
-  store.projection.rebuild(store.projection.nodes.map(({ node }) => node), store.executions.placed());
+  store.projection.rebuild(store.projection.nodes.map(({ node }) => node), store.loads.placed());
   assert.deepEqual(portsOf(), [[8080], [8080]]);
 });

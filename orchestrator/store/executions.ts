@@ -4,8 +4,6 @@ import type { Damaged } from "../../shared/ledger/damaged.ts";
 import type { Database, SqlRow } from "../../shared/ledger/database.ts";
 import { Execution, HealthStatus } from "../../shared/model/execution.ts";
 import type { ExecutionId, NodeId } from "../../shared/model/ids.ts";
-import { add, NO_RESOURCES, type Resources } from "../../shared/model/resources.ts";
-import type { Placed } from "../core/node.ts";
 import type { OpenExecution } from "../core/plan.ts";
 
 /** An execution with its job's row. */
@@ -389,46 +387,6 @@ export class Executions {
     return this.#damaged.read(`execution ${row.id}`, () => toExecution(row));
   }
 
-  /** What live executions hold, by node, and how many of them have not begun. */
-  placed(): ReadonlyMap<NodeId, Placed> {
-    return new Map([...this.loads()].map(([id, load]) => [id, toPlaced(load)]));
-  }
-
-  /** What live executions hold, by the namespace of their job. Cost: one pass over all live executions. */
-  heldByNamespace(): ReadonlyMap<string, Resources> {
-    const rows = this.#database.all(
-      `SELECT jobs.namespace, sum(cpu_millis) AS cpu, sum(memory_bytes) AS memory, sum(disk_bytes) AS disk,
-         sum(gpu_count) AS gpu
-       FROM executions INDEXED BY executions_live JOIN jobs ON jobs.row = job_row
-       WHERE executions.${LIVE} GROUP BY jobs.namespace`,
-    );
-    return new Map(rows.map((row) => [String(row.namespace), toResources(row)]));
-  }
-
-  /** The same of one node. */
-  placedOn(nodeId: NodeId): Placed {
-    return toPlaced(this.loads().get(nodeId) ?? NO_LOAD);
-  }
-
-  /** What runs on each node, and what waits there, by the last reports. Cost: one pass over all live executions. */
-  loads(): ReadonlyMap<NodeId, Load> {
-    const rows = this.#database.all(
-      `SELECT node_id, phase IN ('placed', 'queued') AS waits, count(*) AS count, sum(cpu_millis) AS cpu,
-         sum(memory_bytes) AS memory, sum(disk_bytes) AS disk, sum(gpu_count) AS gpu,
-         group_concat(host_ports) AS ports
-       FROM executions INDEXED BY executions_live WHERE ${LIVE} GROUP BY node_id, waits`,
-    );
-    const loads = new Map<NodeId, Load>();
-    for (const row of rows) {
-      const id = row.node_id as NodeId;
-      const hostPorts = row.ports === null ? [] : String(row.ports).split(",").map(Number);
-      const held = { count: Number(row.count), resources: toResources(row), hostPorts };
-      const load = loads.get(id) ?? NO_LOAD;
-      loads.set(id, Number(row.waits) === 1 ? { ...load, waiting: held } : { ...load, running: held });
-    }
-    return loads;
-  }
-
   /** A page of a job's executions; damaged ones are left out. */
   scan(options: {
     jobRow: number;
@@ -461,42 +419,6 @@ export class Executions {
       about: ({ id }) => `execution ${id}`,
     });
   }
-}
-
-/** Executions of a node together. */
-export interface Held {
-  readonly count: number;
-  readonly resources: Resources;
-  /** That their tasks name. */
-  readonly hostPorts: readonly number[];
-}
-
-/** What runs on a node, and what waits there. */
-export interface Load {
-  readonly running: Held;
-  readonly waiting: Held;
-}
-
-const NOTHING: Held = { count: 0, resources: NO_RESOURCES, hostPorts: [] };
-/** Nothing is there. */
-export const NO_LOAD: Load = { running: NOTHING, waiting: NOTHING };
-
-function toPlaced({ running, waiting }: Load): Placed {
-  const hostPorts = [...running.hostPorts, ...waiting.hostPorts];
-  return {
-    allocated: add(running.resources, waiting.resources),
-    waitingCount: waiting.count,
-    ...(hostPorts.length > 0 && { hostPorts }),
-  };
-}
-
-function toResources(row: SqlRow): Resources {
-  return {
-    cpuMillis: Number(row.cpu),
-    memoryBytes: Number(row.memory),
-    diskBytes: Number(row.disk),
-    gpuCount: Number(row.gpu),
-  };
 }
 
 function toExecution(row: SqlRow): ExecutionRow {

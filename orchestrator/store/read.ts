@@ -9,7 +9,7 @@ import { type Job, JOB_TERMINAL } from "../../shared/model/job.ts";
 import type { Node } from "../../shared/model/node.ts";
 import { dominantShare } from "../../shared/model/resources.ts";
 import { unbounded } from "./namespaces.ts";
-import { type Load, NO_LOAD } from "./executions.ts";
+import { type Load, NO_LOAD } from "./loads.ts";
 import { jobAt, type JobRow } from "./jobs.ts";
 import type {
   ExecutionQuery,
@@ -52,7 +52,7 @@ export function openQueries(store: Store): Queries {
     listResults: (id, query) => listResults(store, { jobRow: rowOf(id), query }),
     listHistory: (id, query) => listHistory(store, { jobRow: rowOf(id), query }),
     listNodes() {
-      const loads = store.executions.loads();
+      const loads = store.loads.all();
       return store.projection.nodes.map(({ node }) => withLoad(node, loads.get(node.facts.id)));
     },
     listNamespaces: () => listNamespaces(store),
@@ -68,7 +68,7 @@ export function openQueries(store: Store): Queries {
     defaultsOf: (namespace) => store.namespaces.find(namespace)?.defaults ?? {},
     getNode(id) {
       const node = getNode(store, id);
-      return withLoad(node, store.executions.loads().get(node.facts.id));
+      return withLoad(node, store.loads.on(node.facts.id));
     },
   };
 }

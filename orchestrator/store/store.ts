@@ -13,6 +13,7 @@ import { EndedJobs } from "./ended_jobs.ts";
 import { EndlessJobs } from "./endless_jobs.ts";
 import { Evaluations } from "./evaluations.ts";
 import { Executions } from "./executions.ts";
+import { Loads } from "./loads.ts";
 import { isSettled, type Job } from "../../shared/model/job.ts";
 import { jobAt, type JobRow, Jobs } from "./jobs.ts";
 import { Namespaces } from "./namespaces.ts";
@@ -29,6 +30,7 @@ export class Store {
   readonly ids: IdSource;
   readonly jobs: Jobs;
   readonly executions: Executions;
+  readonly loads: Loads;
   readonly evaluations: Evaluations;
   readonly nodes: Nodes;
   readonly ended: EndedJobs;
@@ -58,6 +60,7 @@ export class Store {
     this.ids = options.ids;
     this.jobs = new Jobs({ database: this.database, damaged: this.damaged, lifetime: this.lifetime });
     this.executions = new Executions(this.database, this.damaged);
+    this.loads = new Loads(this.database);
     this.evaluations = new Evaluations(this.database);
     this.nodes = new Nodes(this.database, this.damaged);
     this.ended = new EndedJobs(this.database, this.damaged);
@@ -76,7 +79,7 @@ export class Store {
   rebuild(): void {
     this.jobs.forgetSpecs();
     this.namespaces.rebuild();
-    this.projection.rebuild(this.nodes.all(), this.executions.placed(), this.executions.heldByNamespace());
+    this.projection.rebuild(this.nodes.all(), this.loads.placed(), this.loads.heldByNamespace());
     this.projection.occupants.rebuild(() => this.executions.allLive());
     this.claims.clear();
     this.waiting.clear();

@@ -343,8 +343,8 @@ export class Checks {
 
   #checkProjection(): void {
     const { store } = this.#home!;
-    const sums = store.executions.placed();
-    const held = store.executions.heldByNamespace();
+    const sums = store.loads.placed();
+    const held = store.loads.heldByNamespace();
     for (const name of new Set([...held.keys(), ...store.projection.accounts.namespaces])) {
       this.that(
         JSON.stringify(store.projection.accounts.heldBy(name)) ===
