@@ -59,6 +59,19 @@ Deno.test("a job that takes too long in all is told of its own time-out, not of 
   assert.match(job().hint!, /TotalTimeout/);
 });
 
+Deno.test("the time-outs of a job begin anew with a new version", async () => {
+  const timeouts = { executionMs: 0, queueMs: 0, totalMs: 10_000 };
+  const { job, pass, report, rerun, plan } = await aHome({ retry, task: aTask({ timeouts }) });
+  report("running");
+  pass(8_000);
+  rerun();
+  plan();
+  pass(9_999);
+  assert.deepEqual([job().version, job().code], [2, undefined]);
+  pass(1);
+  assert.equal(job().code, "job_timed_out");
+});
+
 Deno.test("a queue time-out costs a job of many partitions next to nothing when each of them begins", async () => {
   const COUNT = 300;
   const resources = { ...task.resources, cpuMillis: 1, memoryBytes: 0 };
