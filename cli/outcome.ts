@@ -5,7 +5,7 @@ import { fetchLastOutput, lastLines } from "./last_output.ts";
 import { badExits, currentOf, fetchExecutions, rolloutLine, untold, whoOf } from "./partitions.ts";
 import type { Paint } from "./paint.ts";
 import type { Terminal } from "./terminal.ts";
-import { type ExecutionView, isTerminal, type JobView } from "./wire.ts";
+import { type EventView, type ExecutionView, isTerminal, itemsOf, type JobView, readEvent } from "./wire.ts";
 import { harmless, indent, oneLine, plural, short, span } from "./words.ts";
 
 const SHOWN_PROBLEMS = 12;
@@ -23,7 +23,7 @@ export async function reportOutcome(
   job: JobView,
   { terminal, showsOutput }: { terminal: Terminal; showsOutput: "always" | "when_bad" | "never" },
 ): Promise<number> {
-  if (job.rollout !== undefined && !isTerminal(job.state)) return reportRollout(job, terminal);
+  if (job.rollout !== undefined && !isTerminal(job.state)) return await reportRollout(client, job, terminal);
   const current = currentOf(await fetchExecutions(client, job.id));
   const bad = badExits(job, current);
   const isGood = job.state === "completed" && bad.length === 0;
@@ -43,16 +43,35 @@ export async function reportOutcome(
 const isUp = ({ rollout }: JobView): boolean =>
   rollout?.state === "good" && rollout.rolledBackFrom === undefined;
 
-function reportRollout(job: JobView, terminal: Terminal): number {
+async function reportRollout(client: Client, job: JobView, terminal: Terminal): Promise<number> {
   const paint = terminal.paintNote;
   const tint = isUp(job) ? paint.good : paint.bad;
   terminal.note(`Version ${tint(rolloutLine(job, Date.now()))}`);
   const verbs = isUp(job) ? ["describe", "logs --follow", "stop"] : ["describe", "logs", "history"];
   const bad = job.rollout?.rolledBackFrom;
+  const last = isUp(job) ? undefined : await lastTrouble(client, job, bad);
+  if (last) terminal.note(`  Last of it: ${short(last.executionId)}: ${oneLine(last.message)}`);
   const version = bad === undefined ? "" : ` -v ${bad}`;
   const next = verbs.map((verb) => `skerry job ${verb} ${short(job.id)}${version}`);
   terminal.note(paint.dim(`Next: ${next.join(" · ")}`));
   return isUp(job) ? EXIT.ok : EXIT.jobFailed;
+}
+
+/** Events that are looked at: more have not happened to a version that will not do, or they are alike. */
+const TROUBLES_READ = 500;
+
+/** What went wrong last with the executions of a version, if anything did. */
+async function lastTrouble(client: Client, job: JobView, version?: number): Promise<EventView | undefined> {
+  const query = {
+    namespace: client.namespace,
+    job_version: version,
+    event_type: "execution",
+    limit: TROUBLES_READ,
+  };
+  const events = itemsOf(await client.get(`/orchestrator/jobs/${job.id}/history`, { query })).map(readEvent);
+  return events.findLast(({ topic, message }) =>
+    topic === "Restart" || /^(Not healthy|Failed|Rejected)\b/.test(message)
+  );
 }
 
 interface Ended {

@@ -157,9 +157,9 @@ function tell(issue: z.core.$ZodRawIssue): string {
       return `must be ${KINDS[issue.expected] ?? issue.expected}${isBare ? " (write it in quotes)" : ""}`;
     }
     case "too_big":
-      return `must be at most ${issue.maximum}${unitOf(issue.origin)}`;
+      return `must be at most ${issue.maximum}${unitOf(issue.origin, issue.maximum)}`;
     case "too_small":
-      return `must be at least ${issue.minimum}${unitOf(issue.origin)}`;
+      return `must be at least ${issue.minimum}${unitOf(issue.origin, issue.minimum)}`;
     case "invalid_value":
       return `must be one of ${issue.values.map(quote).join(", ")}`;
     default:
@@ -167,7 +167,8 @@ function tell(issue: z.core.$ZodRawIssue): string {
   }
 }
 
-function unitOf(origin: string): string {
-  if (origin === "string") return " characters long";
-  return origin === "array" ? " items long" : "";
+function unitOf(origin: string, count: number | bigint): string {
+  const s = Number(count) === 1 ? "" : "s";
+  if (origin === "string") return ` character${s} long`;
+  return origin === "array" ? ` item${s} long` : "";
 }

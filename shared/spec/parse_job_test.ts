@@ -581,6 +581,12 @@ Deno.test("parseJob() warns of a network that a module is asked for, and does no
   deepEqual([...warnings("None"), ...warnings("Default")], []);
 });
 
+Deno.test("parseJob() counts in words", () => {
+  const withCommand = (Command: string[]) => job({ Type: "service", Health: { Exec: { Command } } });
+  match(problemsOf(withCommand([])), /must be at least 1 item long/);
+  match(problemsOf(withCommand(Array(999).fill("x"))), /must be at most \d+ items long/);
+});
+
 Deno.test("parseJob() warns of amounts whose unit was forgotten", () => {
   deepEqual(parseJob(job({}, { Resources: { Memory: "512", Disk: "64Mb" } })).warnings, [
     "Resources.Memory is 512 bytes: was a unit meant, such as 512Mb?",

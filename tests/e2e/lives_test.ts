@@ -55,6 +55,7 @@ Deno.test("ops, service and daemon, from submission to stop", async (t) => {
     const { code, stderr } = await run("job", "run", bad);
     assert.equal(code, 6, stderr);
     assert.match(stderr, /Version 3 is up: 2 of 2.*\nIt came back in place of version 2: .*exit code 3/);
+    assert.match(stderr, /\n {2}Last of it: e-\w+: Failed.* exit code 3/);
     assert.match(stderr, /Next: .*skerry job logs j-\w+ -v 2/);
     const now = await runningOf("web");
     assert.equal(now.filter((id) => first.includes(id)).length, 1, "one place was never touched");
