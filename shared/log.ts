@@ -50,14 +50,22 @@ export function openLog({ level, format, sink, wallMs }: LogOptions): Log {
 export const silentLog: Log = { debug() {}, info() {}, warn() {}, error() {} };
 
 function jsonLine(time: string, level: LogLevel, message: string, fields: LogFields): string {
-  const flat = Object.fromEntries(Object.entries(fields).map(([key, value]) => [key, plain(value)]));
+  const flat = Object.fromEntries(shown(fields));
   return JSON.stringify({ time, level, message, ...flat });
 }
 
 function textLine(time: string, level: LogLevel, message: string, fields: LogFields): string {
-  const rest = Object.entries(fields).map(([key, value]) => ` ${key}=${quoted(plain(value))}`).join("");
+  const rest = shown(fields).map(([key, value]) => ` ${key}=${quoted(value)}`).join("");
   return `${time} ${level.toUpperCase().padEnd(5)} ${message}${rest}`;
 }
+
+/** What a line has of its own is not taken from it: a failure's `message` is the `reason` there. */
+const RENAMED: Readonly<Record<string, string>> = { message: "reason", time: "at", level: "grade" };
+
+const shown = (fields: LogFields): [string, unknown][] =>
+  Object.entries(fields).map((
+    [key, value],
+  ) => [Object.hasOwn(RENAMED, key) ? RENAMED[key]! : key, plain(value)]);
 
 function plain(value: unknown): unknown {
   if (!(value instanceof Error)) return value;

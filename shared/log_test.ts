@@ -36,6 +36,22 @@ Deno.test({
   },
 });
 
+Deno.test("a failure that is logged takes nothing of the line's own away", () => {
+  const lines: string[] = [];
+  const sink = { write: (line: string) => void lines.push(line) };
+  for (const format of ["text", "json"] as const) {
+    openLog({ level: "info", format, sink, wallMs: () => 0 }).info("Refused it", {
+      message: "no room",
+      code: "busy",
+    });
+  }
+  equal(lines[0], '1970-01-01T00:00:00.000Z INFO  Refused it reason="no room" code=busy');
+  deepEqual(JSON.parse(lines[1]!), {
+    ...{ time: "1970-01-01T00:00:00.000Z", level: "info", message: "Refused it" },
+    ...{ reason: "no room", code: "busy" },
+  });
+});
+
 Deno.test("an error that nobody foresaw is logged with its stack, on one line, and others without", () => {
   const lines: string[] = [];
   const sink = { write: (line: string) => void lines.push(line) };
