@@ -1,4 +1,5 @@
 /** What a job asks for, as text for people: the part of `job describe` that only `-o wide` shows. */
+import { formatConstraint, type Operator } from "../shared/model/constraint.ts";
 import {
   asRecord,
   formatPort,
@@ -111,9 +112,11 @@ function timeouts(wire: Wire): string {
   }).join(", ");
 }
 
-/** `region in (eu,us)` */
+/** `region in (eu,us)`, `!old` */
 function constraint(it: unknown): string {
-  const [key, operator] = [textAt(it, "Key") ?? "", textAt(it, "Operator") ?? ""];
-  const values = itemsOf(it, "Values").map(String).join(",");
-  return `${key} ${operator} ${/^(not)?in$/.test(operator) ? `(${values})` : values}`.trim();
+  return formatConstraint({
+    key: textAt(it, "Key") ?? "",
+    operator: (textAt(it, "Operator") ?? "") as Operator,
+    values: itemsOf(it, "Values").map(String),
+  });
 }

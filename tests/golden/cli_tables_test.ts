@@ -113,7 +113,11 @@ Deno.test("descriptions of jobs: running, waiting, completed with bad exit codes
   };
   const asks = {
     Tasks: [task],
-    Constraints: [{ Key: "region", Operator: "in", Values: ["eu", "us"] }],
+    Constraints: [{ Key: "region", Operator: "in", Values: ["eu", "us"] }, {
+      Key: "old",
+      Operator: "!",
+      Values: [],
+    }],
     Retry: { Attempts: 2, LostAttempts: 2 },
     SuccessExitCodes: [0, 3],
     StopGrace: "30s",
