@@ -69,6 +69,7 @@ function buildProgram(options: BuildOptions): Parser {
         hidden: command.isHidden ?? false,
       });
     }
+    if (noun?.commands?.length) parser.helpCommand("help [COMMAND]", "Show help for one of these");
     if (noun?.about) parser.description(`${noun.summary}\n\n${noun.about}`);
     program.addCommand(parser);
   }
