@@ -21,18 +21,22 @@ export class Draining {
   }
 
   followNode(before: Node | undefined, { facts: { id }, drain, connection }: Node): void {
-    if (drain === undefined) {
-      this.#nodes.delete(id);
-      this.#due.delete(id);
-      return;
-    }
+    if (drain === undefined) return this.#forget(id);
     this.#nodes.add(id);
     if (before?.drain !== drain || before.connection !== connection) this.#due.add(id);
   }
 
+  #forget(id: NodeId): void {
+    if (!this.#nodes.delete(id)) return;
+    this.#due.delete(id);
+    for (const [job, nodes] of this.#waiting) {
+      if (nodes.delete(id) && nodes.size === 0) this.#waiting.delete(job);
+    }
+  }
+
   follow({ nodeId, jobId }: Execution): void {
     if (this.#nodes.has(nodeId)) this.#due.add(nodeId);
-    for (const id of this.#waiting.get(jobId) ?? []) if (this.#nodes.has(id)) this.#due.add(id);
+    for (const id of this.#waiting.get(jobId) ?? []) this.#due.add(id);
     this.#waiting.delete(jobId);
   }
 

@@ -54,5 +54,6 @@ Deno.test("a node that takes work again is not looked at any more", () => {
   draining.looked(HERE, { jobs: [JOB], isMore: true });
   draining.followNode(drained(HERE), aNode({ id: HERE }));
   draining.follow(on(HERE));
+  draining.follow(on(ELSEWHERE));
   assert.equal(draining.isDue, false);
 });
