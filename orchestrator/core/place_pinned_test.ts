@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import type { NodeId } from "../../shared/model/ids.ts";
+import { NO_RESOURCES } from "../../shared/model/resources.ts";
 import { aSpec, aTask, aView, someFacts } from "../../tests/support/builders.ts";
 import { needOf } from "./filters.ts";
 import type { NodeView } from "./node.ts";
@@ -26,6 +27,14 @@ Deno.test("each slot goes to its node or waits for it, and new ones are numbered
   assert.deepEqual(placements.map(({ nodeId, slot }) => [nodeId, slot.partition]), [[n(2), 0], [n(3), 1]]);
   assert.deepEqual([waitsFor, refusal?.isLasting], [[n(1)], false]);
   assert.match(refusal!.message, /Node n-1: node busy/);
+});
+
+Deno.test("what a node holds for others is no room", () => {
+  const heldForOthers = { ...NO_RESOURCES, cpuMillis: 1 };
+  const idle = { allocated: NO_RESOURCES, queued: NO_RESOURCES, runningCount: 0, queuedCount: 0 };
+  const busy = change(aView({ id: n(1) }), { load: { ...idle, heldForOthers } });
+  const { placements, waitsFor } = placeOn([busy, aView({ id: n(2) })], [n(1), n(2)]);
+  assert.deepEqual([placements.map(({ nodeId }) => nodeId), waitsFor], [[n(2)], [n(1)]]);
 });
 
 Deno.test("a partition that has had an execution keeps its number", () => {

@@ -142,3 +142,14 @@ Deno.test("who made room for one that another took before it says no longer that
   assert.equal(store.executions.liveOf(store.jobs.find(top)!.row).length, 1);
   assert.doesNotMatch(store.jobs.find(mid)!.job.message!, /makes? room/);
 });
+
+Deno.test("one that publishes its results is left to end, and one whose job must not run twice is left alone", async () => {
+  const once = { attempts: 0, lostAttempts: 0 };
+  for (const [phase, change] of [["publishing", {}], ["running", { retry: once }]] as const) {
+    const home = await aHome({ task: cores(4000), ...change }, withQueue, { preemption });
+    home.report("running");
+    home.report(phase);
+    await home.submit({ priority: 20, task: cores(4000) });
+    assert.equal(home.store.executions.find(home.executionId)!.execution.desired, "run", phase);
+  }
+});
