@@ -284,6 +284,9 @@ Deno.test("an engine that cannot be asked says nothing of a task's health", () =
     for (let look = 0; look < 5; look++) await later(agent, 2_000);
     assert.deepEqual(agent.engine.stopped, []);
     assert.equal(agent.home.reportOf("e-1")?.health?.status, "unknown");
+    agent.engine.exec = () => Promise.resolve({ exitCode: 0, output: "" });
+    for (let look = 0; look < 8; look++) await later(agent, 2_000);
+    assert.equal(agent.home.reportOf("e-1")?.health?.status, "healthy", "it is asked again");
   }));
 
 Deno.test("a stop for health's sake that fails is not tried again on the run after", () =>

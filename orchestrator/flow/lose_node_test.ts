@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { aTask } from "../../tests/support/builders.ts";
+import { aTask, someFacts } from "../../tests/support/builders.ts";
 import { aHome, NODE } from "../../tests/support/home_fixture.ts";
 import { NO_RESOURCES } from "../../shared/model/resources.ts";
 import { snapshotFor } from "./dispatch.ts";
@@ -96,4 +96,34 @@ Deno.test("a lost execution is part of the census as long as its result is welco
   stop();
   plan();
   assert.deepEqual(census()[0]!.body, { executionIds: [] });
+});
+
+Deno.test("what was lost of a job without an end is told to stop as soon as it has a successor", async () => {
+  const other = someFacts({ id: "n-1" as typeof NODE });
+  const service = await aHome({ type: "service" });
+  service.report("running");
+  service.join(other);
+  service.lose();
+  const told = service.plan().map((
+    { desired, executionId },
+  ) => [desired, executionId === service.executionId]);
+  assert.deepEqual(told, [["run", false], ["stop", true]]);
+  assert.deepEqual(service.plan(), []);
+
+  const daemon = await aHome({ type: "daemon", count: 0 });
+  daemon.report("running");
+  daemon.lose();
+  const orders = daemon.plan().map((
+    { desired, executionId },
+  ) => [desired, executionId === daemon.executionId]);
+  assert.deepEqual(orders, [["run", false], ["stop", true]]);
+});
+
+Deno.test("what nodes said last is known after a rebuild too", async () => {
+  const home = await aHome();
+  home.hello({ refuses: "its disk is full" });
+  home.store.rebuild();
+  assert.equal(home.node().load?.refuses, "its disk is full");
+  await home.submit({});
+  assert.deepEqual(home.plan(), []);
 });
