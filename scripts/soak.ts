@@ -25,11 +25,12 @@ export function formatReport(
   results: readonly SoakResult[],
   about: { readonly machine: string; readonly byHand: string },
 ): string {
-  const sections = results.map(({ name, seed, endedAt, seconds, docker, counts, failure }) => {
+  const sections = results.map(({ name, seed, commit, endedAt, seconds, docker, counts, failure }) => {
     const rows = Object.entries({
       ...counts,
       "took": `${Math.floor(seconds / 60)} min ${seconds % 60} s`,
       ...(seed !== undefined && { seed }),
+      ...(commit !== undefined && { commit }),
       "Docker Engine": docker,
       "ended": endedAt.slice(0, 16).replace("T", " ") + " UTC",
       "result": failure === undefined ? "all as it must be" : `**failed**: ${failure.split("\n")[0]}`,
@@ -65,7 +66,11 @@ async function main(wanted: readonly string[]): Promise<number> {
     const { success } = await new Deno.Command(Deno.execPath(), {
       args: ["test", "-A", "--no-check", `tests/e2e/${file}`],
       cwd: ROOT,
-      env: { SKERRY_SOAK_RESULTS: RESULTS, [variable]: Deno.env.get(variable) ?? String(amount) },
+      env: {
+        SKERRY_SOAK_RESULTS: RESULTS,
+        SKERRY_SOAK_COMMIT: await textOf("git", "rev-parse", "--short", "HEAD"),
+        [variable]: Deno.env.get(variable) ?? String(amount),
+      },
     }).spawn().status;
     isFailed ||= !success;
   }
@@ -81,11 +86,8 @@ async function writeReport(): Promise<void> {
   results.sort((one, other) => one.name < other.name ? -1 : 1);
   const before = await Deno.readTextFile(REPORT).catch(() => "");
   const at = before.indexOf(BY_HAND);
-  const commit = await textOf("git", "rev-parse", "--short", "HEAD");
   const machine =
-    `Skerry ${VERSION} (${commit}), Deno ${Deno.version.deno}, Linux ${
-      Deno.osRelease().split(".", 2).join(".")
-    }, ` +
+    `Skerry ${VERSION}, Deno ${Deno.version.deno}, Linux ${Deno.osRelease().split(".", 2).join(".")}, ` +
     `${navigator.hardwareConcurrency} cores.`;
   await Deno.writeTextFile(
     REPORT,

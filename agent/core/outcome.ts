@@ -24,7 +24,7 @@ export type Outcome =
 export type Exit =
   | { readonly kind: "exited"; readonly exitCode: number; readonly hint?: string }
   | { readonly kind: "stopped"; readonly exitCode?: number }
-  | ({ readonly kind: "failed"; readonly exitCode?: number } & Failure);
+  | ({ readonly kind: "failed"; readonly exitCode?: number; readonly isBlameless?: boolean } & Failure);
 
 /** Why a task is being ended. The first reason stays, unless the task would be started again after it. */
 export type Stopping =

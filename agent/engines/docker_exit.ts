@@ -72,6 +72,7 @@ export function exitOf(
       code: "interrupted",
       message: "The container ended while the machine was shutting down",
       hint: "What it says of its end may not be its own: it runs again by the job's policy for lost attempts",
+      isBlameless: true,
     };
   }
   if (seen.isCutShort) {
@@ -81,6 +82,7 @@ export function exitOf(
       message: "The container ended while the Docker Engine was away, or by a shutdown of the machine",
       hint:
         'Set "live-restore": true in the daemon\'s configuration, so that containers outlive its restarts',
+      isBlameless: true,
     };
   }
   if (OOMKilled) {

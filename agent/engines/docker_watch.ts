@@ -63,6 +63,10 @@ export class Watch {
       return await this.#finish(output, end);
     } catch (error) {
       if (this.#daemon.closing.aborted) return undefined;
+      // Removed, or being removed, while its output or its results were fetched.
+      if (isMissing(error) || isConflict(error)) {
+        return this.#options.isStopping() ? { kind: "stopped" } : END_UNSEEN.gone;
+      }
       const { code, message, hint } = recogniseIo(error, "Cannot bring the task's output home");
       return { kind: "failed", code, message, hint };
     } finally {
@@ -204,7 +208,7 @@ export class Watch {
 /** Ends of which nothing is known. */
 const END_UNSEEN: Readonly<Record<"gone" | "unstarted", EngineExit>> = {
   gone: goneExit("Somebody removed the container", "Look at what removes containers on the node"),
-  unstarted: goneExit(START_CUT_OFF.message, START_CUT_OFF.hint),
+  unstarted: { kind: "failed", code: "interrupted", ...START_CUT_OFF, isBlameless: true },
 };
 
 /** The container's last state. */

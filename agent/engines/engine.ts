@@ -67,6 +67,8 @@ export type EngineExit =
     readonly message: string;
     readonly hint?: string;
     readonly exitCode?: number;
+    /** An end of the engine or of the machine ended it, not a fault of its own. */
+    readonly isBlameless?: boolean;
   };
 
 /** A run of an execution, and the folder that it has. */

@@ -325,3 +325,20 @@ Deno.test("an order to stop overtakes a restart for health's sake", () =>
     assert.deepEqual([agent.home.phaseOf("e-1"), agent.home.reportOf("e-1")?.message], ["stopped", "Enough"]);
     assert.deepEqual(runs(agent), [0]);
   }));
+
+Deno.test("what ends with its engine is started again at once, however often, and nothing is counted", () =>
+  withAgent(async (agent) => {
+    const cutShort = { kind: "failed", code: "interrupted", message: "The engine ended it" } as const;
+    agent.home.order(anOrder("e-1", { ...SERVICE, restart: POLICY }));
+    await later(agent, 20);
+    for (let run = 1; run <= 5; run++) {
+      agent.engine.end("e-1", { ...cutShort, isBlameless: true });
+      await later(agent, 20);
+      assert.equal(runs(agent).at(-1), run);
+    }
+    agent.engine.end("e-1", cutShort);
+    await later(agent, 500);
+    assert.equal(runs(agent).at(-1), 5, "a fault of its own waits");
+    await later(agent, 600);
+    assert.equal(runs(agent).at(-1), 6);
+  }));

@@ -245,11 +245,12 @@ export class Run {
     const outcome = outcomeOf(exit, live.order);
     const around = this.#options.again.surroundingsOf(live);
     const isOne = isCrash(outcome, live.order);
+    const isBlameless = exit.kind === "failed" && exit.isBlameless === true;
     this.push(live.id, {
       type: "exited",
       outcome,
       output,
-      ...(around && { circumstances: { ...around, isCrash: isOne, isBlameless: false } }),
+      ...(around && { circumstances: { ...around, isCrash: isOne, isBlameless } }),
     });
   }
 

@@ -29,22 +29,26 @@ export function restartInMs(ended: Ended, policy: RetryPolicy, nowMs: number): n
 
 /** Ends in a row with this one. Others' doing does not count, and one that ran well for a while begins anew. */
 export function streakAfter(ended: Ended): number {
-  const { streak = 0, createdAtMs, modifiedAtMs } = ended;
+  const { streak = 0 } = ended;
   if (endedByOthers(ended)) return streak;
-  return modifiedAtMs - createdAtMs >= STABLE_MS ? 1 : streak + 1;
+  return wasStable(ended) ? 1 : streak + 1;
 }
+
+const wasStable = ({ createdAtMs, modifiedAtMs }: Ended): boolean => modifiedAtMs - createdAtMs >= STABLE_MS;
 
 const endedByOthers = (ended: Ended): boolean => ended.phase === "lost" || wasTaken(ended);
 
 /**
  * Milliseconds until a partition may have its next attempt, of all that have ended, the first first. At once after a refusal,
- * a lost node or the first failure that was not the program's.
+ * a lost node or the first failure that was not the program's. One that ran well for a while begins the count anew.
  */
 export function retryInMs(attempts: readonly Ended[], policy: RetryPolicy, nowMs: number): number {
   const last = attempts.at(-1)!;
   if (last.phase !== "failed") return 0;
   const whose = blame(last);
-  const count = attempts.filter((one) => one.phase === "failed" && blame(one) === whose).length;
+  const stable = attempts.findLastIndex(wasStable);
+  const inARow = stable < 0 ? attempts : attempts.slice(stable);
+  const count = inARow.filter((one) => one.phase === "failed" && blame(one) === whose).length;
   const doublings = whose === "program" ? count - 1 : count - 2;
   return doublings < 0 ? 0 : leftMs(last, pauseMs(policy, doublings), nowMs);
 }

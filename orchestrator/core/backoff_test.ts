@@ -63,3 +63,11 @@ Deno.test("what was no fault of the program is tried again at once the first tim
   assert.equal(retryInMs([...failed(3, "interrupted"), end({ phase: "refused" })], POLICY, 1_000), 0);
   assert.equal(retryInMs([...failed(3, "interrupted"), end({ phase: "lost" })], POLICY, 1_000), 0);
 });
+
+Deno.test("an attempt that ran well for a while begins the pauses anew", () => {
+  const ranWell = (code: string) => end({ code, modifiedAtMs: 100_000, createdAtMs: 0 });
+  const before = failed(5, "interrupted");
+  assert.equal(retryInMs([...before, ranWell("interrupted")], POLICY, 100_000), 0);
+  isAbout(retryInMs([...before, ranWell("interrupted"), end({ code: "interrupted" })], POLICY, 1_000), 1_000);
+  isAbout(retryInMs([...failed(5, "program_failed"), ranWell("program_failed")], POLICY, 100_000), 1_000);
+});

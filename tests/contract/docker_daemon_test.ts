@@ -288,6 +288,24 @@ Deno.test("a disk that was full for a moment only is noticed", async (t) => {
   });
 });
 
+Deno.test("a container that somebody removes is interrupted, whatever was being fetched of it", async () => {
+  await withDaemon({}, async (daemon, open, folder) => {
+    const engine = open();
+    const client = daemon.client();
+    for (let round = 0; round < 5; round++) {
+      const task = await shell(folder, "echo begin; while :; do usleep 20000; done");
+      await engine.start(task);
+      await waitUntil("it prints", hasPrinted(task, "begin"));
+      await client.call("DELETE", `/containers/${containerName(task.executionId, 0)}`, {
+        query: { force: true },
+      });
+      const exit = await engine.wait(task.executionId);
+      assert(exit.kind === "failed" && exit.code === "interrupted", JSON.stringify(exit));
+      assertMatch(exit.message, /removed|killed/);
+    }
+  });
+});
+
 Deno.test("containers that nobody wants any more are removed, and those of others are left alone", async () => {
   await withDaemon({}, async (daemon, open, folder) => {
     const first = open();

@@ -77,7 +77,9 @@ async function jobOf(kind: Kind, shared: string) {
     Name: nameOf(kind),
     Type: type,
     ...((type === "batch" || type === "service") && { Count: count }),
-    ...(!isEndless(kind) && { Retry: runsOnce ? { Attempts: 0, LostAttempts: 0 } : { LostAttempts: 100 } }),
+    // Lost again and again, it would wait for up to a minute before its next attempt.
+    ...(!isEndless(kind) &&
+      { Retry: runsOnce ? { Attempts: 0, LostAttempts: 0 } : { LostAttempts: 100, MaxDelay: "1s" } }),
     Tasks: [{
       Name: "main",
       Engine: engine,

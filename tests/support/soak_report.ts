@@ -7,6 +7,8 @@ export interface SoakResult {
   readonly name: string;
   /** Of its random points, where it has some. */
   readonly seed?: number;
+  /** Of the code that ran. */
+  readonly commit?: string;
   /** RFC 3339. */
   readonly endedAt: string;
   readonly seconds: number;
@@ -18,8 +20,9 @@ export interface SoakResult {
   readonly failure?: string;
 }
 
-/** Folder that `deno task soak` reads results from. */
+/** Set by `deno task soak`: the folder that it reads results from, and the commit. */
 const FOLDER = "SKERRY_SOAK_RESULTS";
+const COMMIT = "SKERRY_SOAK_COMMIT";
 
 /** Runs one part of a soak, and notes how it went. */
 export async function soak(
@@ -38,7 +41,17 @@ export async function soak(
     const { name, seed, counts } = about;
     const seconds = Math.round((performance.now() - startedAtMs) / 1000);
     const endedAt = new Date().toISOString();
-    const result: SoakResult = { name, seed, endedAt, seconds, docker, counts, ...(failure && { failure }) };
+    const commit = Deno.env.get(COMMIT);
+    const result: SoakResult = {
+      name,
+      seed,
+      commit,
+      endedAt,
+      seconds,
+      docker,
+      counts,
+      ...(failure && { failure }),
+    };
     console.log(JSON.stringify(result));
     const folder = Deno.env.get(FOLDER);
     if (folder) {
