@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import type { ExecutionId } from "../../shared/model/ids.ts";
+import type { ExecutionId, NodeId } from "../../shared/model/ids.ts";
 import type { JobSpec } from "../../shared/model/job.ts";
-import { aTask } from "../../tests/support/builders.ts";
+import { aTask, someFacts } from "../../tests/support/builders.ts";
 import { aHome, NODE } from "../../tests/support/home_fixture.ts";
 import { snapshotFor } from "./dispatch.ts";
 
@@ -228,4 +228,38 @@ Deno.test("starts in place before a version had it, or before it was up, are not
   assert.equal(it.rollout().state, "rolling");
   for (const restarts of [1, 2, 3]) crashed(second!, restarts);
   assert.match(it.rollout().message ?? "", /version 2 will not do: partition 1 was started 4 times/);
+});
+
+Deno.test("a daemon that takes over from two versions has no number twice", async () => {
+  const daemon = { name: "watch", type: "daemon", update: SERVICE.update } as const;
+  const it = await aHome(daemon);
+  const [first, other] = [NODE, "a-0" as NodeId];
+  it.join(someFacts({ id: other }));
+  it.plan();
+  const live = () => it.store.executions.liveOf(it.store.jobs.find(it.jobId)!.row);
+  const on = (nodeId: NodeId) => live().find((one) => one.nodeId === nodeId)!;
+  for (const { id, nodeId } of live()) {
+    it.reportOf(nodeId, "running", id, { health: { status: "healthy", forMs: 0 } });
+  }
+  it.plan();
+  await it.submit(daemon, { isForced: true });
+  it.reportOf(other, "stopped", on(other).id, { code: "stopped", message: "so" });
+  it.plan();
+  assert.deepEqual([on(first), on(other)].map(({ jobVersion, partition }) => [jobVersion, partition]), [
+    [1, 0],
+    [2, 0],
+  ]);
+  it.reportOf(other, "running", on(other).id, { health: { status: "unknown", forMs: 0 } });
+  await it.submit({ ...daemon, priority: 60 });
+  const ofVersion3 = live().filter(({ jobVersion, desired }) => jobVersion === 3 && desired === "run");
+  assert.deepEqual(ofVersion3.map(({ nodeId, partition }) => [nodeId, partition]), [[other, 0]]);
+  it.reportOf(other, "running", on(other).id, { health: { status: "healthy", forMs: 0 } });
+  it.plan();
+  assert.equal(on(first).desired, "stop", "the other follows at its turn");
+  it.reportOf(first, "stopped", on(first).id, { code: "stopped", message: "so" });
+  it.plan();
+  assert.deepEqual(live().map(({ jobVersion, partition }) => [jobVersion, partition]).sort(), [[3, 0], [
+    3,
+    1,
+  ]]);
 });

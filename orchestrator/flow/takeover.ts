@@ -1,7 +1,7 @@
 /** What becomes of a job's executions when a submission makes its next version: what goes on, and what makes way. */
 import type { Execution } from "../../shared/model/execution.ts";
 import type { NodeId } from "../../shared/model/ids.ts";
-import { isEndless, type Job, UPDATE_DEFAULT } from "../../shared/model/job.ts";
+import { isEndless, isPerNode, type Job, UPDATE_DEFAULT } from "../../shared/model/job.ts";
 import { subtract } from "../../shared/model/resources.ts";
 import { hasSameTasks } from "../core/job.ts";
 import type { NodeView } from "../core/node.ts";
@@ -41,13 +41,14 @@ export function takeOver(
   const live = store.executions.liveOf(row).filter(({ desired }) => desired === "run");
   // Others begin anew while what runs ends: it holds its room until then.
   if (!isEndless(next.spec.type)) return { ...begin(store, next), going: live };
-  const kept = isForced ? [] : live.filter((one) => isSameTask(store, { row, one, next }));
+  const kept = isForced ? [] : adopted(store, { row, next });
   const open = kept.map(toOpen);
   const having: Having = { ...NOTHING_YET, open, nextPartition: nextOf(open) };
   const nodes = store.projection.nodes;
   const { slots, stops } = planOf(next, { ...having, nodes, nowMs: store.nowMs() });
   const surplus = new Set(stops.map(({ id }) => id));
-  const going = live.filter((one) => !kept.includes(one) || surplus.has(one.id));
+  const keptIds = new Set(kept.map(({ id }) => id));
+  const going = live.filter(({ id }) => !keptIds.has(id) || surplus.has(id));
   const { maxParallel } = next.spec.update ?? UPDATE_DEFAULT;
   return {
     ...{ slots, nextPartition: having.nextPartition, going, maxParallel },
@@ -56,12 +57,33 @@ export function takeOver(
   };
 }
 
-function isSameTask(
-  { jobs }: Store,
-  { row, one, next }: { row: number; one: Execution; next: Job },
-): boolean {
-  const spec = jobs.findVersion(row, one.jobVersion);
-  return spec !== undefined && hasSameTasks(spec, next.spec);
+/** What runs of a job without an end and goes on as its next version's: what has the same task, of whatever version. */
+export function adopted(
+  { executions, jobs }: Store,
+  { row, next }: { row: number; next: Job },
+): readonly Execution[] {
+  const running = executions.liveOf(row).filter(({ desired }) => desired === "run");
+  const same = new Set(
+    [...new Set(running.map(({ jobVersion }) => jobVersion))].filter((version) => {
+      const spec = jobs.findVersion(row, version);
+      return spec !== undefined && hasSameTasks(spec, next.spec);
+    }),
+  );
+  const all = running.filter(({ jobVersion }) => same.has(jobVersion));
+  return isPerNode(next.spec.type) ? numberedOnce(all) : all;
+}
+
+/**
+ * Of those with the same number the newest version's: each version numbers its nodes anew, and a program knows its number. The
+ * others follow at their turn.
+ */
+function numberedOnce(executions: readonly Execution[]): readonly Execution[] {
+  const newest = new Map<number, Execution>();
+  for (const one of executions) {
+    const other = newest.get(one.partition);
+    if (other === undefined || other.jobVersion < one.jobVersion) newest.set(one.partition, one);
+  }
+  return executions.filter((one) => newest.get(one.partition) === one);
 }
 
 const nextOf = (open: readonly OpenExecution[]): number =>

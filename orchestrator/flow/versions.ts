@@ -7,10 +7,11 @@ import type { EvaluationId, JobId } from "../../shared/model/ids.ts";
 import { isEndless, type Job, JOB_TERMINAL, type JobSpec, UPDATE_DEFAULT } from "../../shared/model/job.ts";
 import { demandWithinBounds } from "../core/bounds.ts";
 import { jobRerun } from "../core/events.ts";
-import { hasSameTasks, nextVersion, step } from "../core/job.ts";
+import { nextVersion, step } from "../core/job.ts";
 import { hashOfSpec, type JobRow } from "../store/jobs.ts";
 import type { Store } from "../store/store.ts";
 import { beginWait, clearDeadlines } from "./job_deadlines.ts";
+import { adopted } from "./takeover.ts";
 
 /** What versions are made with. */
 export interface VersionOptions {
@@ -62,17 +63,13 @@ export function demandNamespace(store: Store, spec: JobSpec, known: Job | undefi
   });
 }
 
-/** Version by version: many may be on their way out. What runs already makes the new version run. */
-function adopt({ jobs, executions, projection }: Store, { row, job }: JobRow): void {
-  const running = executions.liveOf(row).filter(({ desired }) => desired === "run");
-  const same = [...new Set(running.map(({ jobVersion }) => jobVersion))].filter((version) => {
-    const spec = jobs.findVersion(row, version);
-    return spec !== undefined && hasSameTasks(spec, job.spec);
-  });
-  const adopted = running.filter(({ jobVersion }) => same.includes(jobVersion));
+/** What runs already makes the new version run. */
+function adopt(store: Store, { row, job }: JobRow): void {
+  const { jobs, executions, projection } = store;
   const to = { jobVersion: job.version, priority: job.spec.priority };
-  for (const execution of adopted) projection.follow(execution, executions.adopt(execution, to));
-  if (!adopted.some(({ phase }) => phase === "running")) return;
+  const kept = adopted(store, { row, next: job });
+  for (const execution of kept) projection.follow(execution, executions.adopt(execution, to));
+  if (!kept.some(({ phase }) => phase === "running")) return;
   jobs.update({ row, job: step(job, { kind: "started" }, job.modifiedAtMs) });
 }
 

@@ -129,9 +129,9 @@ export async function aHome(
     stop: () => stopJob({ store, deadlines, nudgeSchedule: nothing }, { id: jobId, reason: "enough" }),
     explain: (query: ExplainQuery = { limit: 10 }, id = jobId) =>
       explainJob({ store, deadlines, busy }, { id, query }),
-    /** Another job, planned as far as that goes. */
-    submit: async (more: Partial<JobSpec>) => {
-      const other = submit.submit({ spec: aSpec(more), contents: new Map() });
+    /** Another job, or the next version of one, planned as far as that goes. */
+    submit: async (more: Partial<JobSpec>, how: { isForced?: boolean } = {}) => {
+      const other = submit.submit({ spec: aSpec(more), contents: new Map(), ...how });
       await Promise.resolve();
       submit.tick();
       plan();
