@@ -151,11 +151,15 @@ function failureOf(open: readonly OpenExecution[]): string | undefined {
   }
 }
 
-/** Whether a version that comes no further has nothing on its way but what waits for room: it is not at fault then. */
+/**
+ * Whether a version that comes no further has nothing on its way but what waits for room, or for the end of what it replaces:
+ * it is not at fault then.
+ */
 export function onlyWaits(
-  { open, slots, away }: Pick<ReconcileInput, "open" | "away"> & Pick<Plan, "slots">,
+  { open, older, slots, away }: Pick<ReconcileInput, "open" | "older" | "away"> & Pick<Plan, "slots">,
 ): boolean {
   const there = open.filter(({ phase, nodeId }) => isLive(phase) && !away.has(nodeId));
   if (there.some((one) => !hasNotBegun(one.phase) && !isUp(one))) return false;
-  return slots.length > 0 || there.some(({ phase }) => hasNotBegun(phase));
+  if (slots.length > 0 || there.some(({ phase }) => hasNotBegun(phase))) return true;
+  return older.some(({ phase, nodeId, desired }) => desired === "stop" && isLive(phase) && !away.has(nodeId));
 }

@@ -44,11 +44,11 @@ export function isWaiting({ executions, evaluations, projection }: Store, { row,
     nodesFor(job, { nodes: projection.nodes, beenOn }).some((id) => !beenOn.has(id));
 }
 
-/** Whether what is missing of a version without an end has no place yet, or stands in a node's queue. */
+/** Whether what is missing of a version without an end has no place yet, or one that is not free yet, or stands in a node's queue. */
 export function lacksRoom(store: Store, jobRow: JobRow): boolean {
   if (jobRow.job.phase === "queued") return true;
   const { nodes } = store.projection;
   const has = having(store, jobRow);
   const { slots } = planOf(jobRow.job, { ...has, nodes, nowMs: store.nowMs() });
-  return onlyWaits({ open: has.open, slots, away: awayOf(nodes) });
+  return onlyWaits({ ...has, slots, away: awayOf(nodes) });
 }

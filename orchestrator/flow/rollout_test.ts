@@ -80,6 +80,21 @@ Deno.test("a version that comes no further is rolled back in time; one that only
   it.plan();
   assert.deepEqual([it.job().version, it.rollout().rolledBackFrom], [3, 2]);
 
+  const slow = await aService();
+  await slow.submit(withEnv("2"));
+  slow.pass(61_000);
+  slow.plan();
+  assert.deepEqual(
+    [slow.job().version, slow.shown()],
+    [2, ["p0 v1 stop", "p1 v1 run"]],
+    "what it replaces has not ended",
+  );
+  slow.makeWay();
+  slow.report("running", slow.byVersion(2)[0]!.id, { health: { status: "unknown", forMs: 0 } });
+  slow.pass(61_000);
+  slow.plan();
+  assert.equal(slow.job().version, 3);
+
   const waiting = await aHome({ ...withEnv("1"), count: 100 });
   waiting.pass(100_000);
   waiting.plan();
