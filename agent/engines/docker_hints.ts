@@ -84,7 +84,7 @@ export async function withHint(
   return hint === undefined ? exit : { ...exit, hint };
 }
 
-function hintOfDenied({ host, port, why, count }: DeniedName): string {
+function hintOfDenied({ host, port, why, count, message }: DeniedName): string {
   const times = count === 1 ? "" : ` (${count} times)`;
   const named = port === 80 || port === 443 ? host : `${host.includes(":") ? `[${host}]` : host}:${port}`;
   switch (why) {
@@ -95,6 +95,8 @@ function hintOfDenied({ host, port, why, count }: DeniedName): string {
       return `It was not let to ${named}${times}, whose address is not public: the node's owner can allow that with docker_http_ranges`;
     case "server_name":
       return `It was not let to ${named}${times}: what it sent there was not TLS for that name. Ask for it as it is called, by HTTPS`;
+    case "unreachable":
+      return `${message}${times}: see whether the node itself reaches it, and resolves its name`;
   }
 }
 

@@ -41,6 +41,10 @@ Deno.test("what the proxy turned away is named, with what to write", () => {
   assertMatch(of({ host: "2001:db8::1", port: 22 }), /\[2001:db8::1\]:22/);
   assertMatch(of({ why: "address" }), /docker_http_ranges/);
   assertMatch(of({ why: "server_name" }), /TLS/);
+  assertMatch(
+    of({ why: "unreachable", message: "Cannot reach it: why" }),
+    /Cannot reach it: why.*the node itself/,
+  );
 });
 
 Deno.test("only an end with another exit code than 0 gets a hint, from the end of either stream", async () => {

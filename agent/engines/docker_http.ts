@@ -200,7 +200,10 @@ export class HttpNetworks {
     if (known !== undefined) return void names.set(key, { ...known, count: known.count + 1 });
     if (names.size >= NAMES_MAX) return;
     names.set(key, { ...denied, count: 1 });
-    this.#options.log?.info("Turned a task's request away", { executionId, ...denied });
+    const what = denied.why === "unreachable"
+      ? "Could not do a task's request"
+      : "Turned a task's request away";
+    this.#options.log?.info(what, { executionId, ...denied });
   }
 
   async #startPause(executionId: string): Promise<string> {

@@ -29,12 +29,12 @@ export interface ProxyOptions {
   readonly onFailed: (error: unknown) => void;
 }
 
-/** A request that was turned away. */
+/** A request that was turned away, or whose server could not be reached. */
 export interface Denied {
   /** As the task named it, and the port. */
   readonly host: string;
   readonly port: number;
-  readonly why: "name" | "port" | "address" | "server_name";
+  readonly why: "name" | "port" | "address" | "server_name" | "unreachable";
   /** One sentence for the user. */
   readonly message: string;
 }
@@ -256,8 +256,11 @@ class Session {
         return this.#upstream = new ProxyStream(reached.conn, this.#onActive);
       case "denied":
         return await this.#refuse(target, "address", `its address ${reached.address} is not a public one`);
-      case "failed":
-        await this.#answer(502, `Cannot reach "${host}": ${reached.message}`);
+      case "failed": {
+        const message = `Cannot reach "${host}": ${reached.message}`;
+        this.#options.onDenied({ host, port, why: "unreachable", message });
+        await this.#answer(502, message);
+      }
     }
   }
 

@@ -182,6 +182,15 @@ Deno.test("a name that leads elsewhere the second time is checked the second tim
   assertEquals(scene.seen, Array(2).fill(`${OUTSIDE} GET rebound.test:${scene.port} /`));
 });
 
+Deno.test("a server that cannot be reached is told apart from one that must not be", async () => {
+  await using scene = new Scene(() => ["gone.test"]);
+  assertMatch(await scene.send(get("http://gone.test/")), /^HTTP\/1\.1 502 /);
+  assertEquals(scene.denied, [{
+    ...{ host: "gone.test", port: 80, why: "unreachable" },
+    message: 'Cannot reach "gone.test": the name has no address',
+  }]);
+});
+
 Deno.test("only so many names are looked up at a time, each at last, also after one that fails", async () => {
   const asked: PromiseWithResolvers<readonly string[]>[] = [];
   const resolve = limited(() => {
