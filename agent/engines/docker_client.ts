@@ -51,7 +51,8 @@ export class DockerClient {
 
   /** Errors: `unavailable` when no daemon answers, `unsupported` when it is too old or too new. */
   async version(signal?: AbortSignal): Promise<DockerVersion> {
-    return Version.parse(await (await this.#fetch("GET", "/version", { signal })).json());
+    const response = await this.#fetch("GET", "/version", { signal });
+    return Version.parse(JSON.parse(await readText(response, this.socketPath)));
   }
 
   /** The answer, parsed. Errors: `DockerRefusal`, or `unavailable` when no daemon answers. */
@@ -77,14 +78,16 @@ export class DockerClient {
     await response.body?.cancel();
   }
 
-  /** The answer as it comes. */
+  /** The answer as it comes. Reading fails with `unavailable` when the daemon goes away meanwhile. */
   async stream(
     method: "GET" | "POST",
     path: string,
     request: DockerRequest = {},
   ): Promise<ReadableStream<Uint8Array<ArrayBuffer>>> {
     const response = await this.#fetch(method, await this.#versioned(path), request);
-    return response.body ?? new ReadableStream({ start: (controller) => controller.close() });
+    return response.body === null
+      ? new ReadableStream({ start: (controller) => controller.close() })
+      : named(response.body, { socketPath: this.socketPath, signal: request.signal });
   }
 
   /** Whether there is a socket at all; where one may not look, the next call tells more. */
@@ -113,7 +116,7 @@ export class DockerClient {
     request: DockerRequest,
   ): Promise<z.infer<Schema>> {
     const response = await this.#fetch(method, await this.#versioned(path), request);
-    const text = await readText(response, path);
+    const text = await readText(response, this.socketPath);
     const parsed = schema.safeParse(text === "" ? undefined : JSON.parse(text));
     if (parsed.success) return parsed.data;
     throw new AppError("unavailable", `Cannot understand the Docker Engine's answer to ${method} ${path}`, {
@@ -164,17 +167,37 @@ export class DockerClient {
       throw unavailable(this.socketPath, cause);
     }
     if (response.ok || response.status === 304) return response;
-    const text = await readText(response, path).catch(() => "");
+    const text = await readText(response, this.socketPath).catch(() => "");
     throw new DockerRefusal(response.status, messageOf(text) || `status ${response.status}`);
   }
 }
 
-async function readText(response: Response, path: string): Promise<string> {
+async function readText(response: Response, socketPath: string): Promise<string> {
   try {
     return await response.text();
   } catch (cause) {
-    throw unavailable(path, cause);
+    throw unavailable(socketPath, cause);
   }
+}
+
+/** The same stream, whose failures are the daemon's. */
+function named(
+  body: ReadableStream<Uint8Array<ArrayBuffer>>,
+  { socketPath, signal }: { socketPath: string; signal: AbortSignal | undefined },
+): ReadableStream<Uint8Array<ArrayBuffer>> {
+  const reader = body.getReader();
+  return new ReadableStream({
+    async pull(controller) {
+      try {
+        const { done, value } = await reader.read();
+        if (done) controller.close();
+        else controller.enqueue(value);
+      } catch (cause) {
+        controller.error(signal?.aborted ? signal.reason : unavailable(socketPath, cause));
+      }
+    },
+    cancel: (reason) => reader.cancel(reason),
+  }, { highWaterMark: 0 });
 }
 
 /** The daemon is not there, or went away. */

@@ -57,7 +57,8 @@ Deno.test("an orderly restart of the daemon ends a container, and that is no suc
     await waitUntil("it prints", hasPrinted(task, "begin"));
     await daemon.stop();
     await daemon.begin();
-    assertEquals(codeOf(await engine.wait(task.executionId)), "interrupted");
+    const exit = await engine.wait(task.executionId);
+    assertEquals(codeOf(exit), "interrupted", JSON.stringify(exit));
     assertEquals(await textOf(task), "begin\nbye\n");
   });
 });
