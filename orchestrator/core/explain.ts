@@ -4,9 +4,9 @@
  */
 import type { Explanation } from "../../shared/model/execution.ts";
 import type { NodeId } from "../../shared/model/ids.ts";
-import { add, DIMENSIONS, type Resources, subtract } from "../../shared/model/resources.ts";
+import { DIMENSIONS, type Resources, subtract } from "../../shared/model/resources.ts";
 import { amount, FILTERS, type Need, NOUNS } from "./filters.ts";
-import { heldForOthers, isQueueFull, type NodeView } from "./node.ts";
+import { isQueueFull, type NodeView, usedOn } from "./node.ts";
 import { hasRoomAtAll } from "./rankers.ts";
 
 /**
@@ -110,7 +110,7 @@ const refused = (reason: string, remedy: string): Reason => ({
 
 function room(need: Need, view: NodeView): Pick<NodeVerdict, "verdict" | "reasons"> {
   const { capacity, queueCapacity, labels } = view.node.facts;
-  const used = add(view.allocated, heldForOthers(view));
+  const used = usedOn(view);
   const short = shortage(need.resources, { capacity, used });
   const reason = (text: string): Reason => ({
     filter: "room",

@@ -131,9 +131,8 @@ function keepPlace(
   const last = own.at(-1);
   const inMs = last === undefined ? 0 : restartInMs(last, retry, nowMs);
   if (inMs > 0) draft.againInMs = Math.min(draft.againInMs ?? Infinity, inMs);
-  else {draft.slots.push(
-      last === undefined ? firstSlot(place) : { ...nextSlot(last, place), streak: streakAfter(last) },
-    );}
+  else if (last === undefined) draft.slots.push(firstSlot(place));
+  else draft.slots.push({ ...nextSlot(last, place), streak: streakAfter(last) });
 }
 
 /** Whether it does its work: as its agent says, where that watches; else it is enough that it runs. */

@@ -1,7 +1,7 @@
 /** A node as placement sees it. */
 import { LIMITS } from "../../shared/limits.ts";
 import type { Node } from "../../shared/model/node.ts";
-import { NO_RESOURCES, type Resources } from "../../shared/model/resources.ts";
+import { add, NO_RESOURCES, type Resources } from "../../shared/model/resources.ts";
 
 /** What this home has placed on a node. */
 export interface Placed {
@@ -29,3 +29,7 @@ export const isQueueFull = ({ waitingCount, waitingMax = Infinity }: Omit<Placed
 
 /** What the node holds for other homes, by its last word. */
 export const heldForOthers = ({ node }: NodeView): Resources => node.load?.heldForOthers ?? NO_RESOURCES;
+
+/** What counts against the node: what this home has there, others have, and `reserved` for whom room is being made. */
+export const usedOn = (view: NodeView, reserved = NO_RESOURCES): Resources =>
+  add(add(view.allocated, heldForOthers(view)), reserved);

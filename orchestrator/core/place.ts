@@ -6,10 +6,10 @@
  */
 import type { Explanation } from "../../shared/model/execution.ts";
 import type { ExecutionId, NodeId } from "../../shared/model/ids.ts";
-import { add, NO_RESOURCES, type Resources } from "../../shared/model/resources.ts";
+import { add, type Resources } from "../../shared/model/resources.ts";
 import { type Need, rejection } from "./filters.ts";
 import { Heap } from "./heap.ts";
-import { heldForOthers, type NodeView } from "./node.ts";
+import { type NodeView, usedOn } from "./node.ts";
 import { type Candidate, hasRoomAtAll, score, scores, SPREAD_WEIGHT, wishes } from "./rankers.ts";
 import { notEnoughNodes, type Refusal } from "./refusal.ts";
 
@@ -160,7 +160,7 @@ function sift(
       capacity: facts.capacity,
       queueCapacity: facts.queueCapacity,
       labels: facts.labels,
-      used: add(add(view.allocated, heldForOthers(view)), reserved?.get(facts.id) ?? NO_RESOURCES),
+      used: usedOn(view, reserved?.get(facts.id)),
       waitingCount: view.waitingCount,
       waitingMax: view.waitingMax,
       sameJobCount: sameJob.get(facts.id) ?? 0,

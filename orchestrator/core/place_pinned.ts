@@ -1,8 +1,8 @@
 /** Slots that name their node: jobs with one execution for each node. A slot whose node has no room waits for it. */
 import type { NodeId } from "../../shared/model/ids.ts";
-import { add, NO_RESOURCES, type Resources } from "../../shared/model/resources.ts";
+import type { Resources } from "../../shared/model/resources.ts";
 import { type Need, rejection } from "./filters.ts";
-import { heldForOthers, type NodeView } from "./node.ts";
+import { type NodeView, usedOn } from "./node.ts";
 import type { Placement, PlaceResult, Slot } from "./place.ts";
 import { hasRoomAtAll, scores } from "./rankers.ts";
 import { notEnoughNodes } from "./refusal.ts";
@@ -83,13 +83,13 @@ export function placePinned(
   return { placements, waitsFor, beyondCount, refusal };
 }
 
-function candidateOf(view: NodeView, reserved = NO_RESOURCES) {
+function candidateOf(view: NodeView, reserved: Resources | undefined) {
   const { facts } = view.node;
   return {
     capacity: facts.capacity,
     queueCapacity: facts.queueCapacity,
     labels: facts.labels,
-    used: add(add(view.allocated, heldForOthers(view)), reserved),
+    used: usedOn(view, reserved),
     sameJobCount: 0,
     waitingCount: view.waitingCount,
     ...(view.waitingMax !== undefined && { waitingMax: view.waitingMax }),

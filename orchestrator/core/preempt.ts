@@ -6,7 +6,7 @@ import { LIMITS } from "../../shared/limits.ts";
 import type { ExecutionId, NodeId } from "../../shared/model/ids.ts";
 import { add, fits, NO_RESOURCES, type Resources, subtract } from "../../shared/model/resources.ts";
 import { type Need, rejection } from "./filters.ts";
-import { heldForOthers, type NodeView } from "./node.ts";
+import { heldForOthers, type NodeView, usedOn } from "./node.ts";
 import type { Slot } from "./place.ts";
 
 /** A live execution on a node. */
@@ -95,7 +95,7 @@ export class RoomMaker {
       ).sort(compareVictims),
       leaving: occupants.filter(({ isLeaving }) => isLeaving),
       ahead: first.reduce((sum, { resources }) => add(sum, resources), held),
-      used: add(view.allocated, held),
+      used: usedOn(view, reserved.get(id)),
       waitingCount: view.waitingCount,
       offer: undefined,
     };

@@ -38,10 +38,10 @@ export function takeOver(
   store: Store,
   { row, next, isForced }: { row: JobRow["row"]; next: Job; isForced: boolean },
 ): Takeover {
-  const live = store.executions.liveOf(row).filter(({ desired }) => desired === "run");
+  const live = wanted(store, row);
   // Others begin anew while what runs ends: it holds its room until then.
   if (!isEndless(next.spec.type)) return { ...begin(store, next), going: live };
-  const kept = isForced ? [] : adopted(store, { row, next });
+  const kept = isForced ? [] : adopted(store, { row, next, running: live });
   const open = kept.map(toOpen);
   const having: Having = { ...NOTHING_YET, open, nextPartition: nextOf(open) };
   const nodes = store.projection.nodes;
@@ -57,12 +57,15 @@ export function takeOver(
   };
 }
 
-/** What runs of a job without an end and goes on as its next version's: what has the same task, of whatever version. */
+/** What should run of a job. */
+export const wanted = ({ executions }: Store, row: number): readonly Execution[] =>
+  executions.liveOf(row).filter(({ desired }) => desired === "run");
+
+/** Of what runs of a job without an end, what goes on as its next version's: what has the same task, of whatever version. */
 export function adopted(
-  { executions, jobs }: Store,
-  { row, next }: { row: number; next: Job },
+  { jobs }: Store,
+  { row, next, running }: { row: number; next: Job; running: readonly Execution[] },
 ): readonly Execution[] {
-  const running = executions.liveOf(row).filter(({ desired }) => desired === "run");
   const same = new Set(
     [...new Set(running.map(({ jobVersion }) => jobVersion))].filter((version) => {
       const spec = jobs.findVersion(row, version);

@@ -11,7 +11,7 @@ import { nextVersion, step } from "../core/job.ts";
 import { hashOfSpec, type JobRow } from "../store/jobs.ts";
 import type { Store } from "../store/store.ts";
 import { beginWait, clearDeadlines } from "./job_deadlines.ts";
-import { adopted } from "./takeover.ts";
+import { adopted, wanted } from "./takeover.ts";
 
 /** What versions are made with. */
 export interface VersionOptions {
@@ -67,7 +67,7 @@ export function demandNamespace(store: Store, spec: JobSpec, known: Job | undefi
 function adopt(store: Store, { row, job }: JobRow): void {
   const { jobs, executions, projection } = store;
   const to = { jobVersion: job.version, priority: job.spec.priority };
-  const kept = adopted(store, { row, next: job });
+  const kept = adopted(store, { row, next: job, running: wanted(store, row) });
   for (const execution of kept) projection.follow(execution, executions.adopt(execution, to));
   if (!kept.some(({ phase }) => phase === "running")) return;
   jobs.update({ row, job: step(job, { kind: "started" }, job.modifiedAtMs) });

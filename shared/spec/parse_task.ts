@@ -115,12 +115,8 @@ function checkTask(task: Task, inputs: readonly PlacedInput[], { problems, warni
     ...task.inputs.map(({ source }) => warningOfType("input", source.type)),
   ];
   warnings.push(...new Set(types.filter((warning) => warning !== undefined)));
-  for (
-    const [field, bytes] of [["Memory", task.resources.memoryBytes], [
-      "Disk",
-      task.resources.diskBytes,
-    ]] as const
-  ) {
+  const { memoryBytes: Memory, diskBytes: Disk } = task.resources;
+  for (const [field, bytes] of Object.entries({ Memory, Disk })) {
     if (bytes > 0 && bytes < SMALL_BYTES) {
       warnings.push(`Resources.${field} is ${bytes} bytes: was a unit meant, such as ${bytes}Mb?`);
     }
