@@ -36,6 +36,8 @@ import type {
   StartOptions,
 } from "./engine.ts";
 
+/** A daemon that takes longer to say what it is counts as away. */
+const PROBE_MS = 5_000;
 /** A start waits so long for a daemon that is away: most likely it is being restarted. */
 const START_PATIENCE_MS = 15_000;
 
@@ -108,8 +110,9 @@ class DockerEngine implements Engine {
         isAway: true,
       };
     }
+    const late = AbortSignal.timeout(PROBE_MS);
     try {
-      const { Version, ApiVersion, Os, Arch } = await this.#client.version(AbortSignal.timeout(5_000));
+      const { Version, ApiVersion, Os, Arch } = await this.#client.version(late);
       if (Os !== "linux") {
         return {
           isAvailable: false,
@@ -137,7 +140,9 @@ class DockerEngine implements Engine {
         ...await this.#gpus.probe(),
       };
     } catch (error) {
-      const { message, hint = "" } = asAppError(error, "unavailable");
+      const { message, hint = "" } = late.aborted
+        ? mute(this.#options.socketPath)
+        : asAppError(error, "unavailable");
       return { isAvailable: false, reason: message, hint, isAway: true };
     }
   }
@@ -249,3 +254,12 @@ class DockerEngine implements Engine {
     this.#client.close();
   }
 }
+
+const mute = (socketPath: string): AppError =>
+  new AppError(
+    "unavailable",
+    `The Docker Engine at "${socketPath}" has not answered within ${PROBE_MS / 1000}s`,
+    {
+      hint: "It hangs, or its machine is very busy: look at its log, and restart it",
+    },
+  );

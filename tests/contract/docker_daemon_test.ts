@@ -138,6 +138,21 @@ Deno.test("an agent that starts before the daemon finds its containers once the 
   });
 });
 
+Deno.test("a daemon that hangs is away, and that is said", async () => {
+  const folder = await Deno.makeTempDir();
+  const socketPath = `${folder}/socket`;
+  using _mute = Deno.listen({ transport: "unix", path: socketPath });
+  const engine = openDockerEngine({ socketPath, nodeId: "n-test", policy: POLICY_DEFAULT });
+  try {
+    const probe = await engine.probe();
+    assert(!probe.isAvailable && probe.isAway === true);
+    assertMatch(probe.reason, /has not answered within 5s/);
+  } finally {
+    await engine.close();
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
 Deno.test("a start waits for a daemon that is being restarted", async () => {
   await withDaemon({}, async (daemon, open, folder) => {
     const engine = open();
