@@ -1,10 +1,10 @@
 /** `skerry job describe` */
 import { type Call, defineCommand } from "./command.ts";
 import { openClient } from "./client.ts";
-import { text, whole } from "./flags.ts";
+import { whole } from "./flags.ts";
 import { columns as historyColumns } from "./job_history.ts";
 import { tintState } from "./job_list.ts";
-import { JOB_OPERAND } from "./job_operand.ts";
+import { JOB_OPERAND, NAMESPACE_FLAG } from "./job_operand.ts";
 import { fetchLastOutput, lastLines, type LastOutput } from "./last_output.ts";
 import { livesColumns } from "./lives_columns.ts";
 import { exitLines } from "./outcome.ts";
@@ -44,11 +44,7 @@ const FLAGS = {
     summary: "The job as it was submitted in this version, and what became of that",
     least: 1,
   }),
-  namespace: text({
-    placeholder: "NAME",
-    completes: "namespace",
-    summary: "Namespace in which the job's name is looked up",
-  }),
+  ...NAMESPACE_FLAG,
   ...OUTPUT_FLAGS,
 };
 

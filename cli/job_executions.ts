@@ -1,8 +1,8 @@
 /** `skerry job executions` */
 import { type Call, defineCommand } from "./command.ts";
 import { openClient } from "./client.ts";
-import { text, whole } from "./flags.ts";
-import { JOB_OPERAND, VERSIONS_FLAGS } from "./job_operand.ts";
+import { whole } from "./flags.ts";
+import { JOB_OPERAND, NAMESPACE_FLAG, VERSIONS_FLAGS } from "./job_operand.ts";
 import { tintState } from "./job_list.ts";
 import { OUTPUT_FLAGS, printList } from "./output.ts";
 import { livesColumns } from "./lives_columns.ts";
@@ -14,11 +14,7 @@ const FLAGS = {
   partition: whole({ placeholder: "N", summary: "Only executions of this partition" }),
   ...VERSIONS_FLAGS,
   limit: whole({ placeholder: "N", short: "n", summary: "At most so many (default: all)", least: 1 }),
-  namespace: text({
-    placeholder: "NAME",
-    completes: "namespace",
-    summary: "Namespace in which the job's name is looked up",
-  }),
+  ...NAMESPACE_FLAG,
   ...OUTPUT_FLAGS,
 };
 

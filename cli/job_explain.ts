@@ -2,9 +2,9 @@
 import { type Call, defineCommand } from "./command.ts";
 import { type Client, openClient } from "./client.ts";
 import { ageAt, named, nodeCounts, nodeTable, reasonTable, remedies, type Shown } from "./explain_nodes.ts";
-import { text, toggle } from "./flags.ts";
+import { toggle } from "./flags.ts";
 import { tintState } from "./job_list.ts";
-import { JOB_OPERAND } from "./job_operand.ts";
+import { JOB_OPERAND, NAMESPACE_FLAG } from "./job_operand.ts";
 import { formatFacts, isData, OUTPUT_FLAGS, printData } from "./output.ts";
 import { formatTable } from "./table.ts";
 import {
@@ -21,11 +21,7 @@ import { harmless, indent, oneLine, plural, ranges, short, span } from "./words.
 
 const FLAGS = {
   allNodes: toggle({ summary: "Tell of every node, however many there are" }),
-  namespace: text({
-    placeholder: "NAME",
-    completes: "namespace",
-    summary: "Namespace in which the job's name is looked up",
-  }),
+  ...NAMESPACE_FLAG,
   ...OUTPUT_FLAGS,
 };
 

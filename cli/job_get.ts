@@ -7,7 +7,7 @@ import { type Call, defineCommand } from "./command.ts";
 import { type Client, openClient } from "./client.ts";
 import { duration, text, toggle } from "./flags.ts";
 import { onInterrupt } from "./interrupt.ts";
-import { VERSION_FLAG } from "./job_operand.ts";
+import { NAMESPACE_FLAG, VERSION_FLAG } from "./job_operand.ts";
 import { cutLines } from "./result_cut.ts";
 import { download } from "./result_fetch.ts";
 import { findResults, type Result, select, type Selection } from "./result_find.ts";
@@ -29,11 +29,7 @@ const FLAGS = {
   force: toggle({ summary: "Replace files of the same name" }),
   timeout: duration({ placeholder: "DURATION", summary: "Give up after this (default: never)" }),
   downloadTimeoutSecs: duration({ placeholder: "SECONDS", summary: "The same", isHidden: true }),
-  namespace: text({
-    placeholder: "NAME",
-    completes: "namespace",
-    summary: "Namespace in which the job's name is looked up",
-  }),
+  ...NAMESPACE_FLAG,
 };
 
 /** `skerry job get` */

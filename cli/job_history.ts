@@ -4,7 +4,7 @@ import { type Call, defineCommand } from "./command.ts";
 import { type Client, openClient } from "./client.ts";
 import { choice, text, toggle, whole } from "./flags.ts";
 import { onInterrupt, pause } from "./interrupt.ts";
-import { JOB_OPERAND, VERSIONS_FLAGS } from "./job_operand.ts";
+import { JOB_OPERAND, NAMESPACE_FLAG, VERSIONS_FLAGS } from "./job_operand.ts";
 import { formatJson } from "./json.ts";
 import { fetchVersion } from "./partitions.ts";
 import { isData, OUTPUT_FLAGS, printList } from "./output.ts";
@@ -23,11 +23,7 @@ const FLAGS = {
   executionId: text({ placeholder: "ID", short: "e", summary: "Only events of this execution" }),
   ...VERSIONS_FLAGS,
   limit: whole({ placeholder: "N", short: "n", summary: "At most so many (default: all)", least: 1 }),
-  namespace: text({
-    placeholder: "NAME",
-    completes: "namespace",
-    summary: "Namespace in which the job's name is looked up",
-  }),
+  ...NAMESPACE_FLAG,
   ...OUTPUT_FLAGS,
 };
 

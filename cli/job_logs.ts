@@ -4,7 +4,7 @@ import { type Call, defineCommand } from "./command.ts";
 import { openClient } from "./client.ts";
 import { parsed, parseSpan, text, toggle, whole } from "./flags.ts";
 import { onInterrupt } from "./interrupt.ts";
-import { JOB_OPERAND, VERSION_FLAG } from "./job_operand.ts";
+import { JOB_OPERAND, NAMESPACE_FLAG, VERSION_FLAG } from "./job_operand.ts";
 import { showLogs } from "./log_follow.ts";
 
 const FLAGS = {
@@ -23,11 +23,7 @@ const FLAGS = {
     summary: "Only output since: 10m, or 2026-03-01T12:00:00Z",
     parse: parseSince,
   }),
-  namespace: text({
-    placeholder: "NAME",
-    completes: "namespace",
-    summary: "Namespace in which the job's name is looked up",
-  }),
+  ...NAMESPACE_FLAG,
 };
 
 /** `skerry job logs` */

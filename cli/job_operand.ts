@@ -1,6 +1,6 @@
 /** How commands take a job, and which of its versions. */
 import type { Operand } from "./command.ts";
-import { toggle, whole } from "./flags.ts";
+import { text, toggle, whole } from "./flags.ts";
 
 /** One job. */
 export const JOB_OPERAND = {
@@ -8,6 +8,15 @@ export const JOB_OPERAND = {
   summary: "ID, its beginning, or name",
   completes: "job",
 } as const satisfies Operand;
+
+/** Where a job's name is looked up. */
+export const NAMESPACE_FLAG = {
+  namespace: text({
+    placeholder: "NAME",
+    completes: "namespace",
+    summary: "Namespace in which the job's name is looked up",
+  }),
+};
 
 /** One version of the job; absent: the current one. */
 export const VERSION_FLAG = {

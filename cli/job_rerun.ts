@@ -3,7 +3,7 @@ import { type Call, defineCommand } from "./command.ts";
 import { openClient } from "./client.ts";
 import { duration, text, toggle, whole } from "./flags.ts";
 import { onInterrupt } from "./interrupt.ts";
-import { JOB_OPERAND } from "./job_operand.ts";
+import { JOB_OPERAND, NAMESPACE_FLAG } from "./job_operand.ts";
 import { isData, OUTPUT_FLAGS, printData } from "./output.ts";
 import { nextSteps, sayInterrupted, seeThrough } from "./submit.ts";
 import { numberAt, textAt } from "./wire.ts";
@@ -17,11 +17,7 @@ const FLAGS = {
     least: 1,
   }),
   reason: text({ placeholder: "TEXT", summary: "Why, for the job's history" }),
-  namespace: text({
-    placeholder: "NAME",
-    completes: "namespace",
-    summary: "Namespace in which the job's name is looked up",
-  }),
+  ...NAMESPACE_FLAG,
   wait: toggle({ summary: "Wait until the job has ended", initial: true }),
   waitTimeout: duration({ placeholder: "DURATION", summary: "Stop waiting after this; the job goes on" }),
   waitTimeoutSecs: duration({ placeholder: "SECONDS", summary: "The same", isHidden: true }),

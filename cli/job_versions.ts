@@ -1,18 +1,13 @@
 /** `skerry job versions` */
 import { type Call, defineCommand } from "./command.ts";
 import { openClient } from "./client.ts";
-import { text } from "./flags.ts";
-import { JOB_OPERAND } from "./job_operand.ts";
+import { JOB_OPERAND, NAMESPACE_FLAG } from "./job_operand.ts";
 import { OUTPUT_FLAGS, printList } from "./output.ts";
 import { itemsOf, type JobView, readJob } from "./wire.ts";
 import { moment } from "./words.ts";
 
 const FLAGS = {
-  namespace: text({
-    placeholder: "NAME",
-    completes: "namespace",
-    summary: "Namespace in which the job's name is looked up",
-  }),
+  ...NAMESPACE_FLAG,
   ...OUTPUT_FLAGS,
 };
 

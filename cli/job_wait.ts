@@ -2,9 +2,9 @@
 import { EXIT } from "../shared/errors.ts";
 import { type Call, defineCommand } from "./command.ts";
 import { openClient } from "./client.ts";
-import { duration, text } from "./flags.ts";
+import { duration } from "./flags.ts";
 import { onInterrupt } from "./interrupt.ts";
-import { JOB_OPERAND } from "./job_operand.ts";
+import { JOB_OPERAND, NAMESPACE_FLAG } from "./job_operand.ts";
 import { outcomeExit, reportOutcome } from "./outcome.ts";
 import { isData, OUTPUT_FLAGS, printData } from "./output.ts";
 import { sayInterrupted } from "./submit.ts";
@@ -12,11 +12,7 @@ import { waitForJob } from "./wait.ts";
 
 const FLAGS = {
   timeout: duration({ placeholder: "DURATION", summary: "Stop waiting after this (default: never)" }),
-  namespace: text({
-    placeholder: "NAME",
-    completes: "namespace",
-    summary: "Namespace in which the job's name is looked up",
-  }),
+  ...NAMESPACE_FLAG,
   ...OUTPUT_FLAGS,
 };
 
