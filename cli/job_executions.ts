@@ -6,7 +6,7 @@ import { JOB_OPERAND, NAMESPACE_FLAG, VERSIONS_FLAGS } from "./job_operand.ts";
 import { tintState } from "./job_list.ts";
 import { OUTPUT_FLAGS, printList } from "./output.ts";
 import { livesColumns } from "./lives_columns.ts";
-import { checkPartition, fetchExecutions, fetchVersion } from "./partitions.ts";
+import { checkPartition, fetchExecutions, fetchJob } from "./partitions.ts";
 import type { ExecutionView } from "./wire.ts";
 import { age, moment, plural, short } from "./words.ts";
 
@@ -36,7 +36,7 @@ export const EXECUTIONS = defineCommand({
     const rows = all.filter(({ partition }) => flags.partition === undefined || partition === flags.partition)
       .sort((a, b) => a.version - b.version || a.partition - b.partition || a.createdAtMs - b.createdAtMs);
     if (rows.length === 0 && (flags.jobVersion ?? flags.partition) !== undefined) {
-      const job = await fetchVersion(client, operands[0]!, flags.jobVersion);
+      const job = await fetchJob(client, operands[0]!, { version: flags.jobVersion });
       if (flags.partition !== undefined) checkPartition(job, flags.partition);
     }
     const shown = rows.slice(0, flags.limit ?? rows.length);

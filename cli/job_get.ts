@@ -8,6 +8,7 @@ import { type Client, openClient } from "./client.ts";
 import { duration, text, toggle } from "./flags.ts";
 import { onInterrupt } from "./interrupt.ts";
 import { NAMESPACE_FLAG, VERSION_FLAG } from "./job_operand.ts";
+import { fetchJob } from "./partitions.ts";
 import { cutLines } from "./result_cut.ts";
 import { download } from "./result_fetch.ts";
 import { findResults, type Result, select, type Selection } from "./result_find.ts";
@@ -15,7 +16,6 @@ import { mergeResults, type PartitionFolder } from "./result_merge.ts";
 import { openWork, putIntoPlace, refuseTaken, RESULT_NAMES } from "./result_place.ts";
 import { unpack } from "./result_unpack.ts";
 import type { Terminal } from "./terminal.ts";
-import { readJob, recordAt } from "./wire.ts";
 import { amountOfBytes, plural, ranges, short } from "./words.ts";
 
 const FLAGS = {
@@ -80,10 +80,7 @@ async function run({ operands, flags, settings, terminal }: Call<typeof FLAGS>):
     : [interrupt.signal, AbortSignal.timeout(timeoutMs)];
   const signal = AbortSignal.any(limits);
   try {
-    const query = { namespace: client.namespace, job_version: flags.jobVersion };
-    const job = readJob(
-      recordAt(await client.get(`/orchestrator/jobs/${encodeURIComponent(id)}`, { query }), "Job"),
-    );
+    const job = await fetchJob(client, id, { version: flags.jobVersion });
     const selection = select(job, path);
     const { results, gaps } = await findResults(client, job, { ...selection, version: flags.jobVersion });
     const folder = resolve(flags.outputDir ?? `job-${short(job.id).replace(/^j-/, "")}`);

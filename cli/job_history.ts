@@ -6,7 +6,7 @@ import { choice, text, toggle, whole } from "./flags.ts";
 import { onInterrupt, pause } from "./interrupt.ts";
 import { JOB_OPERAND, NAMESPACE_FLAG, VERSIONS_FLAGS } from "./job_operand.ts";
 import { formatJson } from "./json.ts";
-import { fetchVersion } from "./partitions.ts";
+import { fetchJob } from "./partitions.ts";
 import { isData, OUTPUT_FLAGS, printList } from "./output.ts";
 import { formatTable } from "./table.ts";
 import { type EventView, itemsOf, readEvent, textAt } from "./wire.ts";
@@ -50,7 +50,9 @@ async function run(call: Call<typeof FLAGS>): Promise<number> {
   const client = await openClient(settings);
   if (flags.follow) return await follow(call, client);
   const events = await fetchAll(client, operands[0]!, flags);
-  if (events.length === 0 && flags.jobVersion) await fetchVersion(client, operands[0]!, flags.jobVersion);
+  if (events.length === 0 && flags.jobVersion) {
+    await fetchJob(client, operands[0]!, { version: flags.jobVersion });
+  }
   await printList(terminal, {
     rows: events,
     output: flags.output,

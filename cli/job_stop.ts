@@ -5,8 +5,9 @@ import { type Client, openClient } from "./client.ts";
 import { text, toggle } from "./flags.ts";
 import { JOB_OPERAND } from "./job_operand.ts";
 import { fetchJobs } from "./job_list.ts";
+import { fetchJob } from "./partitions.ts";
 import { isData, OUTPUT_FLAGS, printData } from "./output.ts";
-import { type JobView, readJob, recordAt, textAt } from "./wire.ts";
+import { type JobView, textAt } from "./wire.ts";
 import { harmless, plural, short } from "./words.ts";
 
 const FLAGS = {
@@ -46,7 +47,7 @@ async function run({ operands, flags, settings, terminal }: Call<typeof FLAGS>):
   }
   const client = await openClient(settings);
   const jobs = flags.selector === undefined
-    ? await Promise.all(operands.map((id) => findJob(client, id)))
+    ? await Promise.all(operands.map((id) => fetchJob(client, id)))
     : await findLive(client, flags.selector);
   if (jobs.length === 0 && !flags.quiet) terminal.note("No running or waiting job has these labels");
   let exit: number = EXIT.ok;
@@ -67,13 +68,6 @@ async function run({ operands, flags, settings, terminal }: Call<typeof FLAGS>):
   if (isData(flags.output)) await printData(terminal, { value: stopped, output: flags.output });
   else if (jobs.length > 1 && !flags.quiet) terminal.note(`Stopped ${plural(stopped.length, "job")}`);
   return exit;
-}
-
-async function findJob(client: Client, id: string): Promise<JobView> {
-  const query = { namespace: client.namespace };
-  return readJob(
-    recordAt(await client.get(`/orchestrator/jobs/${encodeURIComponent(id)}`, { query }), "Job"),
-  );
 }
 
 async function findLive(client: Client, selector: string): Promise<readonly JobView[]> {

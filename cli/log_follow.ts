@@ -3,9 +3,9 @@ import { AppError } from "../shared/errors.ts";
 import type { Client } from "./client.ts";
 import { pause } from "./interrupt.ts";
 import { type LogFrame, streamLogs } from "./log_stream.ts";
-import { checkPartition } from "./partitions.ts";
+import { checkPartition, fetchJob } from "./partitions.ts";
 import type { Terminal } from "./terminal.ts";
-import { isTerminal, itemsOf, type JobView, readJob, recordAt } from "./wire.ts";
+import { isTerminal, itemsOf, type JobView } from "./wire.ts";
 import { tooLong } from "./wait.ts";
 import { harmless, short } from "./words.ts";
 
@@ -41,7 +41,7 @@ export async function followJobLogs(
   const show = { terminal, signal: AbortSignal.any(limits), selection: { isFollowing: true } };
   await showLogs(client, jobId, show);
   if (signal.aborted || !show.signal.aborted) return;
-  const job = await getJob(client, jobId, { signal });
+  const job = await fetchJob(client, jobId, { signal });
   if (isTerminal(job.state)) return;
   throw await tooLong(client, { id: jobId, job, timeoutMs: timeoutMs ?? 0, signal });
 }
@@ -52,7 +52,7 @@ export async function followJobLogs(
  */
 export async function showLogs(client: Client, jobId: string, show: ShowLogs): Promise<void> {
   const { selection, terminal, signal } = show;
-  const job = await getJob(client, jobId, { signal, version: selection.version });
+  const job = await fetchJob(client, jobId, { signal, version: selection.version });
   if (selection.partition !== undefined) checkPartition(job, selection.partition);
   if (!selection.isFollowing && !await hasExecutions(client, job, selection)) {
     const why = job.message ? ` (${harmless(job.message)})` : "";
@@ -92,17 +92,6 @@ function nothing(job: JobView, { tail, sinceMs }: LogSelection): string {
   return isTerminal(job.state)
     ? "Nothing was printed"
     : `Nothing has been printed yet: the job is ${job.state}`;
-}
-
-async function getJob(
-  client: Client,
-  id: string,
-  { signal, version }: { signal: AbortSignal; version?: number },
-): Promise<JobView> {
-  const query = { namespace: client.namespace, job_version: version };
-  return readJob(
-    recordAt(await client.get(`/orchestrator/jobs/${encodeURIComponent(id)}`, { query, signal }), "Job"),
-  );
 }
 
 async function hasExecutions(

@@ -35,10 +35,14 @@ export function rolloutLine({ version, count, rollout }: JobView, nowMs: number)
 }
 
 /** The job as it was submitted in that version, the latest unless told. Throws `not_found` when there is none such. */
-export async function fetchVersion(client: Client, id: string, version?: number): Promise<JobView> {
+export async function fetchJob(
+  client: Client,
+  id: string,
+  { version, signal }: { version?: number; signal?: AbortSignal } = {},
+): Promise<JobView> {
   const query = { namespace: client.namespace, job_version: version };
   return readJob(
-    recordAt(await client.get(`/orchestrator/jobs/${encodeURIComponent(id)}`, { query }), "Job"),
+    recordAt(await client.get(`/orchestrator/jobs/${encodeURIComponent(id)}`, { query, signal }), "Job"),
   );
 }
 
