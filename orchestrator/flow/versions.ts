@@ -99,7 +99,7 @@ export function rerunJob(
   const { row, job } = found;
   if (job.phase === "pending" || job.phase === "queued") {
     throw new AppError("conflict", `cannot rerun job in state ${job.phase}`, {
-      hint: `It has not run yet: look at it with "skerry job describe ${id}"`,
+      hint: `Version ${job.version} has not begun: look at it with "skerry job describe ${id}"`,
     });
   }
   const spec = store.jobs.findVersion(row, version ?? job.version);
